@@ -1,0 +1,33 @@
+# Everything is set up in .venv, from the Python registry alone.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check clean
+
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+.venv/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "Matchday needs Python 3.11 or newer; name one with: make PYTHON=python3.11"; exit 2; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv \
+	    || { echo "This Python cannot make virtual environments; on Debian or Ubuntu: apt install python3-venv"; exit 2; }
+	@echo "Installing into .venv (1-3 minutes, once) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,dev]'
+	@touch $@
+
+install: .venv/.installed ## set up .venv
+
+demo: .venv/.installed ## phase 1 end to end on real servers, with a report
+	@$(BIN)/matchday demo
+
+test: .venv/.installed ## lint, types, import rules and all tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+clean: ## remove .venv and caches; run records stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache *.egg-info

@@ -1,0 +1,1 @@
+"""Sign-in with a one-time code by SMS; sessions in Redis."""

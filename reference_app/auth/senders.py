@@ -1,0 +1,53 @@
+"""Who delivers one-time codes: Twilio in production, a test sender for local and staging use."""
+
+import secrets
+from typing import Protocol
+
+import httpx
+
+from reference_app.settings import Settings
+from scenarios.people import OTP_DIGITS, otp_test_code
+
+
+class OtpSender(Protocol):
+    def code_for(self, phone: str) -> str:
+        """A fresh code for `phone`."""
+
+    async def send(self, phone: str, code: str) -> None:
+        """Deliver it."""
+
+
+class TwilioSender:
+    """Twilio's Messages API."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._from = settings.twilio_from
+        self._url = f"{settings.twilio_base_url}/2010-04-01/Accounts/{settings.twilio_account_sid}/Messages.json"
+        self._auth = (settings.twilio_account_sid, settings.twilio_auth_token)
+
+    def code_for(self, phone: str) -> str:
+        return f"{secrets.randbelow(10**OTP_DIGITS):0{OTP_DIGITS}d}"
+
+    async def send(self, phone: str, code: str) -> None:
+        form = {"To": phone, "From": self._from, "Body": f"Your Matchday code is {code}"}
+        async with httpx.AsyncClient(auth=self._auth, timeout=10) as client:
+            (await client.post(self._url, data=form)).raise_for_status()
+
+
+class TestSender:
+    """Sends nothing: whoever knows the secret can compute the code. Settings refuse it in production."""
+
+    __test__ = False  # not a test case, whatever its name says to pytest
+
+    def __init__(self, settings: Settings) -> None:
+        self._secret = settings.otp_test_secret
+
+    def code_for(self, phone: str) -> str:
+        return otp_test_code(self._secret, phone)
+
+    async def send(self, phone: str, code: str) -> None:
+        pass
+
+
+def sender(settings: Settings) -> OtpSender:
+    return TwilioSender(settings) if settings.otp_sender == "twilio" else TestSender(settings)

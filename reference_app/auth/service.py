@@ -1,0 +1,89 @@
+"""Signing in and out, and who is asking."""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from reference_app.auth.senders import OtpSender
+from reference_app.auth.store import AuthStore, keyed_hash
+from reference_app.errors import NotSignedIn, TooManyRequests
+from reference_app.platform import platform_of
+from reference_app.profiles.store import ProfileStore
+from reference_app.settings import Settings
+
+
+@dataclass(frozen=True)
+class AuthService:
+    settings: Settings
+    store: AuthStore
+    profiles: ProfileStore
+    sender: OtpSender
+
+    def _hash(self, purpose: str, text: str) -> str:
+        # The purpose keeps a phone's hash from ever equalling a code's or a token's.
+        return keyed_hash(self.settings.secret_key, f"{purpose}:{text}")
+
+    async def send_code(self, phone: str) -> None:
+        """Send a code. The answer is the same whether the phone is known or not."""
+        phone_hmac = self._hash("phone", phone)
+        if not await self.store.count_send(phone_hmac):
+            raise TooManyRequests("Too many codes were sent to this phone; wait ten minutes.")
+        code = self.sender.code_for(phone)
+        await self.store.put_code(phone_hmac, self._hash("code", phone + code))
+        await self.sender.send(phone, code)
+
+    async def sign_in(self, phone: str, code: str) -> tuple[str, str]:
+        """Exchange a code for a session. Returns (token, person id)."""
+        phone_hmac = self._hash("phone", phone)
+        if not await self.store.count_check(phone_hmac):
+            raise TooManyRequests("Too many wrong codes; ask for a new one.")
+        right = hmac.compare_digest(await self.store.code(phone_hmac), self._hash("code", phone + code))
+        if not right or not await self.store.use_code(phone_hmac):
+            raise NotSignedIn("The code is wrong or has expired.")
+        person_id = await self.store.account(phone_hmac)
+        await self.profiles.ensure(person_id)
+        token = secrets.token_urlsafe(32)
+        await self.store.put_session(self._hash("token", token), person_id, self.settings.session_ttl_s)
+        return token, person_id
+
+    async def sign_out(self, token: str) -> None:
+        await self.store.end_session(self._hash("token", token))
+
+    async def person_of(self, token: str) -> str:
+        """Whose token it is. Raises NotSignedIn for a token that is unknown or has ended."""
+        person_id = await self.store.session(self._hash("token", token))
+        if person_id is None:
+            raise NotSignedIn("Sign in first: the session is unknown or has ended.")
+        return person_id
+
+
+def auth_service(connection: HTTPConnection) -> AuthService:
+    platform = platform_of(connection)
+    return AuthService(
+        platform.settings,
+        AuthStore(platform.db, platform.redis),
+        ProfileStore(platform.db),
+        connection.app.state.otp_sender,
+    )
+
+
+def bearer_token(connection: HTTPConnection) -> str:
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise NotSignedIn("Send the session's token as `Authorization: Bearer <token>`.")
+    return token
+
+
+Auth = Annotated[AuthService, Depends(auth_service)]
+BearerToken = Annotated[str, Depends(bearer_token)]
+
+
+async def current_person(auth: Auth, token: BearerToken) -> str:
+    return await auth.person_of(token)
+
+
+CurrentPerson = Annotated[str, Depends(current_person)]

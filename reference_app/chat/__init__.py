@@ -1,0 +1,1 @@
+"""Matches and messages: REST is the truth, the socket makes it fast."""

@@ -1,0 +1,94 @@
+"""Matches, messages, receipts."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from reference_app.chat.events import MessageEvent, Receipt, UnmatchEvent
+from reference_app.chat.hub import Fanout
+from reference_app.chat.schemas import Match, Message
+from reference_app.chat.store import ChatStore
+from reference_app.errors import NotFound
+from reference_app.platform import metrics, platform_of
+from reference_app.platform.mongo import Document
+from reference_app.profiles.service import ProfileService, profile_service
+
+NO_MATCH = "There is no such match."
+
+
+@dataclass(frozen=True)
+class ChatService:
+    store: ChatStore
+    profiles: ProfileService
+    fanout: Fanout
+
+    async def matches(self, person: str, limit: int) -> list[Match]:
+        documents = await self.store.matches_of(person, limit)
+        others = [_other(match, person) for match in documents]
+        profiles = {p["_id"]: p for p in await self.profiles.store.get_many(others)}
+        online = await self.store.online(others)
+        return [
+            Match(
+                id=match["_id"],
+                with_profile=self.profiles.seen(profiles[other]),
+                online=here,
+                matched_at=match["at"],
+                last_seq=match["seq"],
+            )
+            for match, other, here in zip(documents, others, online, strict=True)
+            if other in profiles
+        ]
+
+    async def unmatch(self, match_id: str, person: str) -> None:
+        match = await self.store.end(match_id, person)
+        if match is None:
+            raise NotFound(NO_MATCH)
+        await self.fanout.send({_other(match, person): UnmatchEvent(match_id=match_id)})
+
+    async def send(self, match_id: str, sender: str, client_id: str, text: str) -> Message:
+        """Store a message on the majority, then pass it on. Sending it again changes nothing."""
+        stored = await self.store.put_message(match_id, sender, client_id, text)
+        if stored is None:
+            raise NotFound(NO_MATCH)
+        metrics.MESSAGES.inc()
+        message = _shown(stored["message"])
+        await self.fanout.send({_other(stored, sender): MessageEvent(message=message)})
+        return message
+
+    async def messages(self, match_id: str, person: str, after: int, limit: int) -> list[Message]:
+        if await self.store.match_of(match_id, person) is None:
+            raise NotFound(NO_MATCH)
+        return [_shown(document) for document in await self.store.messages_after(match_id, after, limit)]
+
+    async def delivered(self, match_id: str, person: str, seq: int) -> None:
+        match = await self.store.delivered(match_id, person, seq)
+        if match is None:
+            raise NotFound(NO_MATCH)
+        await self.fanout.send({_other(match, person): Receipt(match_id=match_id, seq=seq)})
+
+
+def _other(match: Document, person: str) -> str:
+    one, other = match["people"]
+    return str(other if one == person else one)
+
+
+def _shown(document: Document) -> Message:
+    return Message(
+        id=document["client_id"],
+        match_id=document["match_id"],
+        seq=document["seq"],
+        sender_id=document["sender"],
+        text=document["text"],
+        sent_at=document["at"],
+    )
+
+
+def chat_service(connection: HTTPConnection) -> ChatService:
+    platform = platform_of(connection)
+    store = ChatStore(platform.db, platform.redis, platform.settings.presence_ttl_s)
+    return ChatService(store, profile_service(connection), Fanout(platform.redis))
+
+
+Chat = Annotated[ChatService, Depends(chat_service)]

@@ -1,0 +1,96 @@
+"""Decks. A deck is a sorted set of person ids by distance; cards are shared by all who see them.
+
+A swipe takes one id out of one deck, and a changed profile replaces one card, so neither costs a new deck.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from reference_app.discovery.store import DiscoveryStore
+from reference_app.errors import Conflict
+from reference_app.platform import Redis, metrics, platform_of
+from reference_app.platform.mongo import Document
+from reference_app.platform.redis import text
+from reference_app.profiles.service import (
+    ProfileService,
+    card_key,
+    deck_key,
+    profile_service,
+    rounded_distance_km,
+)
+
+DECK_SIZE = 100  # a heavy session has about 60 swipes: one query serves it
+DECK_TTL_S = 1800
+CARD_TTL_S = 600
+
+
+@dataclass(frozen=True)
+class DiscoveryService:
+    store: DiscoveryStore
+    profiles: ProfileService
+    redis: Redis
+
+    async def next_cards(self, person_id: str, limit: int) -> bytes:
+        """The next `limit` people as a JSON document, assembled from cards that are JSON already."""
+        deck = await self._top(person_id, limit)
+        if deck:
+            metrics.DECK_HITS.inc()
+        else:
+            metrics.DECK_MISSES.inc()
+            deck = (await self._compute(person_id))[:limit]
+        cards = await self._cards([other for other, _ in deck])
+        parts = (b'{"distance_km":%d,"profile":%b}' % (km, cards[other]) for other, km in deck if other in cards)
+        return b'{"cards":[' + b",".join(parts) + b"]}"
+
+    async def take(self, person_id: str, other_id: str) -> bool:
+        """Take somebody out of a deck. False when they were not in it."""
+        return bool(await self.redis.zrem(deck_key(person_id), other_id))
+
+    async def _top(self, person_id: str, limit: int) -> list[tuple[str, int]]:
+        rows: Any = await self.redis.zrange(deck_key(person_id), 0, limit - 1, withscores=True)
+        return [(text(member), int(km)) for member, km in rows]
+
+    async def _compute(self, person_id: str) -> list[tuple[str, int]]:
+        me = await self.profiles.store.get(person_id)
+        if not me or not me.get("location") or not me["sex"]:
+            raise Conflict("Set your sex with PATCH /me and your place with PUT /me/location first.")
+        found = await self.store.candidates(me, date.today(), DECK_SIZE)
+        deck = [(other["_id"], rounded_distance_km(me, other) or 1) for other in found]
+        if deck:
+            async with self.redis.pipeline(transaction=True) as pipe:
+                pipe.delete(deck_key(person_id))
+                pipe.zadd(deck_key(person_id), dict(deck))
+                pipe.expire(deck_key(person_id), DECK_TTL_S)
+                await pipe.execute()
+        # In the order that Redis will give: by distance, then by id.
+        return sorted(deck, key=lambda entry: (entry[1], entry[0]))
+
+    async def _cards(self, person_ids: list[str]) -> dict[str, bytes]:
+        if not person_ids:
+            return {}
+        cached: list[Any] = await self.redis.mget([card_key(person) for person in person_ids])
+        cards = {person: card for person, card in zip(person_ids, cached, strict=True) if card}
+        if missing := [person for person in person_ids if person not in cards]:
+            cards |= await self._make_cards(await self.profiles.store.get_many(missing))
+        return cards
+
+    async def _make_cards(self, documents: Iterable[Document]) -> dict[str, bytes]:
+        cards = {d["_id"]: self.profiles.seen(d).model_dump_json().encode() for d in documents}
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for person, card in cards.items():
+                pipe.set(card_key(person), card, ex=CARD_TTL_S)
+            await pipe.execute()
+        return cards
+
+
+def discovery_service(connection: HTTPConnection) -> DiscoveryService:
+    platform = platform_of(connection)
+    return DiscoveryService(DiscoveryStore(platform.db), profile_service(connection), platform.redis)
+
+
+Discovery = Annotated[DiscoveryService, Depends(discovery_service)]

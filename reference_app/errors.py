@@ -1,0 +1,56 @@
+"""What the API answers when it refuses, and the one handler that turns it into JSON.
+
+ApiError
+├── NotSignedIn       401   no session, or it ended
+├── NotFound          404   not there, or not yours to see
+├── Conflict          409   the state does not allow it
+└── TooManyRequests   429   later, please
+"""
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+
+class ApiError(Exception):
+    """A refusal: `code` is for programs, the message for people."""
+
+    status = 400
+    code = "bad_request"
+
+    @property
+    def body(self) -> dict[str, dict[str, str]]:
+        return {"error": {"code": self.code, "message": str(self)}}
+
+
+class NotSignedIn(ApiError):
+    status, code = 401, "not_signed_in"
+
+
+class NotFound(ApiError):
+    status, code = 404, "not_found"
+
+
+class Conflict(ApiError):
+    status, code = 409, "conflict"
+
+
+class TooManyRequests(ApiError):
+    status, code = 429, "too_many_requests"
+
+
+def install(app: FastAPI) -> None:
+    """Answer every ApiError and every malformed request in the same shape."""
+
+    @app.exception_handler(ApiError)
+    async def refuse(_: Request, error: ApiError) -> JSONResponse:
+        return JSONResponse(error.body, error.status)
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+        problems = [
+            {"at": list(problem["loc"]), "message": problem["msg"]} for problem in jsonable_encoder(error.errors())
+        ]
+        message = "; ".join(f"{'.'.join(map(str, p['at']))}: {p['message']}" for p in problems)
+        return JSONResponse({"error": {"code": "invalid", "message": message}}, 422)

@@ -1,0 +1,1 @@
+"""Photos: uploaded straight to S3, resized by the worker, served through the CDN."""

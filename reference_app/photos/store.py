@@ -1,0 +1,36 @@
+"""Photos' states in MongoDB, and the keys of their files."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bson import ObjectId
+
+from reference_app.platform import Database
+from reference_app.platform.mongo import Document
+
+
+def upload_key(photo_id: str) -> str:
+    return f"uploads/{photo_id}"
+
+
+def media_key(photo_id: str, variant: str) -> str:
+    """Below media/ everything is public; ids cannot be guessed."""
+    return f"media/{photo_id}/{variant}.jpg"
+
+
+@dataclass(frozen=True)
+class PhotoStore:
+    db: Database
+
+    async def create(self, owner: str) -> str:
+        photo_id = str(ObjectId())
+        await self.db.photos.insert_one(
+            {"_id": photo_id, "owner": owner, "state": "pending", "at": datetime.now(UTC)}
+        )
+        return photo_id
+
+    async def get(self, photo_id: str) -> Document | None:
+        return await self.db.photos.find_one({"_id": photo_id})
+
+    async def set_state(self, photo_id: str, state: str) -> None:
+        await self.db.photos.update_one({"_id": photo_id}, {"$set": {"state": state}})

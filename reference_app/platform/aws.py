@@ -1,0 +1,26 @@
+"""How clients of AWS are made: the real one, or an emulator when an endpoint is set."""
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from reference_app.settings import Settings
+
+
+def client(service: str, settings: Settings, connections: int = 10) -> Any:
+    """A boto3 client with short timeouts. Credentials come from boto3's usual places."""
+    return boto3.client(
+        service,
+        region_name=settings.aws_region,
+        endpoint_url=settings.aws_endpoint_url,
+        aws_access_key_id=settings.aws_access_key_id,
+        aws_secret_access_key=settings.aws_secret_access_key,
+        config=Config(
+            connect_timeout=5,
+            read_timeout=30,
+            max_pool_connections=connections,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            s3={"addressing_style": "path" if settings.aws_endpoint_url else "auto"},
+        ),
+    )

@@ -1,0 +1,48 @@
+"""Prometheus metrics of one process, and the middleware that fills them."""
+
+import time
+
+from prometheus_client import Counter, Gauge, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+REQUEST_SECONDS = Histogram(
+    "matchday_request_seconds",
+    "Time to the end of the response",
+    ["method", "route", "status"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5),
+)
+SOCKETS = Gauge("matchday_open_sockets", "WebSockets held by this process")
+MONGO_IN_USE = Gauge("matchday_mongo_connections_in_use", "MongoDB connections checked out")
+MONGO_POOL_SIZE = Gauge("matchday_mongo_pool_size", "MongoDB connections at most")
+DECK_HITS = Counter("matchday_deck_hits", "Discovery answered from a deck in Redis")
+DECK_MISSES = Counter("matchday_deck_misses", "Discovery that had to compute a deck")
+MATCHES = Counter("matchday_matches", "Matches detected")
+MESSAGES = Counter("matchday_messages", "Messages stored")
+PHOTOS = Counter("matchday_photos", "Photos processed", ["outcome"])
+
+
+class RequestMetrics:
+    """Pure ASGI: no task or buffer per request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        status = 500  # unless a response starts
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        start = time.perf_counter()
+        try:
+            await self.app(scope, receive, watch)
+        finally:
+            # The route's template, never the path: a label for every id would grow without bound.
+            route = getattr(scope.get("route"), "path", "(none)")
+            REQUEST_SECONDS.labels(scope["method"], route, status).observe(time.perf_counter() - start)

@@ -1,0 +1,84 @@
+"""MongoDB: the truth. Everything that is acknowledged was written with w:majority first."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from pymongo import ASCENDING, GEOSPHERE, AsyncMongoClient, IndexModel
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.monitoring import (
+    ConnectionCheckedInEvent,
+    ConnectionCheckedOutEvent,
+    ConnectionPoolListener,
+)
+
+from reference_app.platform import metrics
+from reference_app.settings import Settings
+
+Document = dict[str, Any]
+Database = AsyncDatabase[Document]
+
+# Shard keys, for when the database is sharded: profiles, photos {_id: hashed}; swipes {swiper: 1};
+# matches {_id: hashed}; messages {match_id: 1}. Hot queries carry them.
+INDEXES: dict[str, list[IndexModel]] = {
+    "accounts": [IndexModel("phone_hmac", unique=True)],
+    "profiles": [IndexModel([("location", GEOSPHERE), ("sex", ASCENDING), ("birth_date", ASCENDING)])],
+    "photos": [IndexModel("owner")],
+    "swipes": [
+        IndexModel([("swiper", ASCENDING), ("target", ASCENDING)], unique=True),
+        # Only likes are looked at again, by the sweep that finds matches a crash left undetected.
+        IndexModel("at", name="likes_by_time", partialFilterExpression={"like": True}),
+    ],
+    "matches": [IndexModel("people")],
+    "messages": [
+        IndexModel([("match_id", ASCENDING), ("seq", ASCENDING)], unique=True),
+        IndexModel([("match_id", ASCENDING), ("client_id", ASCENDING)], unique=True),
+    ],
+}
+
+
+class _PoolWatch(ConnectionPoolListener):
+    """Counts connections in use; the other pool events are of no interest."""
+
+    def connection_checked_out(self, event: ConnectionCheckedOutEvent) -> None:
+        metrics.MONGO_IN_USE.inc()
+
+    def connection_checked_in(self, event: ConnectionCheckedInEvent) -> None:
+        metrics.MONGO_IN_USE.dec()
+
+    def _ignore(self, event: object) -> None:
+        pass
+
+    pool_created = pool_ready = pool_cleared = pool_closed = _ignore
+    connection_created = connection_ready = connection_closed = _ignore
+    connection_check_out_started = connection_check_out_failed = _ignore
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The database through the chosen driver; both offer the same calls as far as we use them."""
+    options: dict[str, Any] = {
+        "w": "majority",
+        "maxPoolSize": settings.mongo_pool_size,
+        "timeoutMS": settings.mongo_timeout_ms,
+        "tz_aware": True,
+        "event_listeners": [_PoolWatch()],
+    }
+    metrics.MONGO_POOL_SIZE.set(settings.mongo_pool_size)
+    if settings.mongo_driver == "motor":
+        from motor.motor_asyncio import AsyncIOMotorClient
+
+        motor = AsyncIOMotorClient(settings.mongo_url, **options)
+        try:
+            yield cast(Database, motor[settings.mongo_database])
+        finally:
+            motor.close()
+    else:
+        async with AsyncMongoClient[Document](settings.mongo_url, **options) as client:
+            yield client[settings.mongo_database]
+
+
+async def ensure_indexes(db: Database) -> None:
+    """Create what is missing; several apps may do so at once."""
+    for collection, indexes in INDEXES.items():
+        await db[collection].create_indexes(indexes)

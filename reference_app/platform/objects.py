@@ -1,0 +1,62 @@
+"""S3: photos as they were uploaded, and the variants that the CDN serves."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from anyio import to_thread
+from botocore.exceptions import ClientError
+
+from reference_app.platform import aws
+from reference_app.settings import Settings
+
+UPLOAD_EXPIRES_S = 600
+# A variant's key never changes its content, so caches may keep it for ever.
+CACHE_FOREVER = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True)
+class Objects:
+    """A bucket. Calls that reach the network run in a thread: boto3 blocks."""
+
+    s3: Any
+    bucket: str
+
+    @classmethod
+    def connect(cls, settings: Settings, connections: int = 10) -> "Objects":
+        return cls(aws.client("s3", settings, connections), settings.bucket)
+
+    def create_bucket(self) -> None:
+        try:
+            self.s3.create_bucket(Bucket=self.bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+                raise
+
+    def presign_upload(self, key: str, bytes_max: int) -> tuple[str, dict[str, str]]:
+        """URL and form fields with which a client may POST one JPEG, PNG or WebP of at most `bytes_max`."""
+        post = self.s3.generate_presigned_post(
+            self.bucket,
+            key,
+            Fields={"Content-Type": "image/jpeg"},
+            Conditions=[["content-length-range", 1, bytes_max], {"Content-Type": "image/jpeg"}],
+            ExpiresIn=UPLOAD_EXPIRES_S,
+        )
+        return post["url"], post["fields"]
+
+    async def exists(self, key: str) -> bool:
+        try:
+            await to_thread.run_sync(lambda: self.s3.head_object(Bucket=self.bucket, Key=key))
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return False
+            raise
+        return True
+
+    def get(self, key: str) -> bytes:
+        body: bytes = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return body
+
+    def put(self, key: str, body: bytes) -> None:
+        self.s3.put_object(
+            Bucket=self.bucket, Key=key, Body=body, ContentType="image/jpeg", CacheControl=CACHE_FOREVER
+        )

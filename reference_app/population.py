@@ -1,0 +1,180 @@
+"""Fills the database of a scenario: people, photos, likes. The same from the same seed, to the last byte.
+
+Run it against servers from the environment with `python -m reference_app.population phase-1`.
+"""
+
+import asyncio
+import io
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from reference_app.app import open_platform
+from reference_app.auth.store import keyed_hash
+from reference_app.photos.images import variants
+from reference_app.photos.store import media_key
+from reference_app.platform import Objects, Platform
+from reference_app.platform.mongo import Document, ensure_indexes
+from reference_app.profiles.schemas import Location, Preferences
+from reference_app.profiles.store import point
+from reference_app.settings import Settings
+from scenarios.load import load
+from scenarios.outcome import MatchdayError, UsageError
+from scenarios.people import Sex, person_id_of, phone_of, popularity, sex_of
+from scenarios.schema import Population
+
+Progress = Callable[[int, int], None]
+
+# City centres (latitude, longitude).
+CITIES = {
+    "Berlin": (52.520, 13.405),
+    "Hamburg": (53.551, 9.994),
+    "Munich": (48.137, 11.575),
+    "Cologne": (50.938, 6.960),
+    "Frankfurt": (50.110, 8.682),
+    "Stuttgart": (48.775, 9.182),
+    "Leipzig": (51.340, 12.375),
+    "Vienna": (48.208, 16.372),
+}
+CITY_SPREAD_DEGREES = 0.06  # about 7 km north-south: nearly all of a city within the default 50 km
+NAMES = {
+    Sex.FEMALE: ("Anna", "Clara", "Emma", "Frieda", "Hanna", "Ida", "Lena", "Marie", "Nora", "Sofia"),
+    Sex.MALE: ("Anton", "Ben", "Emil", "Felix", "Jonas", "Leon", "Luis", "Max", "Noah", "Paul"),
+}
+BIOS = (
+    "Coffee first.",
+    "Looking for a climbing partner.",
+    "Cat person.",
+    "Here for the tacos.",
+    "Ask me about bread.",
+)
+# Everybody's reference day: ages must not depend on when the population is made.
+BORN_BEFORE = datetime(2006, 1, 1, tzinfo=UTC)
+PICTURES = 24  # distinct pictures; every photo has files of its own, so caches see as many objects as in production
+UPLOAD_THREADS = 8
+UNIT = 50  # people a batch: progress moves often, and a batch is one bulk write
+
+
+def people(population: Population, secret_key: str) -> Iterator[tuple[Document, Document]]:
+    """Account and profile of each person, by index. Raises UsageError for a city without coordinates."""
+    if unknown := sorted(set(population.cities) - set(CITIES)):
+        raise UsageError(f"population.cities: no coordinates for {', '.join(unknown)}; known: {', '.join(CITIES)}.")
+    rng = np.random.default_rng([population.seed, 1])
+    # Zipf: the second city has half the people of the first, the third a third.
+    weights = 1 / np.arange(1, len(population.cities) + 1)
+    cities = rng.choice(population.cities, population.users, p=weights / weights.sum())
+    for index in range(population.users):
+        person_id, sex = person_id_of(index, population.seed), sex_of(index)
+        latitude, longitude = CITIES[str(cities[index])] + rng.normal(0, CITY_SPREAD_DEGREES, 2)
+        age_days = int(np.clip(rng.gamma(4.0, 2.5), 0, 40) * 365.25)
+        photos = int(rng.integers(1, population.photos_per_person_max + 1))
+        yield (
+            {"_id": person_id, "phone_hmac": keyed_hash(secret_key, f"phone:{phone_of(index)}")},
+            {
+                "_id": person_id,
+                "name": NAMES[sex][int(rng.integers(len(NAMES[sex])))],
+                "sex": sex.value,
+                "birth_date": BORN_BEFORE - timedelta(days=age_days),
+                "bio": BIOS[int(rng.integers(len(BIOS)))],
+                "preferences": Preferences(sexes=_sought_by(sex, rng)).model_dump(mode="json"),
+                "photos": [f"{person_id}{number:02d}" for number in range(photos)],
+                "location": point(Location(latitude=latitude, longitude=longitude)),
+            },
+        )
+
+
+def _sought_by(sex: Sex, rng: np.random.Generator) -> list[Sex]:
+    # 5 % look for both: an assumption; same-sex only would need a market of its own.
+    return list(Sex) if rng.random() < 0.05 else [sex.opposite]
+
+
+def likes(population: Population) -> Iterator[Document]:
+    """Likes from before the run: the popular get many, most people few. Only between the sexes."""
+    rng = np.random.default_rng([population.seed, 2])
+    popular = popularity(population.users, population.seed)
+    received = rng.poisson(population.likes_received_mean * popular)
+    by_sex = {s: [i for i in range(population.users) if sex_of(i) is s] for s in Sex}
+    for target, count in enumerate(received):
+        admirers = by_sex[sex_of(target).opposite]
+        for swiper in rng.choice(admirers, min(int(count), len(admirers)), replace=False):
+            yield {
+                "swiper": person_id_of(int(swiper), population.seed),
+                "target": person_id_of(target, population.seed),
+                "like": True,
+                "at": BORN_BEFORE,
+            }
+
+
+def pictures(seed: int) -> list[dict[str, bytes]]:
+    """The variants of PICTURES distinct JPEGs, of the size that photos have (a card is about 60 kB)."""
+    rng = np.random.default_rng([seed, 3])
+    return [variants(_picture(rng)) for _ in range(PICTURES)]
+
+
+def _picture(rng: np.random.Generator) -> bytes:
+    """Smooth colour fields with grain: compresses like a photograph."""
+    coarse = Image.fromarray(rng.integers(0, 256, (8, 6, 3), dtype=np.uint8)).resize(
+        (800, 1000), Image.Resampling.BICUBIC
+    )
+    grain = rng.normal(0, 9, (1000, 800, 1))
+    pixels = np.clip(np.asarray(coarse, dtype=np.float64) + grain, 0, 255).astype(np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+async def create(platform: Platform, population: Population, progress: Progress = lambda done, of: None) -> None:
+    """Write the population. `progress(done, of)` counts people. The database must be empty."""
+    await ensure_indexes(platform.db)
+    if await platform.db.accounts.find_one({}, {"_id": 1}):
+        raise UsageError(
+            f"The database {platform.db.name!r} holds people already; set MATCHDAY_MONGO_DATABASE to an empty one."
+        )
+    made = list(people(population, platform.settings.secret_key))
+    shown = await asyncio.to_thread(pictures, population.seed)
+    objects = Objects.connect(platform.settings, connections=UPLOAD_THREADS)
+    with ThreadPoolExecutor(UPLOAD_THREADS) as pool:
+        for start in range(0, len(made), UNIT):
+            batch = made[start : start + UNIT]
+            await platform.db.accounts.insert_many([account for account, _ in batch], ordered=False)
+            await platform.db.profiles.insert_many([profile for _, profile in batch], ordered=False)
+            files = [
+                (media_key(photo, variant), jpeg)
+                for number, (_, profile) in enumerate(batch, start)
+                for position, photo in enumerate(profile["photos"])
+                for variant, jpeg in shown[(number * 7 + position) % PICTURES].items()
+            ]
+            await asyncio.to_thread(_upload, pool, objects, files)
+            progress(start + len(batch), len(made))
+    before = list(likes(population))
+    await platform.db.swipes.insert_many(before, ordered=False)
+
+
+def _upload(pool: ThreadPoolExecutor, objects: Objects, files: list[tuple[str, bytes]]) -> None:
+    for _ in pool.map(lambda file: objects.put(*file), files):
+        pass
+
+
+async def populate(settings: Settings, population: Population, progress: Progress = lambda done, of: None) -> None:
+    """Bucket, queue and population, on the servers of `settings`."""
+    async with open_platform(settings) as platform:
+        await asyncio.to_thread(platform.objects.create_bucket)
+        await asyncio.to_thread(platform.queue.create)
+        await create(platform, population, progress)
+
+
+def _main(arguments: list[str]) -> Any:
+    scenario = load(arguments[0] if arguments else "phase-1", arguments[1:])
+    asyncio.run(populate(Settings(), scenario.population, lambda done, of: print(f"{done} of {of} people")))
+
+
+if __name__ == "__main__":
+    try:
+        _main(sys.argv[1:])
+    except MatchdayError as error:
+        sys.exit(str(error))

@@ -1,0 +1,1 @@
+"""Who people are: their own profile, and what others see of it."""

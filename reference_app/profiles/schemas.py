@@ -1,0 +1,84 @@
+"""A profile as its owner sees it, as others see it, and as it may be changed."""
+
+from datetime import date
+from typing import Annotated, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from reference_app.auth.schemas import Body
+from scenarios.people import Sex
+
+Age = Annotated[int, Field(ge=18, le=99)]
+
+
+class Photo(BaseModel):
+    id: str
+    card_url: str
+    thumb_url: str
+
+
+class Preferences(Body):
+    sexes: Annotated[list[Sex], Field(min_length=1, max_length=2)] = Field(default_factory=lambda: list(Sex))
+    age_min: Age = 18
+    age_max: Age = 99
+    distance_km: Annotated[int, Field(ge=1, le=160)] = 50
+
+    @model_validator(mode="after")
+    def _ages_in_order(self) -> Self:
+        if self.age_min > self.age_max:
+            raise ValueError("age_min must not be above age_max")
+        return self
+
+
+class Location(Body):
+    latitude: Annotated[float, Field(ge=-90, le=90, examples=[52.52])]
+    longitude: Annotated[float, Field(ge=-180, le=180, examples=[13.405])]
+
+
+class Me(BaseModel):
+    """What only the owner sees."""
+
+    id: str
+    name: str
+    sex: Sex | None
+    birth_date: date | None
+    bio: str
+    preferences: Preferences
+    location: Location | None
+    photos: list[Photo]
+
+
+class MeUpdate(Body):
+    """The fields to change; the others stay."""
+
+    name: Annotated[str, Field(min_length=1, max_length=50)] | None = None
+    sex: Sex | None = None
+    birth_date: date | None = None
+    bio: Annotated[str, Field(max_length=500)] | None = None
+    preferences: Preferences | None = None
+
+    @model_validator(mode="after")
+    def _grown_up(self) -> Self:
+        if self.birth_date and age_on(date.today(), self.birth_date) < 18:
+            raise ValueError("birth_date: people must be 18 or older")
+        return self
+
+
+class Profile(BaseModel):
+    """What others see: an age but no birth date, a distance but no coordinates."""
+
+    id: str
+    name: str
+    age: int | None
+    sex: Sex | None
+    bio: str
+    photos: list[Photo]
+
+
+class ProfileAtDistance(Profile):
+    distance_km: int | None
+
+
+def age_on(day: date, birth_date: date) -> int:
+    """Full years on `day`."""
+    return day.year - birth_date.year - ((day.month, day.day) < (birth_date.month, birth_date.day))

@@ -1,0 +1,121 @@
+"""Turning documents into what owners and others see, and changing them."""
+
+from dataclasses import dataclass
+from datetime import date
+from math import asin, ceil, cos, radians, sin, sqrt
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from reference_app.errors import NotFound
+from reference_app.platform import Redis, platform_of
+from reference_app.platform.mongo import Document
+from reference_app.profiles.schemas import (
+    Location,
+    Me,
+    MeUpdate,
+    Photo,
+    Preferences,
+    Profile,
+    ProfileAtDistance,
+    age_on,
+)
+from reference_app.profiles.store import ProfileStore, point, stored_date
+
+EARTH_RADIUS_KM = 6371.0
+
+
+def card_key(person_id: str) -> str:
+    """Redis: the profile that others see, as JSON, ready to be put into a deck."""
+    return f"card:{person_id}"
+
+
+def deck_key(person_id: str) -> str:
+    """Redis: whom a person is shown next; a sorted set of ids by distance."""
+    return f"deck:{person_id}"
+
+
+@dataclass(frozen=True)
+class ProfileService:
+    store: ProfileStore
+    redis: Redis
+    media_base_url: str
+
+    async def me(self, person_id: str) -> Me:
+        document = await self._document(person_id)
+        place = document.get("location")
+        born = document["birth_date"]
+        return Me(
+            id=person_id,
+            name=document["name"],
+            sex=document["sex"],
+            birth_date=born.date() if born else None,
+            bio=document["bio"],
+            preferences=Preferences.model_validate(document["preferences"]),
+            location=Location(latitude=place["coordinates"][1], longitude=place["coordinates"][0])
+            if place
+            else None,
+            photos=self._photos(document),
+        )
+
+    async def update(self, person_id: str, update: MeUpdate) -> Me:
+        changes = update.model_dump(exclude_unset=True, exclude_none=True)
+        if update.birth_date:
+            changes["birth_date"] = stored_date(update.birth_date)
+        await self.store.update(person_id, changes)
+        # Others must not see the old card, nor this person a deck of the old preferences.
+        await self.redis.delete(card_key(person_id), deck_key(person_id))
+        return await self.me(person_id)
+
+    async def move(self, person_id: str, location: Location) -> None:
+        await self.store.update(person_id, {"location": point(location)})
+        await self.redis.delete(deck_key(person_id))
+
+    async def profile(self, person_id: str, viewer_id: str) -> ProfileAtDistance:
+        """Somebody as `viewer_id` sees them."""
+        document = await self._document(person_id)
+        viewer = await self._document(viewer_id)
+        return ProfileAtDistance(**dict(self.seen(document)), distance_km=rounded_distance_km(document, viewer))
+
+    def seen(self, document: Document) -> Profile:
+        """What everybody may see of a profile, wherever they are."""
+        born = document["birth_date"]
+        return Profile(
+            id=document["_id"],
+            name=document["name"],
+            age=age_on(date.today(), born.date()) if born else None,
+            sex=document["sex"],
+            bio=document["bio"],
+            photos=self._photos(document),
+        )
+
+    def _photos(self, document: Document) -> list[Photo]:
+        base = self.media_base_url
+        return [
+            Photo(id=photo, card_url=f"{base}/{photo}/card.jpg", thumb_url=f"{base}/{photo}/thumb.jpg")
+            for photo in document["photos"]
+        ]
+
+    async def _document(self, person_id: str) -> Document:
+        document = await self.store.get(person_id)
+        if document is None:
+            raise NotFound("There is no such person.")
+        return document
+
+
+def rounded_distance_km(one: Document, other: Document) -> int | None:
+    """Great-circle distance (haversine), rounded up to whole kilometres; None when a place is unknown."""
+    if not (one.get("location") and other.get("location")):
+        return None
+    (lon1, lat1), (lon2, lat2) = (map(radians, d["location"]["coordinates"]) for d in (one, other))
+    half = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin((lon2 - lon1) / 2) ** 2
+    return max(1, ceil(2 * EARTH_RADIUS_KM * asin(sqrt(half))))
+
+
+def profile_service(connection: HTTPConnection) -> ProfileService:
+    platform = platform_of(connection)
+    return ProfileService(ProfileStore(platform.db), platform.redis, platform.settings.media_base_url)
+
+
+Profiles = Annotated[ProfileService, Depends(profile_service)]

@@ -1,0 +1,65 @@
+"""Settings from the environment, `MATCHDAY_` before each name. Numbers carry their evidence beside them."""
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOCAL_SECRET = "for-local-use-only"
+
+
+class Settings(BaseSettings):
+    """Where the servers are and how the backend behaves. Refuses to start unsafe outside local use."""
+
+    model_config = SettingsConfigDict(env_prefix="MATCHDAY_", frozen=True)
+
+    environment: Literal["local", "staging", "production"] = "local"
+    secret_key: str = LOCAL_SECRET  # keys the HMAC of tokens, codes and phone numbers
+
+    mongo_url: str = "mongodb://127.0.0.1:27017/?replicaSet=rs0"
+    mongo_database: str = "matchday"
+    mongo_driver: Literal["pymongo", "motor"] = "pymongo"
+    mongo_pool_size: int = 50  # one Python core does about 3,000 operations/s: 50 in flight is past its knee
+    mongo_timeout_ms: int = 10_000  # drivers hang without it when a primary freezes
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+
+    aws_endpoint_url: str | None = None  # set for an emulator; unset means AWS itself
+    aws_region: str = "us-east-1"
+    aws_access_key_id: str | None = None  # unset: boto3's usual places (environment, profile, role)
+    aws_secret_access_key: str | None = None
+    bucket: str = "matchday-photos"
+    queue_name: str = "matchday-photos"
+    media_base_url: str = "/media"  # the CDN; relative to the API's host unless it is a full URL
+    upload_bytes_max: int = 8 * 2**20
+
+    otp_sender: Literal["test", "twilio"] = "test"
+    otp_test_secret: str = LOCAL_SECRET
+    twilio_account_sid: str = ""
+    twilio_auth_token: str = ""
+    twilio_from: str = ""
+    twilio_base_url: str = "https://api.twilio.com"
+
+    session_ttl_s: int = 30 * 86_400
+    presence_ttl_s: int = 60  # two missed pings of 25 s
+
+    def as_environment(self) -> dict[str, str]:
+        """The variables from which a child process reads the same settings."""
+        return {f"MATCHDAY_{name.upper()}": str(value) for name, value in self if value is not None}
+
+    @model_validator(mode="after")
+    def _safe_where_it_matters(self) -> Self:
+        problems = []
+        if self.environment == "production" and self.otp_sender == "test":
+            problems.append("MATCHDAY_OTP_SENDER=test lets anybody with its secret sign in as anyone; use twilio")
+        if self.environment != "local" and self.secret_key == LOCAL_SECRET:
+            problems.append("MATCHDAY_SECRET_KEY has its public default; set a random one")
+        if self.environment != "local" and self.otp_sender == "test" and self.otp_test_secret == LOCAL_SECRET:
+            problems.append("MATCHDAY_OTP_TEST_SECRET has its public default; set a random one")
+        if self.otp_sender == "twilio" and not (
+            self.twilio_account_sid and self.twilio_auth_token and self.twilio_from
+        ):
+            problems.append("MATCHDAY_OTP_SENDER=twilio needs MATCHDAY_TWILIO_ACCOUNT_SID, _AUTH_TOKEN and _FROM")
+        if problems:
+            raise ValueError(f"environment {self.environment!r}: " + "; ".join(problems))
+        return self

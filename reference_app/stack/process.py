@@ -1,0 +1,116 @@
+"""One child process: started in its own session, ready when a check says so, ended with us whatever happens."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scenarios.outcome import MatchdayError
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+READY_WITHIN_S = 60.0  # mongod on a cold, busy disk took up to 15 s
+STOP_WITHIN_S = 10.0
+LOG_LINES_SHOWN = 12
+
+
+class StackError(MatchdayError):
+    """A server of the stack did not start or went away. The text ends with the end of its log."""
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _die_with_parent() -> None:
+    # Even when we are killed with SIGKILL, the kernel sends the child a SIGTERM: no server is left behind.
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@dataclass
+class ServerProcess:
+    """A running server. `check` returns when it answers and raises OSError or TimeoutError until then."""
+
+    name: str
+    argv: Sequence[str | Path]
+    log: Path
+    check: Callable[[], object]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start without waiting. Must run in the main thread: the child ends when the starting thread does."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [str(part) for part in self.argv],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self.environment},
+                start_new_session=True,  # Ctrl-C in the terminal is ours to handle, not theirs
+                preexec_fn=_die_with_parent,
+            )
+
+    def wait_ready(self) -> None:
+        """Return when the server answers. Raises StackError with the end of its log when it does not."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        pause_s = 0.01
+        while True:
+            if not self.running:
+                raise StackError(f"{self.name} ended before it was ready{self._log_end()}")
+            try:
+                self.check()
+            except (OSError, TimeoutError) as error:
+                if time.monotonic() > deadline:
+                    raise StackError(
+                        f"{self.name} did not answer within {READY_WITHIN_S:.0f} s ({error}){self._log_end()}"
+                    ) from error
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 1.5, 0.25)
+            else:
+                return
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def ask_to_stop(self) -> None:
+        if self.process and self.running:
+            self.process.terminate()
+
+    def stop(self) -> None:
+        """End it: SIGTERM, and SIGKILL to its whole group when it does not listen."""
+        if self.process is None:
+            return
+        self.ask_to_stop()
+        try:
+            self.process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)  # its own session: nobody else is in this group
+            self.process.wait()
+
+    def _log_end(self) -> str:
+        try:
+            lines = self.log.read_text(errors="replace").strip().splitlines()[-LOG_LINES_SHOWN:]
+        except OSError:
+            lines = []
+        return (
+            ". Its log ends:\n" + "\n".join(f"    {line[:300]}" for line in lines)
+            if lines
+            else "; its log is empty."
+        )

@@ -1,0 +1,1 @@
+"""Likes and passes, and the matches that come of them."""

@@ -1,0 +1,1 @@
+"""WHAT is rehearsed: scenarios as data, and the types that read them. Imports nothing else of ours."""

@@ -1,0 +1,148 @@
+"""Reads scenarios: TOML files, shared parts and command-line settings in; one `Scenario` or all errors out."""
+
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from scenarios.outcome import UsageError
+from scenarios.schema import Plan, Scenario
+
+_HOME = files("scenarios")
+# Shared by every scenario; a scenario file may override any key of them.
+_SHARED = {"traffic": "traffic.toml", "targets": "targets.toml"}
+PHASES = ("phase-1", "phase-2", "phase-3")
+
+
+class ScenarioError(UsageError):
+    """A scenario that cannot be read. The text lists every problem, one a line, with file, key and remedy."""
+
+
+def names() -> list[str]:
+    """The scenarios that ship with Matchday."""
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in _HOME.iterdir()
+        if entry.name.endswith(".toml") and entry.name not in _SHARED.values()
+    )
+
+
+def load(scenario: str, settings: Sequence[str] = ()) -> Scenario:
+    """Read a scenario by name (`phase-1`) or path (`my/own.toml`), then apply `key=value` settings.
+
+    Raises ScenarioError with every problem at once.
+    """
+    source = _find(scenario)
+    data = _read(source)
+    data.setdefault("name", Path(source.name).stem)
+    origin = dict.fromkeys(data, source.name)
+    for key, file in _SHARED.items():
+        data[key] = _merged(_read(_HOME / file), data.get(key, {}))
+        origin[key] = file if origin.get(key) is None else f"{file} or {source.name}"
+    for setting in settings:
+        key = _apply(data, setting)
+        origin[key.partition(".")[0]] = "--set"
+    return _validated(Scenario, data, lambda key: origin.get(key, source.name))
+
+
+def load_plan() -> Plan:
+    """The plan's prices for 10,000 users."""
+    source = _HOME / "prices" / "plan.toml"
+    return _validated(Plan, _read(source), lambda _: "prices/plan.toml")
+
+
+def _find(scenario: str) -> Traversable:
+    if scenario in names():
+        return _HOME / f"{scenario}.toml"
+    path = Path(scenario)
+    if path.suffix == ".toml" and path.is_file():
+        return path
+    raise ScenarioError(
+        f"There is no scenario {scenario!r}. There are: {', '.join(names())}; or give the path of a .toml file."
+    )
+
+
+def _read(source: Traversable) -> dict[str, Any]:
+    try:
+        return tomllib.loads(source.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"{source.name} is not valid TOML: {error}.") from error
+    except OSError as error:
+        raise ScenarioError(f"{source} cannot be read: {error.strerror}.") from error
+
+
+def _merged(base: dict[str, Any], over: Any) -> dict[str, Any]:
+    """`over` on top of `base`, table by table."""
+    if not isinstance(over, dict):
+        return over  # type: ignore[no-any-return]  # the schema refuses it with file and key
+    result = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        result[key] = _merged(base[key], value) if both else value
+    return result
+
+
+def _apply(data: dict[str, Any], setting: str) -> str:
+    key, equals, text = setting.partition("=")
+    if not equals or not all(key.split(".")):
+        raise ScenarioError(f"--set takes key=value, for example --set load.hold_s=30; got {setting!r}.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word is a string
+    *path, last = key.split(".")
+    table = data
+    for part in path:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise ScenarioError(f"--set {key}: {part!r} is not a table, it has no keys below it.")
+    table[last] = value
+    return key
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _validated(model: type[Model], data: dict[str, Any], file_of: Callable[[str], str]) -> Model:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ScenarioError("\n".join(_sentences(error.errors(), model, file_of))) from None
+
+
+def _sentences(
+    errors: Iterable[ErrorDetails], model: type[BaseModel], file_of: Callable[[str], str]
+) -> Iterable[str]:
+    for error in errors:
+        location = [str(part) for part in error["loc"]]
+        key = ".".join(location) or "(file)"
+        yield f"{file_of(location[0] if location else '')}: {key}: {_remedy(error, model, location)}"
+
+
+def _remedy(error: ErrorDetails, model: type[BaseModel], location: list[str]) -> str:
+    match error["type"]:
+        case "extra_forbidden":
+            allowed = _keys_at(model, location[:-1])
+            return f"unknown key; allowed are: {', '.join(allowed)}." if allowed else "unknown key."
+        case "missing":
+            return "is missing."
+        case "value_error":
+            return f"{error['msg'].removeprefix('Value error, ')}."
+        case _:
+            return f"{error['msg']}; got {error['input']!r}."
+
+
+def _keys_at(model: type[BaseModel], path: list[str]) -> list[str]:
+    """The keys that the table at `path` may have; empty where it is not a table of fixed keys."""
+    for part in path:
+        field = model.model_fields.get(part)
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return sorted(model.model_fields)

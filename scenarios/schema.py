@@ -1,0 +1,265 @@
+"""The types of a scenario: frozen, strict, every unknown key refused. TOML in, value objects out."""
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from scenarios.people import Sex
+
+
+class Strict(BaseModel):
+    """Base of all: no unknown key, no silent conversion, no change after reading."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+def _exact(value: Any) -> Any:
+    # TOML gives a float; its shortest text is what the person typed, so 0.02 stays 0.02.
+    return Decimal(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Usd = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0)]
+Quantity = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0)]
+# TOML has arrays, not tuples: strictness is kept for the members.
+Range = Annotated[tuple[Usd, Usd], Field(strict=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Population(Strict):
+    """Who is in the database before the load starts."""
+
+    users: int = Field(ge=10, le=1_000_000)
+    seed: int = Field(ge=0)
+    cities: tuple[str, ...] = Field(strict=False, min_length=1)
+    likes_received_mean: Positive = Field(description="likes that a person got before the run starts")
+    photos_per_person_max: int = Field(ge=1, le=9)
+
+
+class Load(Strict):
+    """How much is sent. Closed model: a fixed number of people who act and think."""
+
+    concurrent_users: int = Field(ge=1, le=100_000)
+    ramp_s: Positive
+    hold_s: Positive
+    warm_up_s: float = Field(ge=0, description="cut from the start of the hold; not measured")
+
+    @property
+    def duration_s(self) -> float:
+        return self.ramp_s + self.hold_s
+
+    @model_validator(mode="after")
+    def _something_is_left(self) -> Self:
+        if self.warm_up_s >= self.hold_s:
+            raise ValueError(
+                f"warm_up_s ({self.warm_up_s:g}) must be less than hold_s ({self.hold_s:g}), "
+                "or no second is left to measure"
+            )
+        return self
+
+
+class CostLine(Strict):
+    """One resource of a bill: quantity x unit price, with where both come from."""
+
+    item: str
+    quantity: Quantity
+    unit: str
+    unit_usd: Usd
+    basis: Literal["seed", "derived", "list", "assumed"]
+    note: str
+
+
+class PhaseCosts(Strict):
+    """What the plan says a phase costs a month: a stated range, and lines that add up inside it."""
+
+    stated_usd_per_month: Range
+    lines: tuple[CostLine, ...] = Field(strict=False, min_length=1)
+
+
+class Infrastructure(Strict):
+    """The servers of a phase, as the plan draws them."""
+
+    load_balancer: Literal["basic", "alb"]
+    apps: int = Field(ge=1)
+    app_instance: str
+    mongodb: str
+    mongodb_members: int = Field(ge=1)
+    redis_gb: Positive
+    cdn: bool
+    services: tuple[str, ...] = Field(strict=False)
+
+
+class Sourced(Strict):
+    """A figure with the source it comes from (a key of `sources`)."""
+
+    value: float
+    source: str
+
+
+class Dwell(Strict):
+    """Seconds a person looks at a profile: log-normal with this mean and standard deviation."""
+
+    mean_s: Positive
+    sd_s: Positive
+    source: str
+
+
+class BySex(Strict):
+    male: Sourced
+    female: Sourced
+
+    def of(self, sex: Sex) -> float:
+        return (self.male if sex is Sex.MALE else self.female).value
+
+
+class DwellBySex(Strict):
+    male: Dwell
+    female: Dwell
+
+    def of(self, sex: Sex) -> Dwell:
+        return self.male if sex is Sex.MALE else self.female
+
+
+class Traffic(Strict):
+    """How people behave; every figure names its source."""
+
+    sources: dict[str, str]
+    users: dict[Literal["swiper", "browser", "chatter"], Sourced]
+    browser_actions: dict[Literal["view_profile", "list_matches", "move", "edit_bio", "upload_photo"], Sourced]
+    like_share: BySex
+    dwell: DwellBySex
+    session_s: Dwell
+    typing_s: Dwell
+    messages_per_conversation_mean: Sourced
+    messages_per_conversation_max: Sourced
+    unmatch_share: Sourced
+
+    @model_validator(mode="after")
+    def _every_source_is_known(self) -> Self:
+        named = {part["source"] for part in _parts(self.model_dump()) if "source" in part}
+        if unknown := sorted(named - set(self.sources)):
+            raise ValueError(
+                f"source {', '.join(map(repr, unknown))} is not in [sources]; "
+                f"there are: {', '.join(sorted(self.sources))}"
+            )
+        return self
+
+
+def _parts(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, dict):
+        return []
+    return [value, *(part for inner in value.values() for part in _parts(inner))]
+
+
+class Target(Strict):
+    """A limit on a measured quantity.
+
+    `metric` says what is measured; for latencies `samples` are glob patterns over "TYPE name" of requests.
+    A target with `at_users` scales with the population: its limit holds at that many users.
+    """
+
+    title: str
+    metric: Literal["latency_ms", "concurrent_users", "database_queries_per_s", "uptime_percent"]
+    limit: Positive
+    unit: str
+    better: Literal["lower", "higher"]
+    samples: tuple[str, ...] = Field(strict=False, default=())
+    percentile: float | None = Field(default=None, gt=0, lt=100)
+    at_users: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _latency_says_which(self) -> Self:
+        if (self.metric == "latency_ms") != bool(self.samples and self.percentile):
+            raise ValueError("a latency_ms target needs samples and a percentile, any other target has neither")
+        return self
+
+    def limit_at(self, users: int) -> float:
+        """The limit for a population of `users`."""
+        return self.limit * users / self.at_users if self.at_users else self.limit
+
+
+class Alert(Strict):
+    """A quantity that is watched; without a limit it is shown only."""
+
+    title: str
+    metric: Literal[
+        "station_cpu_percent",
+        "machine_memory_percent",
+        "mongo_pool_percent",
+        "api_latency_ms",
+        "error_percent",
+        "cache_hit_percent",
+        "open_sockets",
+        "queue_backlog",
+    ]
+    unit: str
+    limit: Positive | None = None
+    better: Literal["lower", "higher"] = "lower"
+    percentile: float | None = Field(default=None, gt=0, lt=100)
+
+
+class ValidityLimits(Strict):
+    """Beyond these the generator or the machine was the bottleneck, and the run is invalid."""
+
+    generator_drift_p99_ms: Positive
+    generator_cpu_percent: Positive
+    foreign_cpu_cores: Positive
+    reached_load_share: Share
+
+
+class Targets(Strict):
+    """The targets, the alerts, and what makes a run invalid."""
+
+    targets: dict[str, Target]
+    alerts: dict[str, Alert]
+    validity: ValidityLimits
+
+
+class Scenario(Strict):
+    """Everything that a run needs to know, as resolved from the files and the command line."""
+
+    name: str
+    title: str
+    phase: int = Field(ge=1, le=3)
+    weeks: tuple[int, int] = Field(strict=False)
+    population: Population
+    load: Load
+    infrastructure: Infrastructure
+    costs: PhaseCosts
+    traffic: Traffic
+    targets: Targets
+
+
+class TeamLine(Strict):
+    role: str
+    people: int = Field(ge=1)
+    usd_per_month: Usd
+
+
+class PlanItem(Strict):
+    """A line of one of the plan's two tables for 10,000 users; a range where the plan gives one."""
+
+    item: str
+    usd_per_month: Range
+    note: str = ""
+
+
+class TableDifference(Strict):
+    """Why one table has an amount that the other has not."""
+
+    item: str
+    usd_per_month: Usd
+    reason: str
+
+
+class Plan(Strict):
+    """The plan's money for 10,000 users: two tables that disagree, the team, and what was stated."""
+
+    source: str
+    line_items: tuple[PlanItem, ...] = Field(strict=False)
+    breakdown: tuple[PlanItem, ...] = Field(strict=False)
+    differences: tuple[TableDifference, ...] = Field(strict=False)
+    team: tuple[TeamLine, ...] = Field(strict=False)
+    contingency_stated_usd_per_month: Range
+    buffer_share: Usd

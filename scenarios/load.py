@@ -115,9 +115,7 @@ def _validated(model: type[Model], data: dict[str, Any], file_of: Callable[[str]
         raise ScenarioError("\n".join(_sentences(error.errors(), model, file_of))) from None
 
 
-def _sentences(
-    errors: Iterable[ErrorDetails], model: type[BaseModel], file_of: Callable[[str], str]
-) -> Iterable[str]:
+def _sentences(errors: Iterable[ErrorDetails], model: type[BaseModel], file_of: Callable[[str], str]) -> Iterable[str]:
     for error in errors:
         location = [str(part) for part in error["loc"]]
         key = ".".join(location) or "(file)"

@@ -1,6 +1,6 @@
 """The types of a scenario: frozen, strict, every unknown key refused. TOML in, value objects out."""
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -15,8 +15,13 @@ class Strict(BaseModel):
 
 
 def _exact(value: Any) -> Any:
-    # TOML gives a float; its shortest text is what the person typed, so 0.02 stays 0.02.
-    return Decimal(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    # TOML gives a float; its shortest text is what the person typed, so 0.02 stays 0.02. JSON gives that text.
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            return Decimal(str(value))
+        except InvalidOperation:
+            return value  # the schema says what is allowed
+    return value
 
 
 Usd = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0)]

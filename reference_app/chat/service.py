@@ -48,7 +48,7 @@ class ChatService:
         await self.fanout.send({_other(match, person): UnmatchEvent(match_id=match_id)})
 
     async def send(self, match_id: str, sender: str, client_id: str, text: str) -> Message:
-        """Store a message on the majority, then pass it on. Sending it again changes nothing."""
+        """Store a message on the majority, then pass it on. A retry stores nothing new, but is passed on again."""
         stored = await self.store.put_message(match_id, sender, client_id, text)
         if stored is None:
             raise NotFound(NO_MATCH)

@@ -1,9 +1,8 @@
 """Photos' states in MongoDB, and the keys of their files."""
 
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
-
-from bson import ObjectId
 
 from reference_app.platform import Database
 from reference_app.platform.mongo import Document
@@ -23,10 +22,8 @@ class PhotoStore:
     db: Database
 
     async def create(self, owner: str) -> str:
-        photo_id = str(ObjectId())
-        await self.db.photos.insert_one(
-            {"_id": photo_id, "owner": owner, "state": "pending", "at": datetime.now(UTC)}
-        )
+        photo_id = secrets.token_hex(12)
+        await self.db.photos.insert_one({"_id": photo_id, "owner": owner, "state": "pending", "at": datetime.now(UTC)})
         return photo_id
 
     async def get(self, photo_id: str) -> Document | None:

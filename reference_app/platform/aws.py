@@ -21,6 +21,7 @@ def client(service: str, settings: Settings, connections: int = 10) -> Any:
             read_timeout=30,
             max_pool_connections=connections,
             retries={"mode": "standard", "total_max_attempts": 3},
+            signature_version="s3v4" if service == "s3" else None,  # presigned posts default to the old one
             s3={"addressing_style": "path" if settings.aws_endpoint_url else "auto"},
         ),
     )

@@ -57,6 +57,4 @@ class Objects:
         return body
 
     def put(self, key: str, body: bytes) -> None:
-        self.s3.put_object(
-            Bucket=self.bucket, Key=key, Body=body, ContentType="image/jpeg", CacheControl=CACHE_FOREVER
-        )
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="image/jpeg", CacheControl=CACHE_FOREVER)

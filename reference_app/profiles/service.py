@@ -53,9 +53,7 @@ class ProfileService:
             birth_date=born.date() if born else None,
             bio=document["bio"],
             preferences=Preferences.model_validate(document["preferences"]),
-            location=Location(latitude=place["coordinates"][1], longitude=place["coordinates"][0])
-            if place
-            else None,
+            location=Location(latitude=place["coordinates"][1], longitude=place["coordinates"][0]) if place else None,
             photos=self._photos(document),
         )
 

@@ -83,8 +83,7 @@ class LocalStack:
         return StackInfo(
             host=self.host,
             stations={
-                name: Station(pids=tuple(_with_children(pids)), cores=cores[name])
-                for name, pids in stations.items()
+                name: Station(pids=tuple(_with_children(pids)), cores=cores[name]) for name, pids in stations.items()
             },
             mongo_url=settings.mongo_url,
             redis_url=settings.redis_url,

@@ -1,6 +1,5 @@
 """One child process: started in its own session, ready when a check says so, ended with us whatever happens."""
 
-import ctypes
 import os
 import signal
 import socket
@@ -10,10 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scenarios.children import end_with_parent
 from scenarios.outcome import MatchdayError
-
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
 
 READY_WITHIN_S = 60.0  # mongod on a cold, busy disk took up to 15 s
 STOP_WITHIN_S = 10.0
@@ -30,11 +27,6 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
-
-
-def _die_with_parent() -> None:
-    # Even when we are killed with SIGKILL, the kernel sends the child a SIGTERM: no server is left behind.
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass
@@ -58,7 +50,7 @@ class ServerProcess:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **self.environment},
                 start_new_session=True,  # Ctrl-C in the terminal is ours to handle, not theirs
-                preexec_fn=_die_with_parent,
+                preexec_fn=end_with_parent,
             )
 
     def wait_ready(self) -> None:
@@ -110,7 +102,5 @@ class ServerProcess:
         except OSError:
             lines = []
         return (
-            ". Its log ends:\n" + "\n".join(f"    {line[:300]}" for line in lines)
-            if lines
-            else "; its log is empty."
+            ". Its log ends:\n" + "\n".join(f"    {line[:300]}" for line in lines) if lines else "; its log is empty."
         )

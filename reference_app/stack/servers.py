@@ -147,7 +147,7 @@ http {{
         location = /metrics {{ return 404; }}
         location /media/ {{
             proxy_pass {settings.aws_endpoint_url}/{settings.bucket}/media/;
-            proxy_set_header Host "";
+            proxy_set_header Host $proxy_host;
             proxy_set_header Connection "";
             proxy_cache cdn;
             proxy_cache_lock on;

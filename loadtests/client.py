@@ -1,0 +1,152 @@
+"""The API as typed calls: one method an endpoint, named in the statistics by its route."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Self
+
+from locust.contrib.fasthttp import FastHttpSession, ResponseContextManager
+
+
+class Refused(Exception):
+    """The backend did not do what was asked; the failure is recorded already."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """Somebody as a deck or a profile shows them."""
+
+    person_id: str
+    photo_urls: tuple[str, ...]
+
+    @classmethod
+    def of(cls, profile: dict[str, Any]) -> Self:
+        return cls(profile["id"], tuple(photo["card_url"] for photo in profile["photos"]))
+
+
+class Api:
+    """One person's calls. Each raises Refused when the answer is a failure."""
+
+    def __init__(self, session: FastHttpSession) -> None:
+        self._session = session
+        self._headers: dict[str, str] = {}
+
+    @property
+    def token(self) -> str:
+        return self._headers["Authorization"].removeprefix("Bearer ")
+
+    def ask_for_code(self, phone: str) -> None:
+        self._call("POST", "/auth/otp", body={"phone": phone})
+
+    def sign_in(self, phone: str, code: str) -> str:
+        """Returns the person's id."""
+        session = self._call("POST", "/auth/session", body={"phone": phone, "code": code})
+        self._headers = {"Authorization": f"Bearer {session['token']}"}
+        return str(session["person_id"])
+
+    def sign_out(self) -> None:
+        self._call("DELETE", "/auth/session")
+
+    def me(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._call("GET", "/me")
+        return found
+
+    def edit_bio(self, bio: str) -> None:
+        self._call("PATCH", "/me", body={"bio": bio})
+
+    def move(self, latitude: float, longitude: float) -> None:
+        self._call("PUT", "/me/location", body={"latitude": latitude, "longitude": longitude})
+
+    def discover(self) -> list[Card]:
+        return [Card.of(card["profile"]) for card in self._call("GET", "/discovery")["cards"]]
+
+    def profile(self, person_id: str) -> Card:
+        return Card.of(self._call("GET", f"/profiles/{person_id}", "/profiles/{id}"))
+
+    def image(self, url: str) -> bool:
+        """Load an image. Returns whether a cache had it (CloudFront says "Hit from cloudfront")."""
+        response = self._session.request("GET", url, name=_IMAGE_NAME, context={"image": True}, catch_response=True)
+        with response:
+            response.request_meta["request_type"] = "IMAGE"
+            if not _ok(response):
+                response.failure(_why(response))
+        if not _ok(response):
+            raise Refused(url)
+        headers: Any = response.headers or {}
+        return "hit" in str(headers.get("X-Cache", "")).lower()
+
+    def swipe(self, target_id: str, like: bool) -> None:
+        self._call("POST", "/swipes", body={"target_id": target_id, "like": like})
+
+    def matches(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._call("GET", "/matches")["matches"]
+        return found
+
+    def unmatch(self, match_id: str) -> None:
+        self._call("DELETE", f"/matches/{match_id}", "/matches/{id}")
+
+    def messages(self, match_id: str, after: int) -> list[dict[str, Any]]:
+        url = f"/matches/{match_id}/messages?after={after}"
+        found: list[dict[str, Any]] = self._call("GET", url, "/matches/{id}/messages")["messages"]
+        return found
+
+    def upload_photo(self, jpeg: bytes) -> None:
+        """All of it: presign, upload to the store, complete."""
+        photo = self._call("POST", "/photos")
+        body, content_type = _multipart(photo["upload"]["fields"], jpeg)
+        response = self._session.request(
+            "POST",
+            photo["upload"]["url"],
+            name="photo upload",
+            data=body,  # type: ignore[arg-type]  # bytes are sent as they are, whatever the annotation says
+            headers={"Content-Type": content_type},
+            catch_response=True,
+        )
+        with response:
+            response.request_meta["request_type"] = "STORE"  # S3's latency, not the API's
+            if not _ok(response):
+                response.failure(_why(response))
+        if _ok(response):
+            self._call("POST", f"/photos/{photo['id']}/complete", "/photos/{id}/complete")
+
+    def _call(self, method: str, path: str, name: str | None = None, body: Any = None) -> Any:
+        response = self._session.request(
+            method, path, name=name or path, json=body, headers=self._headers, catch_response=True
+        )
+        with response:
+            if not _ok(response):
+                response.failure(_why(response))
+        if not _ok(response):
+            raise Refused(f"{method} {name or path}")
+        return json.loads(response.content) if response.content else None
+
+
+_IMAGE_NAME = "photo"
+_BOUNDARY = "matchday-7d1f9c"
+
+
+def _ok(response: ResponseContextManager) -> bool:
+    return 200 <= (response.status_code or 0) < 300
+
+
+def _why(response: ResponseContextManager) -> str:
+    """A failure's reason, without ids: Locust keeps one entry for each distinct text."""
+    if not response.status_code:
+        return f"no answer: {type(getattr(response, 'error', None)).__name__}"
+    try:
+        return f"{response.status_code} {json.loads(response.content)['error']['code']}"
+    except (ValueError, KeyError, TypeError):
+        return str(response.status_code)
+
+
+def _multipart(fields: dict[str, str], jpeg: bytes) -> tuple[bytes, str]:
+    """Form data as S3 wants it: the file comes last."""
+    lines = [
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    ]
+    lines.append(
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n'
+        "Content-Type: image/jpeg\r\n\r\n"
+    )
+    body = "".join(lines).encode() + jpeg + f"\r\n--{_BOUNDARY}--\r\n".encode()
+    return body, f"multipart/form-data; boundary={_BOUNDARY}"

@@ -1,0 +1,39 @@
+"""Latency histograms: HdrHistogram, microseconds, three digits; and the tags under which a log keeps them."""
+
+from urllib.parse import quote, unquote
+
+from hdrh.histogram import HdrHistogram
+
+LOWEST_US = 1
+HIGHEST_US = 120_000_000  # two minutes: twice the longest time-out
+DIGITS = 3
+_FAILED = "FAILED:"
+# HdrHistogram logs allow no comma, blank or line break in a tag; the rest stays readable.
+_SAFE = "/{}:()[]*?=&@!$'+;._-~"
+
+
+def histogram() -> HdrHistogram:
+    return HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+
+
+def clamped_us(latency_ms: float) -> int:
+    """A latency as a histogram takes it; beyond the range it counts as the range's end."""
+    return min(max(round(latency_ms * 1000), LOWEST_US), HIGHEST_US)
+
+
+def tag_of(name: str, failed: bool) -> str:
+    """The tag of a sample: `name` is "TYPE name" as in "GET /discovery"."""
+    kind, _, rest = name.partition(" ")
+    return f"{_FAILED if failed else ''}{quote(kind, safe=_SAFE)}:{quote(rest, safe=_SAFE)}"
+
+
+def name_of(tag: str) -> tuple[str, bool]:
+    """The inverse of `tag_of`: (name, failed)."""
+    failed = tag.startswith(_FAILED)
+    kind, _, rest = tag.removeprefix(_FAILED).partition(":")
+    return f"{unquote(kind)} {unquote(rest)}", failed
+
+
+def percentile_ms(histogram_us: HdrHistogram, percentile: float) -> float:
+    """Milliseconds at or below which `percentile` % of the values lie. The histogram must not be empty."""
+    return float(histogram_us.get_value_at_percentile(percentile)) / 1000

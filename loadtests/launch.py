@@ -1,0 +1,152 @@
+"""Runs Locust as a child process and follows its record while it grows. Imports no Locust itself."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hdrh.histogram import HdrHistogram
+
+from loadtests.histograms import name_of, percentile_ms
+from loadtests.record import LATENCY_FILE, NOT_REQUESTS, RUN_FILE, SERIES_FILE, matches
+from loadtests.writer import close_abandoned
+from scenarios.children import end_with_parent
+from scenarios.outcome import ExitCode, MatchdayError
+from scenarios.stack_info import STACK_VARIABLE
+
+LOG_FILE = "locust.log"
+POLL_S = 0.25
+# Users finish what they are at, the record gets its summary.
+STOP_WITHIN_S = 20.0
+_LOG_LINES_SHOWN = 8
+
+
+class GeneratorError(MatchdayError):
+    """The load generator ended before it left a record."""
+
+
+@dataclass(frozen=True)
+class Live:
+    """How a run stands."""
+
+    elapsed_s: float
+    users: int
+    requests: int
+    failures: int
+    requests_per_s: float
+    p95_ms: float | None  # of all requests so far
+
+
+class Launch:
+    """One run of Locust. `follow` yields until it ends; `stop` ends it early, its record closed."""
+
+    def __init__(self, folder: Path, arguments: Sequence[str], stack_file: Path | None, processes: int = 1) -> None:
+        """`arguments` are Locust's own; the record goes to `folder`, which must not exist."""
+        self.folder = folder
+        locustfile = Path(__file__).with_name("locustfile.py")
+        argv = [sys.executable, "-m", "locust", "-f", str(locustfile), "--record", str(folder)]
+        argv += ["--processes", str(processes)] if processes > 1 else []
+        argv += ["--headless", "--only-summary", "--exit-code-on-error", "0", *arguments]
+        self._log = folder.with_name(f".{folder.name}.{LOG_FILE}")
+        environment = os.environ | ({STACK_VARIABLE: str(stack_file)} if stack_file else {})
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+                preexec_fn=end_with_parent,
+            )
+        self._tail = _Tail(folder)
+
+    def follow(self) -> Iterator[Live]:
+        """How the run stands, about once a second, until Locust has ended. Raises GeneratorError."""
+        started = time.monotonic()
+        while self._process.poll() is None:
+            time.sleep(POLL_S)
+            if live := self._tail.read(time.monotonic() - started):
+                yield live
+        self._close()
+
+    def stop(self) -> None:
+        """End it as Ctrl-C would; the record is kept. Returns when the record is closed."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+        self._close()
+
+    def _close(self) -> None:
+        code = self._process.returncode
+        if (self.folder / RUN_FILE).is_file():
+            self._log.replace(self.folder / LOG_FILE)
+            reason = f"the load generator was killed by signal {-code}" if code < 0 else f"it ended with code {code}"
+            close_abandoned(self.folder, reason)
+            return
+        lines = self._log.read_text(errors="replace").strip().splitlines()
+        self._log.unlink()
+        if code == ExitCode.USAGE:  # its own sentence, for people
+            raise GeneratorError("\n".join(line for line in lines if not line.startswith("[")))
+        end = "\n".join(f"    {line[:300]}" for line in lines[-_LOG_LINES_SHOWN:])
+        raise GeneratorError(f"The load generator ended (code {code}) before it left a record. Its log ends:\n{end}")
+
+
+class _Tail:
+    """Reads what a growing record has added."""
+
+    def __init__(self, folder: Path) -> None:
+        self._log, self._series = folder / LATENCY_FILE, folder / SERIES_FILE
+        self._log_at = self._series_at = 0
+        self._all: HdrHistogram | None = None
+        self._header: list[str] = []
+        self._requests = self._failures = 0
+
+    def read(self, elapsed_s: float) -> Live | None:
+        """None when no second was added."""
+        rows, self._series_at = _new_lines(self._series, self._series_at)
+        if rows and not self._header:
+            self._header, rows = rows[0].split(","), rows[1:]
+        if not rows:
+            return None
+        table = [dict(zip(self._header, row.split(","), strict=True)) for row in rows]
+        requests = sum(int(float(row["requests"] or 0)) for row in table)
+        self._requests += requests
+        self._failures += sum(int(float(row["failures"] or 0)) for row in table)
+        lines, self._log_at = _new_lines(self._log, self._log_at)
+        for line in lines:
+            self._add(line)
+        p95_ms = percentile_ms(self._all, 95) if self._all else None
+        users = int(float(table[-1]["users"] or 0))
+        return Live(elapsed_s, users, self._requests, self._failures, requests / len(table), p95_ms)
+
+    def _add(self, line: str) -> None:
+        if not line.startswith("Tag="):
+            return
+        tag, *_, encoded = line.removeprefix("Tag=").split(",")
+        name, failed = name_of(tag)
+        if failed or matches(name, NOT_REQUESTS):
+            return
+        if self._all is None:
+            self._all = HdrHistogram.decode(encoded)
+        else:
+            self._all.decode_and_add(encoded)
+
+
+def _new_lines(path: Path, start: int) -> tuple[list[str], int]:
+    """Whole lines after byte `start`, and where they end."""
+    if not path.is_file():
+        return [], start
+    with path.open("rb") as file:
+        file.seek(start)
+        data = file.read()
+    whole = data[: data.rfind(b"\n") + 1]
+    return whole.decode().splitlines(), start + len(whole)

@@ -1,0 +1,136 @@
+"""What `locust -f loadtests/locustfile.py -H URL` loads: three kinds of people, and the recorder.
+
+Options of its own: --scenario, --set, --record, --stack, --otp-test-secret; each can be set by a variable in the
+environment, too. Users, rate and time come from the scenario unless Locust's own options say otherwise.
+"""
+
+from locust import events
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.runners import WorkerRunner
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import gevent
+
+from loadtests import recorder
+from loadtests.probe import PROBE_PATH, answers
+from loadtests.users import Browser, Chatter, Swiper
+from loadtests.users.person import Person
+from loadtests.users.world import PersonPool, World
+from loadtests.writer import check_writable
+from scenarios.load import load
+from scenarios.outcome import MatchdayError, UsageError
+from scenarios.schema import Scenario
+from scenarios.stack_info import STACK_VARIABLE, StackInfo
+
+__all__ = ["Browser", "Chatter", "Swiper"]
+
+HOST_TIMEOUT_S = 5.0
+
+
+def add_options(parser: LocustArgumentParser) -> None:
+    parser.add_argument("--scenario", default="phase-1", env_var="MATCHDAY_SCENARIO", help="name or path of a scenario")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the scenario")
+    parser.add_argument("--record", default="", env_var="MATCHDAY_RECORD", help="folder of the record, new")
+    parser.add_argument("--stack", default="", env_var=STACK_VARIABLE, help="file that `matchday up` wrote")
+    parser.add_argument(
+        "--otp-test-secret",
+        default="",
+        env_var="MATCHDAY_OTP_TEST_SECRET",
+        help="secret of the backend's test sender",
+        is_secret=True,
+    )
+
+
+def set_up(environment: Environment, **_: Any) -> None:
+    """Everything that can be wrong is said here, before any user is spawned."""
+    try:
+        _set_up(environment)
+    except MatchdayError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def _set_up(environment: Environment) -> None:
+    options = environment.parsed_options
+    assert options
+    scenario = load(options.scenario, options.set)
+    stack = StackInfo.read(Path(options.stack)) if options.stack else None
+    environment.host = environment.host or (stack.host if stack else None)
+    _use_scenario(environment, scenario)
+    folder = Path(options.record) if options.record else None
+    if not isinstance(environment.runner, WorkerRunner):
+        check_writable(folder.parent if folder else Path("runs"))
+        _check_host(environment)
+    collector = recorder.install(environment, recorder.Plan(scenario, folder, stack))
+    secret = options.otp_test_secret or (stack.otp_test_secret if stack else None) or ""
+
+    def begin(**_: Any) -> None:
+        Person.world = _world(environment, scenario, secret, collector)
+
+    environment.events.test_start.add_listener(begin)
+    collector.gauge("sockets", lambda: Person.world.post.online if hasattr(Person, "world") else 0)
+    gevent.spawn(_count_lost)
+
+
+def _use_scenario(environment: Environment, scenario: Scenario) -> None:
+    """Fill in what the command line left open. Locust reads these after the init event."""
+    options = environment.parsed_options
+    assert options
+    load_ = scenario.load
+    if options.num_users is None:
+        options.num_users = load_.concurrent_users
+    if options.spawn_rate is None:
+        options.spawn_rate = options.num_users / load_.ramp_s
+    if options.run_time is None and options.headless:
+        options.run_time = round(load_.duration_s)
+    shares = scenario.traffic.users
+    for user_class, kind in ((Swiper, "swiper"), (Browser, "browser"), (Chatter, "chatter")):
+        # Locust's weights are whole numbers.
+        user_class.weight = round(shares[kind].value * 100)  # type: ignore[index]
+
+
+def _check_host(environment: Environment) -> None:
+    options = environment.parsed_options
+    if not environment.host:
+        if options and options.headless:
+            raise UsageError("Name the backend with -H, for example -H http://127.0.0.1:8080.")
+        return  # the web UI asks for it
+    if not answers(environment.host, HOST_TIMEOUT_S):
+        raise UsageError(
+            f"{environment.host} does not answer (GET {PROBE_PATH}, {HOST_TIMEOUT_S:.0f} s): is the backend running, "
+            "and is this its address? No user was started."
+        )
+
+
+def _world(environment: Environment, scenario: Scenario, secret: str, collector: recorder.Collector) -> World:
+    runner, options = environment.runner, environment.parsed_options
+    worker = runner.worker_index if isinstance(runner, WorkerRunner) else 0
+    workers = max(options.expect_workers if options else 1, worker + 1)
+
+    def fire(name: str, latency_ms: float, problem: str | None) -> None:
+        environment.events.request.fire(
+            request_type="WS",
+            name=name,
+            response_time=latency_ms,
+            response_length=0,
+            exception=problem,
+            context={},
+        )
+
+    pool = PersonPool(scenario.population.users, worker, workers, scenario.population.seed)
+    return World(scenario, secret, fire, collector.add, pool)
+
+
+def _count_lost() -> None:
+    while True:
+        gevent.sleep(1)
+        if hasattr(Person, "world"):
+            Person.world.post.count_lost()
+
+
+events.init_command_line_parser.add_listener(add_options)
+events.init.add_listener(set_up)

@@ -1,0 +1,240 @@
+"""Watches the stations of a stack, once a second, in a process of its own.
+
+Reading /proc, serverStatus and metrics pages takes milliseconds that the generator's loop must not lose. Run as
+`python -m loadtests.stations STACK_FILE` it prints one JSON object a second until nobody reads any more.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from scenarios.children import end_with_parent
+from scenarios.stack_info import StackInfo
+
+Sample = dict[str, float]
+# Commands that count as database queries; serverStatus' opcounters leave out findAndModify and aggregate.
+QUERY_COMMANDS = ("find", "getMore", "insert", "update", "delete", "findAndModify", "aggregate", "count", "distinct")
+TIMEOUT_S = 0.8
+# Our metric names on the left, columns of series.csv on the right; counters become differences.
+_METRICS = {
+    "matchday_mongo_connections_in_use": "mongo_in_use",
+    "matchday_mongo_pool_size": "mongo_pool_size",
+    "matchday_deck_hits_total": "deck_hits",
+    "matchday_deck_misses_total": "deck_misses",
+}
+_COUNTERS = ("database_queries", "deck_hits", "deck_misses")
+
+
+class StationWatch:
+    """The watching process as its reader sees it. Imported under gevent: reading does not block the loop."""
+
+    def __init__(self, stack: StackInfo) -> None:
+        with tempfile.NamedTemporaryFile("w", suffix=".json", prefix="matchday-stack-", delete=False) as file:
+            self._file = Path(file.name)
+        stack.write(self._file)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "loadtests.stations", str(self._file)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=end_with_parent,
+        )
+        assert self._process.stdout
+        os.set_blocking(self._process.stdout.fileno(), False)
+        self._rest = b""
+
+    def read(self) -> Sample:
+        """The newest sample that has arrived; empty when there is none since the last call."""
+        assert self._process.stdout
+        *lines, self._rest = (self._rest + (self._process.stdout.read() or b"")).split(b"\n")
+        return json.loads(lines[-1]) if lines else {}
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._file.unlink(missing_ok=True)
+
+
+class ProcessSampler:
+    """CPU and memory of each station and of the machine, from /proc."""
+
+    def __init__(self, stack: StackInfo) -> None:
+        self._stations = {
+            name: [p for p in map(_process, station.pids) if p] for name, station in stack.stations.items()
+        }
+        self._own = psutil.Process()
+        self._before = self._read()
+
+    def sample(self) -> Sample:
+        """Cores in use since the last call, and memory now."""
+        before, now = self._before, self._read()
+        self._before = now
+        elapsed = now["at"] - before["at"]
+        values: Sample = {"memory_percent": psutil.virtual_memory().percent, "measured_cpu_cores": 0.0}
+        for name, seconds in now.items():
+            if name != "at":
+                # A process that ended takes its seconds with it: never below nothing.
+                values[name] = max(0.0, seconds - before[name]) / elapsed
+                if name.startswith("cpu_cores_"):
+                    values["measured_cpu_cores"] += values[name]
+        values["measured_cpu_cores"] += values.pop("own")
+        for name, processes in self._stations.items():
+            values[f"memory_mb_{name}"] = sum(_quietly(lambda p=p: p.memory_info().rss) for p in processes) / 2**20  # type: ignore[misc]
+        return values
+
+    def _read(self) -> Sample:
+        times = psutil.cpu_times()
+        steal = getattr(times, "steal", 0.0)
+        values = {
+            "at": time.monotonic(),
+            "steal_cpu_cores": steal,
+            "machine_cpu_cores": sum(times) - times.idle - getattr(times, "iowait", 0.0) - _guest(times),
+            "own": _cpu_s(self._own),
+        }
+        for name, processes in self._stations.items():
+            values[f"cpu_cores_{name}"] = sum(_cpu_s(process) for process in processes)
+        return values
+
+
+def _guest(times: Any) -> float:
+    # The kernel counts guests' time in user time already.
+    return float(getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0))
+
+
+def _process(pid: int) -> psutil.Process | None:
+    try:
+        return psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _quietly(read: Callable[[], float]) -> float:
+    try:
+        return read()
+    except psutil.Error:
+        return 0.0
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    def read() -> float:
+        times = process.cpu_times()
+        return float(times.user + times.system)
+
+    return _quietly(read)
+
+
+@contextmanager
+def _mongo_reader(url: str) -> Iterator[Callable[[], Sample]]:
+    from pymongo import MongoClient
+
+    client: MongoClient[dict[str, Any]] = MongoClient(url, timeoutMS=int(TIMEOUT_S * 1000), maxPoolSize=2)
+    with client:
+
+        def read() -> Sample:
+            commands = client.admin.command("serverStatus")["metrics"]["commands"]
+            return {"database_queries": float(sum(commands.get(name, {}).get("total", 0) for name in QUERY_COMMANDS))}
+
+        yield read
+
+
+def _metrics_reader(urls: tuple[str, ...]) -> Callable[[], Sample]:
+    def read() -> Sample:
+        values: Sample = {}
+        for url in urls:
+            with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
+                for line in response.read().decode().splitlines():
+                    name, _, value = line.rpartition(" ")
+                    if column := _METRICS.get(name):
+                        values[column] = values.get(column, 0.0) + float(value)
+        return values
+
+    return read
+
+
+def _queue_reader(stack: StackInfo) -> Callable[[], Sample]:
+    import boto3
+    from botocore.config import Config
+
+    queue = stack.queue
+    assert queue
+    sqs = boto3.client(
+        "sqs",
+        region_name=queue.region,
+        endpoint_url=queue.endpoint_url,
+        aws_access_key_id=queue.access_key_id,
+        aws_secret_access_key=queue.secret_access_key,
+        config=Config(connect_timeout=TIMEOUT_S, read_timeout=TIMEOUT_S, retries={"total_max_attempts": 1}),
+    )
+    wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    def read() -> Sample:
+        found = sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=wanted)["Attributes"]
+        return {"queue_backlog": float(sum(int(found[name]) for name in wanted))}
+
+    return read
+
+
+def samples(stack: StackInfo) -> Iterator[Sample]:
+    """A sample a second, aligned to the clock. What does not answer is left out of that second."""
+    processes = ProcessSampler(stack)
+    readers: list[Callable[[], Sample]] = []
+    if stack.metrics_urls:
+        readers.append(_metrics_reader(stack.metrics_urls))
+    if stack.queue:
+        readers.append(_queue_reader(stack))
+    with ExitStack() as closing:
+        if stack.mongo_url:
+            readers.append(closing.enter_context(_mongo_reader(stack.mongo_url)))
+        totals: Sample = {}
+        while True:
+            time.sleep(1 - time.time() % 1)
+            values = processes.sample()
+            for read in readers:
+                values |= _answered(read)
+            yield _differences(values, totals)
+
+
+def _answered(read: Callable[[], Sample]) -> Sample:
+    try:
+        return read()
+    except Exception as error:  # a server that is down is what a drill measures; it must not end the watch
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return {}
+
+
+def _differences(values: Sample, totals: dict[str, float]) -> Sample:
+    """Counters as what was added since the last second that had them; remembers them in `totals`."""
+    result = {name: value for name, value in values.items() if name not in _COUNTERS}
+    for name in _COUNTERS:
+        if name in values:
+            if name in totals:
+                result[name] = max(0.0, values[name] - totals[name])
+            totals[name] = values[name]
+    return result
+
+
+def _main(arguments: list[str]) -> None:
+    try:
+        for sample in samples(StackInfo.read(Path(arguments[0]))):
+            print(json.dumps(sample), flush=True)
+    except (BrokenPipeError, KeyboardInterrupt):
+        # Nobody reads any more. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def stack_of_environment(environment: Mapping[str, str], variable: str) -> StackInfo | None:
+    """The stack that an environment variable names, if it does."""
+    return StackInfo.read(Path(environment[variable])) if environment.get(variable) else None
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])

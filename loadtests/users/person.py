@@ -1,0 +1,91 @@
+"""Somebody with an open session: what swipers, browsers and chatters have in common."""
+
+import time
+from contextlib import suppress
+from typing import ClassVar
+
+import gevent
+from locust import FastHttpUser
+from locust.exception import StopUser
+
+from loadtests.client import Api, Card, Refused
+from loadtests.sockets import Socket
+from loadtests.users.world import NobodyLeft, World
+from scenarios.people import Sex, otp_test_code, phone_of
+
+# After a refused sign-in: a client that hammers a struggling backend measures itself.
+BACK_OFF_S = 1.0
+
+
+class Person(FastHttpUser):
+    """Signs in, opens a socket, acts until the session's time is over, signs out, becomes somebody else."""
+
+    abstract = True
+    world: ClassVar[World]
+    connection_timeout = 10.0
+    network_timeout = 30.0
+
+    def on_start(self) -> None:
+        self._index: int | None = None
+        self.sex = Sex.MALE
+        self.person_id = ""
+        self.api = Api(self.client)
+        self.socket: Socket | None = None
+        self._leaves_at = 0.0
+
+    def on_stop(self) -> None:
+        self._leave()
+
+    def be_signed_in(self) -> None:
+        """At the start of every task: whoever is here goes when their time is over, and the next one comes."""
+        if self.socket and self.socket.open and time.monotonic() < self._leaves_at:
+            self.socket.keep_alive()
+            return
+        if self.socket:
+            with suppress(Refused):  # counted as a failure; the person goes all the same
+                self.api.sign_out()
+            self._leave()
+        while not self._arrive():
+            self._leave()
+            gevent.sleep(BACK_OFF_S)
+
+    def preferred_sex(self) -> Sex | None:
+        """Whom to play; None: whoever is next."""
+        return None
+
+    def look_at(self, card: Card) -> None:
+        """Load the first photo, as an app does for the card on top."""
+        for url in card.photo_urls[:1]:
+            self.load_image(url)
+
+    def load_image(self, url: str) -> None:
+        self.world.count("cdn_hits" if self.api.image(url) else "cdn_misses")
+
+    def linger(self) -> None:
+        """Look at a profile for as long as people do."""
+        gevent.sleep(self.world.duration_s(self.world.scenario.traffic.dwell.of(self.sex)))
+
+    def _arrive(self) -> bool:
+        try:
+            self._index = self.world.pool.take(self.preferred_sex())
+        except NobodyLeft as error:
+            raise StopUser(str(error)) from error
+        phone = phone_of(self._index)
+        try:
+            self.api.ask_for_code(phone)
+            self.person_id = self.api.sign_in(phone, otp_test_code(self.world.otp_test_secret, phone))
+            self.sex = Sex(self.api.me()["sex"])
+        except Refused:
+            return False
+        assert self.host
+        self.socket = Socket(self.host, self.api.token, self.person_id, self.world.post, self.world.fire)
+        self._leaves_at = time.monotonic() + self.world.duration_s(self.world.scenario.traffic.session_s)
+        return self.socket.connect()
+
+    def _leave(self) -> None:
+        if self.socket:
+            self.socket.close()
+            self.socket = None
+        if self._index is not None:
+            self.world.pool.give_back(self._index)
+            self._index = None

@@ -1,0 +1,40 @@
+"""Opens a deck, looks at one card after the other, likes or passes."""
+
+from locust import task
+
+from loadtests.client import Card, Refused
+from loadtests.users.person import Person
+
+
+class Swiper(Person):
+    """Most people, most of the time."""
+
+    def on_start(self) -> None:
+        super().on_start()
+        self._deck: list[Card] = []
+
+    @task
+    def swipe(self) -> None:
+        before = self.person_id
+        self.be_signed_in()
+        if self.person_id != before:
+            self._deck = []
+        try:
+            self._swipe_next()
+        except Refused:
+            self._deck = []  # counted already; people pull to refresh
+            self.linger()
+
+    def _swipe_next(self) -> None:
+        if not self._deck:
+            self._deck = self.api.discover()
+        if not self._deck:  # everybody near has been seen
+            self.linger()
+            return
+        card = self._deck.pop(0)
+        self.look_at(card)
+        self.linger()
+        like = self.world.likes(self.sex, card.person_id)
+        if like:
+            self.world.post.liking(self.person_id, card.person_id)
+        self.api.swipe(card.person_id, like)

@@ -1,0 +1,1 @@
+"""Answers from records and scenarios: verdicts, demands, costs. Never touches a server."""

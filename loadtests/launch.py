@@ -44,14 +44,13 @@ class Live:
 class Launch:
     """One run of Locust. `follow` yields until it ends; `stop` ends it early, its record closed."""
 
-    def __init__(self, folder: Path, arguments: Sequence[str], stack_file: Path | None, processes: int = 1) -> None:
-        """`arguments` are Locust's own; the record goes to `folder`, which must not exist."""
+    def __init__(self, folder: Path, arguments: Sequence[str], stack_file: Path | None) -> None:
+        """`arguments` are Locust's own; the record goes to `folder`, which must be empty."""
         self.folder = folder
         locustfile = Path(__file__).with_name("locustfile.py")
         argv = [sys.executable, "-m", "locust", "-f", str(locustfile), "--record", str(folder)]
-        argv += ["--processes", str(processes)] if processes > 1 else []
-        argv += ["--headless", "--only-summary", "--exit-code-on-error", "0", *arguments]
-        self._log = folder.with_name(f".{folder.name}.{LOG_FILE}")
+        argv += ["--only-summary", "--exit-code-on-error", "0", *arguments]
+        self._log = folder / LOG_FILE
         environment = os.environ | ({STACK_VARIABLE: str(stack_file)} if stack_file else {})
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -88,12 +87,12 @@ class Launch:
     def _close(self) -> None:
         code = self._process.returncode
         if (self.folder / RUN_FILE).is_file():
-            self._log.replace(self.folder / LOG_FILE)
             reason = f"the load generator was killed by signal {-code}" if code < 0 else f"it ended with code {code}"
             close_abandoned(self.folder, reason)
             return
         lines = self._log.read_text(errors="replace").strip().splitlines()
         self._log.unlink()
+        self.folder.rmdir()
         if code == ExitCode.USAGE:  # its own sentence, for people
             raise GeneratorError("\n".join(line for line in lines if not line.startswith("[")))
         end = "\n".join(f"    {line[:300]}" for line in lines[-_LOG_LINES_SHOWN:])

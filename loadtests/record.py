@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -48,8 +49,8 @@ SERIES_COLUMNS = (
     "database_queries",
     "mongo_in_use",
     "mongo_pool_size",
-    "deck_hits",
-    "deck_misses",
+    "cache_hits",  # of Redis, by key
+    "cache_misses",
     "queue_backlog",
 )
 
@@ -154,6 +155,11 @@ class Record:
     @property
     def complete(self) -> bool:
         return self.run.status == "finished"
+
+    @property
+    def broken(self) -> bool:
+        """Whether the generator was killed: whatever it measured, it was not well."""
+        return self.run.status == "crashed" or (self.run.status == "running" and not _alive(self.run.generator_pid))
 
     @property
     def state(self) -> str:
@@ -267,8 +273,17 @@ def resolve(run: str, runs: Path) -> Path:
     return found[-1]
 
 
-def folder_name(scenario: str, now: datetime) -> str:
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{scenario}"
+def new_folder(runs: Path, scenario: str) -> Path:
+    """A new, empty folder for a record: its name is the time and the scenario. Nobody else gets the same."""
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario}"
+    for number in count(1):
+        folder = runs / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError("unreachable")
 
 
 def _latency(ok: HdrHistogram | None, failed: HdrHistogram | None) -> Latency:

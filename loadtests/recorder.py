@@ -10,7 +10,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +22,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, Runner, 
 from loadtests import writer
 from loadtests.histograms import clamped_us, histogram, tag_of
 from loadtests.probe import Probe
-from loadtests.record import LOOP_DRIFT, Run, folder_name
+from loadtests.record import LOOP_DRIFT, Run, new_folder
 from loadtests.stations import StationWatch
 from loadtests.writer import RecordWriter, Window
 from scenarios.outcome import MatchdayError
@@ -145,7 +144,7 @@ class Recorder:
             float(options.run_time) if options and options.run_time else None,
             stations,
         )
-        folder = self._folder or Path("runs") / folder_name(self._scenario.name, datetime.now(UTC))
+        folder = self._folder or new_folder(Path("runs"), self._scenario.name)
         self._folder = None  # a second test of the same process gets a folder of its own
         self._writer = RecordWriter(folder, run)
         self._stopping_from = None

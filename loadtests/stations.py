@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -25,18 +26,17 @@ Sample = dict[str, float]
 # Commands that count as database queries; serverStatus' opcounters leave out findAndModify and aggregate.
 QUERY_COMMANDS = ("find", "getMore", "insert", "update", "delete", "findAndModify", "aggregate", "count", "distinct")
 TIMEOUT_S = 0.8
-# Our metric names on the left, columns of series.csv on the right; counters become differences.
+# Our metric names on the left, columns of series.csv on the right.
 _METRICS = {
     "matchday_mongo_connections_in_use": "mongo_in_use",
     "matchday_mongo_pool_size": "mongo_pool_size",
-    "matchday_deck_hits_total": "deck_hits",
-    "matchday_deck_misses_total": "deck_misses",
 }
-_COUNTERS = ("database_queries", "deck_hits", "deck_misses")
+# These only ever grow: a sample says by how much in its second.
+_COUNTERS = ("database_queries", "cache_hits", "cache_misses")
 
 
 class StationWatch:
-    """The watching process as its reader sees it. Imported under gevent: reading does not block the loop."""
+    """The watching process as its reader sees it. Under gevent the thread is a greenlet: it blocks nobody."""
 
     def __init__(self, stack: StackInfo) -> None:
         with tempfile.NamedTemporaryFile("w", suffix=".json", prefix="matchday-stack-", delete=False) as file:
@@ -48,15 +48,18 @@ class StationWatch:
             stderr=subprocess.DEVNULL,
             preexec_fn=end_with_parent,
         )
-        assert self._process.stdout
-        os.set_blocking(self._process.stdout.fileno(), False)
-        self._rest = b""
+        self._newest: Sample = {}
+        threading.Thread(target=self._follow, daemon=True).start()
 
     def read(self) -> Sample:
         """The newest sample that has arrived; empty when there is none since the last call."""
+        newest, self._newest = self._newest, {}
+        return newest
+
+    def _follow(self) -> None:
         assert self._process.stdout
-        *lines, self._rest = (self._rest + (self._process.stdout.read() or b"")).split(b"\n")
-        return json.loads(lines[-1]) if lines else {}
+        for line in self._process.stdout:
+            self._newest = json.loads(line)
 
     def stop(self) -> None:
         self._process.terminate()
@@ -146,6 +149,19 @@ def _mongo_reader(url: str) -> Iterator[Callable[[], Sample]]:
         yield read
 
 
+@contextmanager
+def _redis_reader(url: str) -> Iterator[Callable[[], Sample]]:
+    from redis import Redis
+
+    with Redis.from_url(url, socket_timeout=TIMEOUT_S) as client:
+
+        def read() -> Sample:
+            stats: Any = client.info("stats")
+            return {"cache_hits": float(stats["keyspace_hits"]), "cache_misses": float(stats["keyspace_misses"])}
+
+        yield read
+
+
 def _metrics_reader(urls: tuple[str, ...]) -> Callable[[], Sample]:
     def read() -> Sample:
         values: Sample = {}
@@ -194,6 +210,8 @@ def samples(stack: StackInfo) -> Iterator[Sample]:
     with ExitStack() as closing:
         if stack.mongo_url:
             readers.append(closing.enter_context(_mongo_reader(stack.mongo_url)))
+        if stack.redis_url:
+            readers.append(closing.enter_context(_redis_reader(stack.redis_url)))
         totals: Sample = {}
         while True:
             time.sleep(1 - time.time() % 1)

@@ -97,7 +97,8 @@ def likes(population: Population) -> Iterator[Document]:
     """Likes from before the run: the popular get many, most people few. Only between the sexes."""
     rng = np.random.default_rng([population.seed, 2])
     popular = popularity(population.users, population.seed)
-    received = rng.poisson(population.likes_received_mean * popular)
+    means = np.array([population.likes_received_mean.of(sex_of(i)) for i in range(population.users)])
+    received = rng.poisson(means * popular)
     by_sex = {s: [i for i in range(population.users) if sex_of(i) is s] for s in Sex}
     for target, count in enumerate(received):
         admirers = by_sex[sex_of(target).opposite]

@@ -1,0 +1,1 @@
+"""Pages made from answers: terminal, HTML, JSON. Computes nothing itself."""

@@ -32,13 +32,23 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 
+class LikesReceived(Strict):
+    """Likes that a person of each sex got, on average, before the run starts."""
+
+    male: Positive
+    female: Positive
+
+    def of(self, sex: Sex) -> float:
+        return self.male if sex is Sex.MALE else self.female
+
+
 class Population(Strict):
     """Who is in the database before the load starts."""
 
     users: int = Field(ge=10, le=1_000_000)
     seed: int = Field(ge=0)
     cities: tuple[str, ...] = Field(strict=False, min_length=1)
-    likes_received_mean: Positive = Field(description="likes that a person got before the run starts")
+    likes_received_mean: LikesReceived
     photos_per_person_max: int = Field(ge=1, le=9)
 
 
@@ -133,7 +143,8 @@ class Traffic(Strict):
     users: dict[Literal["swiper", "browser", "chatter"], Sourced]
     browser_actions: dict[Literal["view_profile", "list_matches", "move", "edit_bio", "upload_photo"], Sourced]
     like_share: BySex
-    dwell: DwellBySex
+    card_dwell: Dwell
+    profile_dwell: DwellBySex
     session_s: Dwell
     typing_s: Dwell
     messages_per_conversation_mean: Sourced
@@ -165,7 +176,8 @@ class Target(Strict):
     """
 
     title: str
-    metric: Literal["latency_ms", "concurrent_users", "database_queries_per_s", "uptime_percent"]
+    what: str
+    metric: Literal["latency_ms", "concurrent_users", "database_queries_peak_per_s", "uptime_percent"]
     limit: Positive
     unit: str
     better: Literal["lower", "higher"]
@@ -188,6 +200,7 @@ class Alert(Strict):
     """A quantity that is watched; without a limit it is shown only."""
 
     title: str
+    what: str
     metric: Literal[
         "station_cpu_percent",
         "machine_memory_percent",

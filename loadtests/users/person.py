@@ -62,8 +62,8 @@ class Person(FastHttpUser):
         self.world.count("cdn_hits" if self.api.image(url) else "cdn_misses")
 
     def linger(self) -> None:
-        """Look at a profile for as long as people do."""
-        gevent.sleep(self.world.duration_s(self.world.scenario.traffic.dwell.of(self.sex)))
+        """Stay on a profile's page for as long as people do."""
+        gevent.sleep(self.world.duration_s(self.world.scenario.traffic.profile_dwell.of(self.sex)))
 
     def _arrive(self) -> bool:
         try:

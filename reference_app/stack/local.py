@@ -98,6 +98,12 @@ class LocalStack:
             otp_test_secret=settings.otp_test_secret,
         )
 
+    def check(self) -> None:
+        """Raises StackError when a server has ended by itself."""
+        for server in self._processes:
+            if not server.running:
+                server.wait_ready()
+
     def _start(self) -> None:
         self._use(secret_key=secrets.token_hex(32), otp_test_secret=secrets.token_hex(16))
         self._start_stores()

@@ -1,0 +1,31 @@
+"""How figures are written, the same in every report."""
+
+from decimal import Decimal
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """Three significant digits where it is small, whole where it is large; a dash for unknown."""
+    if value is None:
+        return "–"  # noqa: RUF001  # an en dash is what is meant
+    text = f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+    return f"{text} {unit}".strip()
+
+
+def limit(value: float | None, better: str, unit: str = "") -> str:
+    if value is None:
+        return "watched"
+    return f"{'<' if better == 'lower' else '≥'} {number(value, unit)}"
+
+
+def usd(amount: Decimal) -> str:
+    """Whole dollars, cents only where there are some."""
+    return f"${amount:,.0f}" if amount == amount.to_integral_value() else f"${amount:,.2f}"
+
+
+def usd_range(amounts: tuple[Decimal, Decimal]) -> str:
+    low, high = amounts
+    return usd(low) if low == high else f"{usd(low)}–{usd(high).removeprefix('$')}"  # noqa: RUF001  # a range
+
+
+def share_range(shares: tuple[Decimal, Decimal]) -> str:
+    return f"{shares[0]:.0%} to {shares[1]:.0%}"

@@ -1,0 +1,48 @@
+"""The report of a run: one HTML file that opens offline."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from capacity.costs import PhaseBill
+from capacity.demands import demands
+from capacity.targets import Check, request_names
+from loadtests.record import REPORT_FILE, Record
+from reports import charts, figures
+
+_templates = Environment(
+    loader=PackageLoader("reports"),
+    autoescape=True,  # names come from whoever wrote the record
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters.update(number=figures.number, usd=figures.usd, usd_range=figures.usd_range)
+_templates.globals["limit"] = figures.limit
+
+
+def write_report(record: Record, check: Check, bills: Sequence[PhaseBill]) -> Path:
+    """Write report.html into the record's folder. Returns its path."""
+    latencies = record.latencies()
+    shown = {name: latencies[name] for name in request_names(record)}
+    api_target = record.run.scenario.targets.targets.get("api_response_time")
+    text = _templates.get_template("run.html").render(
+        run=record.run,
+        state=record.state,
+        check=check,
+        latencies=shown,
+        demands=demands(record),
+        bills=bills,
+        this_phase=record.run.scenario.phase,
+        charts={
+            "latency": charts.latency_over_time(record, api_target.limit if api_target else None),
+            "users": charts.users_and_requests(record),
+            "resources": charts.resources(record) if record.run.stations else "",
+            "percentiles": charts.percentiles(shown) if shown else "",
+            "costs": charts.costs(bills),
+        },
+    )
+    path = record.folder / REPORT_FILE
+    path.write_text(text, encoding="utf-8")
+    return path

@@ -1,0 +1,184 @@
+"""What people see in a terminal: tables, live progress, verdicts. Readable at 80 columns and in a CI log."""
+
+import time
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from capacity.costs import CostReport, PhaseBill, TenThousand
+from capacity.demands import Demands
+from capacity.targets import AlertResult, Check, TargetResult
+from reports.figures import limit, number, share_range, usd, usd_range
+from scenarios.outcome import Verdict
+
+_STYLES = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "bold red",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.INVALID: "bold magenta",
+}
+# Without a terminal a line every few seconds: a CI log stays short, and nobody thinks that it hangs.
+PLAIN_EVERY_S = 10.0
+
+
+def console(stderr: bool = False) -> Console:
+    """A console of at most 100 columns; in a log 80, for wider lines break there."""
+    found = Console(stderr=stderr, highlight=False)
+    width = min(found.width, 100) if found.is_terminal else 80
+    return Console(stderr=stderr, highlight=False, width=width, soft_wrap=False)
+
+
+class Steps:
+    """Long work: one line that changes in a terminal, one line now and then without."""
+
+    def __init__(self, out: Console, title: str) -> None:
+        self._out, self._title = out, title
+        self._started = self._said = time.monotonic()
+        self._progress: Progress | None = None
+
+    def __enter__(self) -> "Steps":
+        if self._out.is_terminal:
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=20),
+                TextColumn("{task.fields[text]}"),
+                TimeElapsedColumn(),
+                console=self._out,
+                transient=True,
+            )
+            self._task = self._progress.add_task(self._title, total=None, text="")
+            self._progress.start()
+        else:
+            self._out.print(f"{self._title} ...")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._progress:
+            self._progress.stop()
+        if kind is None:
+            self._out.print(f"{self._title}: done in {time.monotonic() - self._started:.1f} s")
+
+    def show(self, text: str, done: float | None = None, of: float | None = None) -> None:
+        """How far it is; `done` of `of` moves the bar."""
+        if self._progress:
+            self._progress.update(self._task, text=text, completed=done, total=of)
+        elif time.monotonic() - self._said >= PLAIN_EVERY_S:
+            self._said = time.monotonic()
+            self._out.print(f"  {text}")
+
+
+def print_check(out: Console, check: Check) -> None:
+    """Verdict first, then why, then the tables."""
+    out.print(Text.assemble("Verdict: ", (check.verdict.upper(), _STYLES[check.verdict])))
+    for reason in check.reasons:
+        out.print(f"  {reason}")
+    out.print()
+    out.print(_targets(check.targets))
+    out.print()
+    out.print(_alerts(check.alerts))
+
+
+def _targets(results: Iterable[TargetResult]) -> Table:
+    table = Table("Target", "Measured", "Limit", "Verdict", "", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.columns[1].justify = table.columns[2].justify = "right"
+    for r in results:
+        table.add_row(
+            r.title,
+            number(r.measured, r.unit),
+            limit(r.limit, r.better, r.unit),
+            Text(r.verdict, _STYLES[r.verdict]),
+            Text(r.note, "dim"),
+        )
+    return table
+
+
+def _alerts(results: Iterable[AlertResult]) -> Table:
+    table = Table("Alert", "Measured", "Limit", "State", "", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.columns[1].justify = table.columns[2].justify = "right"
+    states = {True: Text("FIRING", "bold red"), False: Text("quiet", "green"), None: Text("–", "dim")}  # noqa: RUF001
+    for r in results:
+        wanted = limit(r.limit, r.better, r.unit).replace("<", "≤")
+        table.add_row(r.title, number(r.measured, r.unit), wanted, states[r.firing], Text(r.note, "dim"))
+    return table
+
+
+def print_demands(out: Console, demands: Demands) -> None:
+    table = Table("Station", "CPU ms a request", "Utilisation", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.columns[1].justify = table.columns[2].justify = "right"
+    for d in demands.stations:
+        table.add_row(d.station, f"{d.cpu_ms_per_request:.2f}", f"{d.utilisation:.1%} of {d.cores:g}")
+    out.print(table)
+    out.print(
+        f"{demands.requests_per_s:.0f} requests/s from {demands.people} people. Busiest: {demands.bottleneck.station}; "
+        f"it would be busy all the time at about {demands.people_bound:,} people, so fewer than that fit."
+    )
+
+
+def print_costs(out: Console, report: CostReport, lines: bool) -> None:
+    """The phases in one table, `lines` with their items; then the plan for 10,000 users."""
+    table = Table("Phase", "Users", "Weeks", "Plan, stated", "Added up", "A user", box=None, padding=(0, 2, 0, 0))
+    table.header_style = "bold"
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for bill in report.phases:
+        table.add_row(
+            f"{bill.phase} ({bill.name})",
+            f"{bill.users:,}",
+            f"{bill.weeks[0]}-{bill.weeks[1]}",
+            usd_range(bill.stated_usd_per_month),
+            usd(bill.total_usd_per_month) + ("" if bill.inside_stated else " (outside)"),
+            f"${bill.usd_per_user:.2f}",
+        )
+    out.print("Cost of the phases, US dollars a month")
+    out.print(table)
+    if lines:
+        for bill in report.phases:
+            _print_bill(out, bill)
+        _print_ten_thousand(out, report.ten_thousand)
+
+
+def _print_bill(out: Console, bill: PhaseBill) -> None:
+    out.print()
+    out.print(f"[bold]{bill.title}[/bold]")
+    table = Table("Item", "Quantity", "Unit price", "A month", "From", box=None, padding=(0, 2, 0, 0))
+    for column in table.columns[1:4]:
+        column.justify = "right"
+    for line in bill.lines:
+        table.add_row(line.item, f"{line.quantity:,f}", usd(line.unit_usd), usd(line.usd_per_month), line.basis)
+    table.add_section()
+    table.add_row("Total", "", "", usd(bill.total_usd_per_month), f"plan: {usd_range(bill.stated_usd_per_month)}")
+    out.print(table)
+
+
+def _print_ten_thousand(out: Console, plan: TenThousand) -> None:
+    for title, items, total in (
+        ("10,000 users: line items of the specification", plan.line_items, usd(plan.line_items_usd_per_month)),
+        ("10,000 users: cost breakdown", plan.breakdown, usd_range(plan.breakdown_usd_per_month)),
+    ):
+        out.print()
+        out.print(f"[bold]{title}[/bold]")
+        table = Table("Item", "A month", "", box=None, padding=(0, 2, 0, 0))
+        table.columns[1].justify = "right"
+        for item in items:
+            table.add_row(item.item, usd_range(item.usd_per_month), Text(item.note, "dim"))
+        table.add_section()
+        table.add_row("Total", total, "")
+        out.print(table)
+    out.print()
+    out.print("[bold]Why they differ, and what comes on top[/bold]")
+    table = Table("", "A month", "", box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.columns[1].justify = "right"
+    table.add_row("Line items", usd(plan.line_items_usd_per_month), "")
+    for difference in plan.differences:
+        table.add_row(f"+ {difference.item}", usd(difference.usd_per_month), Text(difference.reason, "dim"))
+    contingency = f"the plan's contingency: {share_range(plan.contingency_share)} on the line items"
+    table.add_row(
+        "Line items with contingency", usd_range(plan.contingency_stated_usd_per_month), Text(contingency, "dim")
+    )
+    table.add_row(f"Breakdown + {plan.buffer_share:.0%} buffer", usd_range(plan.buffered_usd_per_month), "")
+    table.add_row("Team", usd(plan.team_usd_per_month), Text(f"{sum(t.people for t in plan.team)} people", "dim"))
+    table.add_row("Grand total", usd_range(plan.grand_total_usd_per_month), "")
+    out.print(table)

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil
 from statistics import mean, median
 from typing import Literal
 
-from loadtests.histograms import percentile_ms
+from loadtests.histograms import percentile_ms, samples_needed
 from loadtests.record import NOT_REQUESTS, Record, matches
 from scenarios.outcome import Verdict
 from scenarios.schema import Alert, Target
@@ -95,7 +94,7 @@ def _target(key: str, target: Target, record: Record) -> TargetResult:
     measurement = _TARGET_METRICS[target.metric](target, record)
     verdict, note = _verdict(target, limit, measurement)
     if target.at_users and not note:
-        note = f"{target.limit:g} at {target.at_users:,} users"
+        note = f"{target.limit:,g} at {target.at_users:,} users"
     return TargetResult(
         key, target.title, target.what, verdict, measurement.value, limit, target.better, target.unit, note
     )
@@ -126,8 +125,7 @@ def _latency(percentile: float | None, samples: Sequence[str], record: Record) -
     count = int(ok.get_total_count())
     failed = int(record.latency(samples, failed=True).get_total_count())
     failed_share = failed / (count + failed) if count + failed else 0.0
-    # Below this many, the percentile is the slowest sample or beyond it.
-    needed = ceil(1 / (1 - percentile / 100) - 1e-9)
+    needed = samples_needed(percentile)
     if count < needed:
         return Measurement(None, f"{count} samples, p{percentile:g} needs {needed} at least", failed_share)
     return Measurement(percentile_ms(ok, percentile), f"p{percentile:g} of {count:,}", failed_share)

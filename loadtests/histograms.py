@@ -1,5 +1,6 @@
 """Latency histograms: HdrHistogram, microseconds, three digits; and the tags under which a log keeps them."""
 
+from math import ceil
 from urllib.parse import quote, unquote
 
 from hdrh.histogram import HdrHistogram
@@ -32,6 +33,11 @@ def name_of(tag: str) -> tuple[str, bool]:
     failed = tag.startswith(_FAILED)
     kind, _, rest = tag.removeprefix(_FAILED).partition(":")
     return f"{unquote(kind)} {unquote(rest)}", failed
+
+
+def samples_needed(percentile: float) -> int:
+    """With fewer than this many, the percentile lies beyond the slowest one: 20 for p95, 100 for p99."""
+    return ceil(1 / (1 - percentile / 100) - 1e-9)
 
 
 def percentile_ms(histogram_us: HdrHistogram, percentile: float) -> float:

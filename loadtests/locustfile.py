@@ -16,6 +16,7 @@ from typing import Any
 import gevent
 
 from loadtests import recorder
+from loadtests.collector import Collector
 from loadtests.probe import PROBE_PATH, answers
 from loadtests.users import Browser, Chatter, Swiper
 from loadtests.users.person import Person
@@ -106,7 +107,7 @@ def _check_host(environment: Environment) -> None:
         )
 
 
-def _world(environment: Environment, scenario: Scenario, secret: str, collector: recorder.Collector) -> World:
+def _world(environment: Environment, scenario: Scenario, secret: str, collector: Collector) -> World:
     runner, options = environment.runner, environment.parsed_options
     worker = runner.worker_index if isinstance(runner, WorkerRunner) else 0
     workers = max(options.expect_workers if options else 1, worker + 1)

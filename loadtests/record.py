@@ -18,7 +18,7 @@ from typing import Literal
 from hdrh.histogram import HdrHistogram
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from loadtests.histograms import histogram, name_of, percentile_ms
+from loadtests.histograms import histogram, name_of, percentile_ms, samples_needed
 from scenarios.outcome import UsageError
 from scenarios.schema import Scenario
 
@@ -74,7 +74,7 @@ class Machine(_Part):
 
 
 class Latency(_Part):
-    """Successes of one name over the measured windows; milliseconds."""
+    """Successes of one name over the measured windows; milliseconds. Too few samples give no percentile."""
 
     count: int
     failed: int
@@ -287,11 +287,13 @@ def new_folder(runs: Path, scenario: str) -> Path:
 
 
 def _latency(ok: HdrHistogram | None, failed: HdrHistogram | None) -> Latency:
+    count = ok.get_total_count() if ok else 0
+
     def at(percentile: float) -> float | None:
-        return percentile_ms(ok, percentile) if ok else None
+        return percentile_ms(ok, percentile) if ok and count >= samples_needed(percentile) else None
 
     return Latency(
-        count=ok.get_total_count() if ok else 0,
+        count=count,
         failed=failed.get_total_count() if failed else 0,
         p50=at(50),
         p95=at(95),

@@ -7,20 +7,17 @@ report is in: at `test_stop` for a single process, at `quit` for a master.
 
 import logging
 import time
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import gevent
-import psutil
-from hdrh.histogram import HdrHistogram
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, Runner, WorkerRunner
 
 from loadtests import writer
-from loadtests.histograms import clamped_us, histogram, tag_of
+from loadtests.collector import Collector
 from loadtests.probe import Probe
 from loadtests.record import LOOP_DRIFT, Run, new_folder
 from loadtests.stations import StationWatch
@@ -35,74 +32,6 @@ DRIFT_EVERY_S = 0.05
 # How long a second stays open: a worker reports every 3 s, and a report may be one late.
 CLOSE_AFTER_S, CLOSE_AFTER_DISTRIBUTED_S = 1, 8
 _REPORT_KEY = "matchday"
-
-
-class Collector:
-    """What this process sees, by the second in which it ended."""
-
-    def __init__(self) -> None:
-        self._open: dict[str, HdrHistogram] = {}
-        self._second = int(time.time())
-        self._sums: defaultdict[str, float] = defaultdict(float)
-        self._peaks: defaultdict[str, float] = defaultdict(float)
-        self._closed: list[Window] = []
-        self._gauges: dict[str, Callable[[], float]] = {}
-        self._process = psutil.Process()
-        self._cpu_s, self._cpu_at = time.process_time(), time.monotonic()
-
-    def record(self, name: str, latency_ms: float, failed: bool = False) -> None:
-        """A sample of `name` ("TYPE name") that ended now."""
-        self._turn()
-        tag = tag_of(name, failed)
-        if tag not in self._open:
-            self._open[tag] = histogram()
-        self._open[tag].record_value(clamped_us(latency_ms))
-
-    def add(self, column: str, amount: float = 1) -> None:
-        """Count something in a column of series.csv."""
-        self._turn()
-        self._sums[column] += amount
-
-    def peak(self, column: str, value: float) -> None:
-        """Keep the highest value of the second."""
-        self._turn()
-        self._peaks[column] = max(self._peaks[column], value)
-
-    def gauge(self, column: str, read: Callable[[], float]) -> None:
-        """Read a value at the end of every second; processes' values add up."""
-        self._gauges[column] = read
-
-    def take(self, everything: bool = False) -> list[Window]:
-        """The windows that are closed since the last call; with `everything` the one that is open, too."""
-        self._turn()
-        if everything:
-            self._close()
-        taken, self._closed = self._closed, []
-        return taken
-
-    def _turn(self) -> None:
-        second = int(time.time())
-        if second != self._second:
-            self._close()
-            self._second = second
-
-    def _close(self) -> None:
-        window = Window(self._second, sums=dict(self._sums), peaks=dict(self._peaks))
-        for tag, values in self._open.items():
-            if count := values.get_total_count():
-                window.histograms[tag] = values.encode(), values.get_max_value(), count
-                values.reset()
-        for column, read in self._gauges.items():
-            window.sums[column] = read()
-        cpu_s, now = time.process_time(), time.monotonic()
-        if now > self._cpu_at:
-            used = (cpu_s - self._cpu_s) / (now - self._cpu_at)
-            window.peaks["generator_cpu_percent"] = 100 * used
-            window.sums["generator_cpu_cores"] = used
-        self._cpu_s, self._cpu_at = cpu_s, now
-        self._sums.clear()
-        self._peaks.clear()
-        self._closed.append(window)
 
 
 @dataclass(frozen=True)

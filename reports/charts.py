@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from capacity.costs import PhaseBill
 from capacity.targets import API_SAMPLES
@@ -54,7 +55,7 @@ def latency_over_time(record: Record, limit_ms: float | None) -> str:
         if limit_ms:
             axes.axhline(limit_ms, color=RED, lw=1, ls="--", label=f"target (p95) {limit_ms:g} ms")
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        _plain_log(axes.yaxis)
         axes.set_ylabel("ms")
         _time_axis(axes, record)
     return svg()
@@ -91,12 +92,13 @@ def percentiles(latencies: Mapping[str, Latency]) -> str:
     with _chart(height=0.6 + 0.24 * max(len(rows), 3)) as (axes, svg):
         places = range(len(rows))
         for row, (_, latency) in enumerate(rows):
-            axes.plot([latency.p50 or 0, latency.p99 or 0], [row, row], color="#C9CED6", lw=3, zorder=1)
+            axes.plot([latency.p50 or 0, latency.p99 or latency.p95 or 0], [row, row], color="#C9CED6", lw=3, zorder=1)
         for field, colour in (("p50", BLUE), ("p95", ORANGE), ("p99", YELLOW)):
-            axes.scatter([getattr(x, field) for _, x in rows], places, s=22, color=colour, label=field, zorder=2)
+            values = [_or_nan(getattr(latency, field)) for _, latency in rows]
+            axes.scatter(values, places, s=22, color=colour, label=field, zorder=2)
         axes.set_yticks(list(places), [name for name, _ in rows])
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        _plain_log(axes.xaxis)
         axes.set_xlabel("ms")
         axes.grid(axis="x", color="#E3E6EA")
         axes.grid(axis="y", visible=False)
@@ -136,6 +138,17 @@ def _chart(height: float | None = None) -> Iterator[tuple[Axes, Callable[[], str
     out.write(text[text.index("<svg") :])  # without XML declaration and doctype: it stands inside HTML
 
 
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _plain_log(axis: Axis) -> None:
+    """1, 2, 5, 10 ... in plain figures."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _since_start(record: Record, seconds: Sequence[float | None]) -> list[float]:
     start = record.run.started_at.timestamp()
     return [(second or start) - start for second in seconds]
@@ -146,7 +159,7 @@ def _plot_columns(axes: Axes, record: Record, columns: Mapping[str, tuple[str, s
     for column, (label, colour) in columns.items():
         values = record.series.get(column, [])
         if any(value is not None for value in values):
-            y = [float("nan") if value is None else value for value in values]
+            y = [_or_nan(value) for value in values]
             axes.plot(*_thinned(x, y), color=colour, lw=1.3, label=label)
 
 

@@ -13,7 +13,7 @@ def number(value: float | None, unit: str = "") -> str:
 
 def limit(value: float | None, better: str, unit: str = "") -> str:
     if value is None:
-        return "watched"
+        return number(None)
     return f"{'<' if better == 'lower' else '≥'} {number(value, unit)}"
 
 

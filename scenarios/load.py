@@ -129,6 +129,8 @@ def _remedy(error: ErrorDetails, model: type[BaseModel], location: list[str]) ->
             return f"unknown key; allowed are: {', '.join(allowed)}." if allowed else "unknown key."
         case "missing":
             return "is missing."
+        case "model_type" | "dict_type":
+            return f"must be a table; got {error['input']!r}."
         case "value_error":
             return f"{error['msg'].removeprefix('Value error, ')}."
         case _:

@@ -13,6 +13,7 @@ class Swiper(Person):
     def on_start(self) -> None:
         super().on_start()
         self._deck: list[Card] = []
+        self._fresh = True
 
     @task
     def swipe(self) -> None:
@@ -29,6 +30,10 @@ class Swiper(Person):
     def _swipe_next(self) -> None:
         if not self._deck:
             self._deck = self.api.discover()
+            if self._fresh:
+                # When the run starts people are somewhere in their deck; else all would reload it at once.
+                self._fresh = False
+                del self._deck[: self.world.rng.randrange(len(self._deck) or 1)]
         if not self._deck:  # everybody near has been seen
             self.linger()
             return

@@ -1,0 +1,78 @@
+"""What one generator process sees, second by second. Imports no Locust: it only counts."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+from hdrh.histogram import HdrHistogram
+
+from loadtests.histograms import clamped_us, histogram, tag_of
+from loadtests.writer import Window
+
+
+class Collector:
+    """Samples and counts by the second in which they ended. `clock` gives seconds since the epoch."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._open: dict[str, HdrHistogram] = {}
+        self._second = int(self._clock())
+        self._sums: defaultdict[str, float] = defaultdict(float)
+        self._peaks: defaultdict[str, float] = defaultdict(float)
+        self._closed: list[Window] = []
+        self._gauges: dict[str, Callable[[], float]] = {}
+        self._cpu_s, self._cpu_at = time.process_time(), time.monotonic()
+
+    def record(self, name: str, latency_ms: float, failed: bool = False) -> None:
+        """A sample of `name` ("TYPE name") that ended now."""
+        self._turn()
+        tag = tag_of(name, failed)
+        if tag not in self._open:
+            self._open[tag] = histogram()
+        self._open[tag].record_value(clamped_us(latency_ms))
+
+    def add(self, column: str, amount: float = 1) -> None:
+        """Count something in a column of series.csv."""
+        self._turn()
+        self._sums[column] += amount
+
+    def peak(self, column: str, value: float) -> None:
+        """Keep the highest value of the second."""
+        self._turn()
+        self._peaks[column] = max(self._peaks[column], value)
+
+    def gauge(self, column: str, read: Callable[[], float]) -> None:
+        """Read a value at the end of every second; processes' values add up."""
+        self._gauges[column] = read
+
+    def take(self, everything: bool = False) -> list[Window]:
+        """The windows that are closed since the last call; with `everything` the one that is open, too."""
+        self._turn()
+        if everything:
+            self._close()
+        taken, self._closed = self._closed, []
+        return taken
+
+    def _turn(self) -> None:
+        second = int(self._clock())
+        if second != self._second:
+            self._close()
+            self._second = second
+
+    def _close(self) -> None:
+        window = Window(self._second, sums=dict(self._sums), peaks=dict(self._peaks))
+        for tag, values in self._open.items():
+            if count := values.get_total_count():
+                window.histograms[tag] = values.encode(), values.get_max_value(), count
+                values.reset()
+        for column, read in self._gauges.items():
+            window.sums[column] = read()
+        cpu_s, now = time.process_time(), time.monotonic()
+        if now > self._cpu_at:
+            used = (cpu_s - self._cpu_s) / (now - self._cpu_at)
+            window.peaks["generator_cpu_percent"] = 100 * used
+            window.sums["generator_cpu_cores"] = used
+        self._cpu_s, self._cpu_at = cpu_s, now
+        self._sums.clear()
+        self._peaks.clear()
+        self._closed.append(window)

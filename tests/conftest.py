@@ -1,0 +1,39 @@
+"""One local stack for the whole test run: real servers, a small population."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reference_app.stack import LocalStack
+from scenarios.load import load
+from scenarios.schema import Scenario
+from scenarios.stack_info import StackInfo
+
+# Small enough to be made in about two seconds; the women of one city still fill a deck.
+PEOPLE = 120
+
+
+@pytest.fixture(scope="session")
+def scenario() -> Scenario:
+    return load("phase-1", [f"population.users={PEOPLE}", 'population.cities=["Berlin"]'])
+
+
+@pytest.fixture(scope="session")
+def stack(scenario: Scenario) -> Iterator[LocalStack]:
+    with LocalStack(scenario) as running:
+        running.populate(scenario.population, lambda done, of: None)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack_info(stack: LocalStack) -> StackInfo:
+    return stack.info
+
+
+@pytest.fixture(scope="session")
+def stack_file(stack_info: StackInfo, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `matchday up` would have written."""
+    file = tmp_path_factory.mktemp("stack") / "stack.json"
+    stack_info.write(file)
+    return file

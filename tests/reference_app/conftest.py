@@ -1,0 +1,118 @@
+"""The backend as a client sees it, once with each MongoDB driver."""
+
+import json
+from asyncio import timeout as asyncio_timeout
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import httpx
+import pytest
+import websockets
+
+from reference_app.stack import LocalStack
+from reference_app.stack.process import free_port
+from reference_app.stack.servers import app as app_server
+from scenarios.people import otp_test_code, phone_of
+from tests.conftest import PEOPLE
+
+
+@dataclass
+class Backend:
+    """A running backend."""
+
+    url: str
+    otp_test_secret: str
+
+
+@dataclass
+class Somebody:
+    """A signed-in person."""
+
+    index: int
+    id: str
+    backend: Backend
+    http: httpx.AsyncClient
+
+    def socket(self) -> AbstractAsyncContextManager[websockets.ClientConnection]:
+        url = self.backend.url.replace("http", "ws", 1) + "/ws"
+        return websockets.connect(url, additional_headers={"Authorization": self.http.headers["Authorization"]})
+
+    async def swipe(self, other: "Somebody", like: bool = True) -> httpx.Response:
+        return await self.http.post("/swipes", json={"target_id": other.id, "like": like})
+
+
+@pytest.fixture(scope="session")
+def motor_url(stack: LocalStack) -> Iterator[str]:
+    """A second app beside the stack's own, on the other driver."""
+    port = free_port()
+    environment = stack.settings.as_environment() | {"MATCHDAY_MONGO_DRIVER": "motor"}
+    server = app_server(stack.folder, environment, 2, port)
+    server.start()
+    try:
+        server.wait_ready()
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session", params=["pymongo", "motor"])
+def backend(request: pytest.FixtureRequest, stack: LocalStack) -> Backend:
+    url = stack.host if request.param == "pymongo" else request.getfixturevalue("motor_url")
+    return Backend(url, stack.settings.otp_test_secret)
+
+
+_next_person = count()
+
+
+async def sign_in(backend: Backend, index: int) -> Somebody:
+    http = httpx.AsyncClient(base_url=backend.url)
+    phone = phone_of(index)
+    assert (await http.post("/auth/otp", json={"phone": phone})).status_code == 202
+    body = {"phone": phone, "code": otp_test_code(backend.otp_test_secret, phone)}
+    answer = await http.post("/auth/session", json=body)
+    assert answer.status_code == 201, answer.text
+    session = answer.json()
+    http.headers["Authorization"] = f"Bearer {session['token']}"
+    return Somebody(index, session["person_id"], backend, http)
+
+
+@pytest.fixture
+async def anna(backend: Backend) -> AsyncIterator[Somebody]:
+    """Somebody of the population whom no other test has used."""
+    person = await sign_in(backend, next(_next_person))
+    assert person.index < PEOPLE
+    yield person
+    await person.http.aclose()
+
+
+@pytest.fixture
+async def ben(backend: Backend) -> AsyncIterator[Somebody]:
+    """Somebody else."""
+    person = await sign_in(backend, next(_next_person))
+    yield person
+    await person.http.aclose()
+
+
+@pytest.fixture
+async def carla(backend: Backend) -> AsyncIterator[Somebody]:
+    """A stranger to both."""
+    person = await sign_in(backend, next(_next_person))
+    yield person
+    await person.http.aclose()
+
+
+@pytest.fixture
+async def anybody(backend: Backend) -> AsyncIterator[httpx.AsyncClient]:
+    """Nobody in particular: not signed in."""
+    async with httpx.AsyncClient(base_url=backend.url) as http:
+        yield http
+
+
+async def frame(socket: websockets.ClientConnection) -> dict[str, Any]:
+    """The next frame; a test that waits for one that never comes fails by the time-out."""
+    async with asyncio_timeout(10):
+        found: dict[str, Any] = json.loads(await socket.recv())
+    return found

@@ -1,0 +1,109 @@
+"""Messages over the socket and over REST; strangers see nothing."""
+
+import json
+from typing import Any
+
+import pytest
+import websockets
+
+from tests.reference_app.conftest import Somebody, frame
+
+
+async def matched(one: Somebody, other: Somebody) -> str:
+    """Both like each other. Returns the match's id."""
+    async with one.socket() as socket:
+        await one.swipe(other)
+        await other.swipe(one)
+        return str((await frame(socket))["match_id"])
+
+
+def message(match: str, number: int = 1, text: str = "Hello") -> dict[str, Any]:
+    return {"type": "message", "match_id": match, "id": f"message-{number}", "text": text}
+
+
+async def test_a_message_arrives_is_acknowledged_and_receipted(anna: Somebody, ben: Somebody) -> None:
+    match = await matched(anna, ben)
+    async with anna.socket() as annas, ben.socket() as bens:
+        await annas.send(json.dumps(message(match)))
+        arrived = (await frame(bens))["message"]
+        assert (arrived["text"], arrived["sender_id"], arrived["seq"]) == ("Hello", anna.id, 1)
+        assert await frame(annas) == {"type": "ack", "match_id": match, "id": "message-1", "seq": 1}
+        await bens.send(json.dumps({"type": "delivered", "match_id": match, "seq": 1}))
+        assert await frame(annas) == {"type": "receipt", "match_id": match, "seq": 1}
+
+
+async def test_who_was_away_catches_up_in_order(anna: Somebody, ben: Somebody) -> None:
+    match = await matched(anna, ben)
+    for number in range(5):
+        body = {"id": f"message-{number}", "text": str(number)}
+        assert (await anna.http.post(f"/matches/{match}/messages", json=body)).status_code == 201
+    late = await ben.http.get(f"/matches/{match}/messages", params={"after": 2})
+    assert [m["text"] for m in late.json()["messages"]] == ["2", "3", "4"]
+
+
+async def test_a_retry_stores_the_message_once(anna: Somebody, ben: Somebody) -> None:
+    match = await matched(anna, ben)
+    body = {"id": "message-1", "text": "Once"}
+    tries = [(await anna.http.post(f"/matches/{match}/messages", json=body)).json() for _ in range(3)]
+    assert {reply["seq"] for reply in tries} == {1}
+    assert len((await ben.http.get(f"/matches/{match}/messages")).json()["messages"]) == 1
+
+
+async def test_a_stranger_neither_reads_nor_writes_nor_ends_a_match(
+    anna: Somebody, ben: Somebody, carla: Somebody
+) -> None:
+    match = await matched(anna, ben)
+    path = f"/matches/{match}/messages"
+    assert (await carla.http.get(path)).status_code == 404
+    assert (await carla.http.post(path, json={"id": "message-1", "text": "Hi"})).status_code == 404
+    assert (await carla.http.delete(f"/matches/{match}")).status_code == 404
+    async with carla.socket() as carlas:
+        await carlas.send(json.dumps(message(match)))
+        assert (await frame(carlas))["code"] == "not_found"
+        await carlas.send(json.dumps({"type": "delivered", "match_id": match, "seq": 1}))
+        assert (await frame(carlas))["code"] == "not_found"
+    assert (await anna.http.get(path)).json()["messages"] == []
+
+
+async def test_after_an_unmatch_the_talk_is_over_for_both(anna: Somebody, ben: Somebody) -> None:
+    match = await matched(anna, ben)
+    async with ben.socket() as bens:
+        assert (await anna.http.delete(f"/matches/{match}")).status_code == 204
+        assert await frame(bens) == {"type": "unmatch", "match_id": match}
+        await bens.send(json.dumps(message(match)))
+        assert (await frame(bens))["code"] == "not_found"
+    assert (await anna.http.delete(f"/matches/{match}")).status_code == 404
+    assert match not in [m["id"] for m in (await ben.http.get("/matches")).json()["matches"]]
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "[]", "no json", '{"type":"dance"}', '{"type":"message"}', '{"type":"ping","x":1}', '"' + "a" * 60_000]
+)
+async def test_a_bad_frame_is_answered_and_the_socket_lives_on(anna: Somebody, bad: str) -> None:
+    async with anna.socket() as socket:
+        await socket.send(bad)
+        assert (await frame(socket))["code"] == "invalid"
+        await socket.send('{"type":"ping"}')
+        assert (await frame(socket))["type"] == "pong"
+
+
+async def test_presence_shows_while_the_socket_is_open(anna: Somebody, ben: Somebody) -> None:
+    match = await matched(anna, ben)
+
+    async def online() -> bool:
+        matches = (await anna.http.get("/matches")).json()["matches"]
+        return next(bool(m["online"]) for m in matches if m["id"] == match)
+
+    assert not await online()
+    async with ben.socket() as bens:
+        await bens.send('{"type":"ping"}')  # answered: the server has registered the socket
+        await frame(bens)
+        assert await online()
+
+
+async def test_a_socket_needs_a_session(anna: Somebody) -> None:
+    await anna.http.delete("/auth/session")
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        async with anna.socket():
+            pass
+    assert refused.value.response.status_code == 403

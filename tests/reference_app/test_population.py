@@ -1,0 +1,77 @@
+"""The population is the same from the same seed, and looks like people."""
+
+import io
+from collections import Counter
+
+import pytest
+from PIL import Image
+
+from reference_app.app import open_platform
+from reference_app.population import create, likes, people, pictures
+from reference_app.stack import LocalStack
+from scenarios.load import load
+from scenarios.outcome import UsageError
+from scenarios.people import Sex, person_id_of, sex_of
+from scenarios.schema import Population, Scenario
+
+SHIPPED = load("phase-1").population
+
+
+def test_the_same_seed_makes_the_same_people_to_the_last_byte() -> None:
+    assert list(people(SHIPPED, "key")) == list(people(SHIPPED, "key"))
+    assert list(likes(SHIPPED)) == list(likes(SHIPPED))
+    assert pictures(1)[0] == pictures(1)[0]
+    assert list(people(SHIPPED, "key")) != list(people(SHIPPED.model_copy(update={"seed": 2}), "key"))
+
+
+def test_people_live_in_all_cities_and_most_in_the_first() -> None:
+    longitudes = [profile["location"]["coordinates"][0] for _, profile in people(SHIPPED, "key")]
+    nearest = Counter(min({13.405, 9.994, 11.575, 6.960, 8.682}, key=lambda c: abs(c - lon)) for lon in longitudes)
+    assert len(nearest) == len(SHIPPED.cities)
+    assert nearest.most_common(1)[0][0] == 13.405
+
+
+def test_everybody_is_grown_up_and_has_photos() -> None:
+    for _, profile in people(SHIPPED, "key"):
+        assert 18 <= 2026 - profile["birth_date"].year <= 61
+        assert 1 <= len(profile["photos"]) <= SHIPPED.photos_per_person_max
+
+
+def test_likes_are_skewed_and_as_many_as_the_scenario_says() -> None:
+    received = Counter(like["target"] for like in likes(SHIPPED))
+    for sex in Sex:
+        ids = [person_id_of(i, SHIPPED.seed) for i in range(SHIPPED.users) if sex_of(i) is sex]
+        counts = sorted((received[person] for person in ids), reverse=True)
+        # The most popular cannot be liked by more people than there are: the mean stays a little below.
+        assert 0.8 < sum(counts) / len(counts) / SHIPPED.likes_received_mean.of(sex) < 1.1
+        assert sum(counts[: len(counts) // 10]) > 0.25 * sum(counts)
+
+
+def test_nobody_likes_twice_or_themselves() -> None:
+    pairs = [(like["swiper"], like["target"]) for like in likes(SHIPPED)]
+    assert len(pairs) == len(set(pairs))
+    assert all(swiper != target for swiper, target in pairs)
+
+
+def test_pictures_are_jpegs_of_the_size_that_photos_have() -> None:
+    for made in pictures(1):
+        assert Image.open(io.BytesIO(made["card"])).size == (640, 800)
+        assert 20_000 < len(made["card"]) < 120_000
+
+
+def test_a_city_without_coordinates_is_named() -> None:
+    with pytest.raises(UsageError, match="no coordinates for Atlantis; known: Berlin"):
+        list(people(SHIPPED.model_copy(update={"cities": ("Atlantis",)}), "key"))
+
+
+async def test_what_was_made_is_in_the_database(stack: LocalStack, scenario: Scenario) -> None:
+    async with open_platform(stack.settings) as platform:
+        made = await platform.db.profiles.count_documents({"location": {"$exists": True}, "name": {"$ne": ""}})
+        assert made == scenario.population.users
+
+
+async def test_a_second_population_is_refused(stack: LocalStack, scenario: Scenario) -> None:
+    population: Population = scenario.population
+    async with open_platform(stack.settings) as platform:
+        with pytest.raises(UsageError, match="holds people already"):
+            await create(platform, population)

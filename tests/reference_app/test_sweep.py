@@ -1,0 +1,28 @@
+"""A match that a crash left undetected is found by the worker's sweep, once."""
+
+from datetime import UTC, datetime, timedelta
+
+from reference_app.app import open_platform
+from reference_app.chat.hub import Fanout
+from reference_app.stack import LocalStack
+from reference_app.swipes.service import Matchmaker
+from reference_app.swipes.store import SwipeStore, match_id
+from tests.reference_app.conftest import Somebody, frame
+
+
+async def test_the_sweep_makes_the_missing_match_and_tells_both(
+    anna: Somebody, ben: Somebody, stack: LocalStack
+) -> None:
+    async with open_platform(stack.settings) as platform:
+        store = SwipeStore(platform.db)
+        # As if the app had died between acknowledging the likes and looking at them.
+        await store.put(anna.id, ben.id, like=True)
+        await store.put(ben.id, anna.id, like=True)
+        now = datetime.now(UTC)
+        async with anna.socket() as annas, ben.socket() as bens:
+            for _ in range(2):
+                await Matchmaker(store, Fanout(platform.redis)).sweep(now - timedelta(minutes=1), now)
+            assert (await frame(annas))["match_id"] == match_id(anna.id, ben.id)
+            assert (await frame(bens))["match_id"] == match_id(anna.id, ben.id)
+            await annas.send('{"type":"ping"}')
+            assert (await frame(annas))["type"] == "pong"

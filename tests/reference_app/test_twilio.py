@@ -1,0 +1,69 @@
+"""The Twilio sender speaks Twilio's API: tried against a local server that records what it gets."""
+
+import base64
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import parse_qs
+
+import httpx
+import pytest
+
+from reference_app.auth.senders import TwilioSender
+from reference_app.settings import Settings
+
+
+class Recording(BaseHTTPRequestHandler):
+    status = 201
+    got: dict[str, str]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        type(self).got = {"path": self.path, "auth": self.headers["Authorization"]} | {
+            key: values[0] for key, values in parse_qs(body).items()
+        }
+        self.send_response(self.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def twilio() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Recording)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def sender(url: str) -> TwilioSender:
+    return TwilioSender(
+        Settings(twilio_account_sid="AC1", twilio_auth_token="token", twilio_from="+15550001", twilio_base_url=url)
+    )
+
+
+async def test_a_code_goes_out_as_a_message(twilio: str) -> None:
+    Recording.status = 201
+    await sender(twilio).send("+15550002", "123456")
+    got = Recording.got
+    assert got["path"] == "/2010-04-01/Accounts/AC1/Messages.json"
+    assert got["auth"] == "Basic " + base64.b64encode(b"AC1:token").decode()
+    assert (got["To"], got["From"]) == ("+15550002", "+15550001")
+    assert "123456" in got["Body"]
+
+
+async def test_a_refusal_of_twilio_is_an_error(twilio: str) -> None:
+    Recording.status = 401
+    with pytest.raises(httpx.HTTPStatusError):
+        await sender(twilio).send("+15550002", "123456")
+
+
+def test_codes_are_random() -> None:
+    codes = {sender("http://127.0.0.1:1").code_for("+1") for _ in range(50)}
+    assert len(codes) > 40
+    assert all(len(code) == 6 and code.isdigit() for code in codes)

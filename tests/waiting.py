@@ -1,0 +1,15 @@
+"""Waiting for a fact, not for a time."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+PATIENCE_S = 30.0
+
+
+async def eventually(read: Callable[[], Awaitable[object]], wanted: object) -> None:
+    """Return as soon as `read` gives `wanted`; fail with what it gave last."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (found := await read()) != wanted:
+        assert time.monotonic() < deadline, f"still {found!r}, not {wanted!r}"
+        await asyncio.sleep(0.02)

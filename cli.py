@@ -13,7 +13,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from capacity.costs import CostReport, phase_bill, ten_thousand
@@ -49,6 +48,7 @@ Settings = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 _RUNS = Path("runs")
+_INTERRUPTING = (signal.SIGINT, signal.SIGTERM)
 
 
 def _seconds(text: str) -> float:
@@ -85,7 +85,7 @@ def up(
             while True:
                 time.sleep(1)
                 stack.check()
-        except KeyboardInterrupt:
+        except _Interrupted:
             out.print("Stopping ...")
 
 
@@ -192,7 +192,7 @@ def _measure(
                 p95 = f"p95 {live.p95_ms:.0f} ms" if live.p95_ms else "p95 -"
                 text = f"{live.users} people, {live.requests_per_s:.0f} requests/s, {live.failures} failed, {p95}"
                 steps.show(text, min(live.elapsed_s, load_.duration_s), load_.duration_s)
-    except KeyboardInterrupt:
+    except _Interrupted:
         interrupted = True
         console().print("Interrupted: closing the record ...")
         launch.stop()
@@ -248,25 +248,29 @@ def _costs(scenarios: Sequence[str]) -> CostReport:
     return CostReport(tuple(phase_bill(load(name)) for name in scenarios), ten_thousand(load_plan()))
 
 
+class _Interrupted(BaseException):
+    """Ctrl-C or SIGTERM. Not a KeyboardInterrupt: Typer would turn that into exit code 1."""
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    # From now on what runs is closing down, in bounded time: people who press Ctrl-C twice must not break it.
+    for each in _INTERRUPTING:
+        signal.signal(each, signal.SIG_IGN)
+    raise _Interrupted
 
 
 def main() -> None:
     """Entry point: errors become a sentence and an exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in _INTERRUPTING:
+        signal.signal(number, _interrupt)
     try:
-        code = app(standalone_mode=False) or 0
+        app()
     except MatchdayError as error:
         print(f"matchday: {error}", file=sys.stderr)
-        code = error.exit_code
-    except click.ClickException as error:
-        error.show()
-        code = ExitCode.USAGE
-    except (KeyboardInterrupt, click.Abort):
+        sys.exit(error.exit_code)
+    except _Interrupted:
         print("matchday: interrupted", file=sys.stderr)
-        code = ExitCode.INTERRUPTED
-    sys.exit(code)
+        sys.exit(ExitCode.INTERRUPTED)
 
 
 if __name__ == "__main__":

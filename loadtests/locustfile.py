@@ -18,8 +18,10 @@ import gevent
 from loadtests import recorder
 from loadtests.collector import Collector
 from loadtests.probe import PROBE_PATH, answers
-from loadtests.users import Browser, Chatter, Swiper
+from loadtests.users.browser import Browser
+from loadtests.users.chatter import Chatter
 from loadtests.users.person import Person
+from loadtests.users.swiper import Swiper
 from loadtests.users.world import PersonPool, World
 from loadtests.writer import check_writable
 from scenarios.load import load

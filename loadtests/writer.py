@@ -155,8 +155,7 @@ class RecordWriter:
         """Write what is left, then summary and validity."""
         last = max([*self._windows, *self._observed, self._next - 1])
         self.write_until(last + 1)
-        self._log.close()
-        self._series.close()
+        self.close()
         self._save(
             self.run.model_copy(
                 update={
@@ -168,6 +167,11 @@ class RecordWriter:
             )
         )
         self._save(summarised(self.folder))
+
+    def close(self) -> None:
+        """Close the files; the record stays as it is."""
+        self._log.close()
+        self._series.close()
 
     def _write(self, second: int, windows: list[Window], observed: Mapping[str, float]) -> None:
         row: defaultdict[str, float] = defaultdict(float, {"second": second})

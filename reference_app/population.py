@@ -152,8 +152,8 @@ async def create(platform: Platform, population: Population, progress: Progress 
             ]
             await asyncio.to_thread(_upload, pool, objects, files)
             progress(start + len(batch), len(made))
-    before = list(likes(population))
-    await platform.db.swipes.insert_many(before, ordered=False)
+    if before := list(likes(population)):
+        await platform.db.swipes.insert_many(before, ordered=False)
 
 
 def _upload(pool: ThreadPoolExecutor, objects: Objects, files: list[tuple[str, bytes]]) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 def number(value: float | None, unit: str = "") -> str:
     """Three significant digits where it is small, whole where it is large; a dash for unknown."""
     if value is None:
-        return "–"  # noqa: RUF001  # an en dash is what is meant
+        return "–"
     text = f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
     return f"{text} {unit}".strip()
 
@@ -24,7 +24,7 @@ def usd(amount: Decimal) -> str:
 
 def usd_range(amounts: tuple[Decimal, Decimal]) -> str:
     low, high = amounts
-    return usd(low) if low == high else f"{usd(low)}–{usd(high).removeprefix('$')}"  # noqa: RUF001  # a range
+    return usd(low) if low == high else f"{usd(low)}–{usd(high).removeprefix('$')}"
 
 
 def share_range(shares: tuple[Decimal, Decimal]) -> str:

@@ -39,7 +39,7 @@ def write_report(record: Record, check: Check, bills: Sequence[PhaseBill]) -> Pa
             "latency": charts.latency_over_time(record, api_target.limit if api_target else None),
             "users": charts.users_and_requests(record),
             "resources": charts.resources(record) if record.run.stations else "",
-            "percentiles": charts.percentiles(shown) if shown else "",
+            "percentiles": charts.percentiles(shown) if any(x.p95 is not None for x in shown.values()) else "",
             "costs": charts.costs(bills),
         },
     )

@@ -98,7 +98,7 @@ def _targets(results: Iterable[TargetResult]) -> Table:
 def _alerts(results: Iterable[AlertResult]) -> Table:
     table = Table("Alert", "Measured", "Limit", "State", "", box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.columns[1].justify = table.columns[2].justify = "right"
-    states = {True: Text("FIRING", "bold red"), False: Text("quiet", "green"), None: Text("–", "dim")}  # noqa: RUF001
+    states = {True: Text("FIRING", "bold red"), False: Text("quiet", "green"), None: Text("–", "dim")}
     for r in results:
         wanted = limit(r.limit, r.better, r.unit).replace("<", "≤")
         table.add_row(r.title, number(r.measured, r.unit), wanted, states[r.firing], Text(r.note, "dim"))

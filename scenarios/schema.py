@@ -187,7 +187,8 @@ class Target(Strict):
 
     @model_validator(mode="after")
     def _latency_says_which(self) -> Self:
-        if (self.metric == "latency_ms") != bool(self.samples and self.percentile):
+        given = (bool(self.samples), self.percentile is not None)
+        if given != ((True, True) if self.metric == "latency_ms" else (False, False)):
             raise ValueError("a latency_ms target needs samples and a percentile, any other target has neither")
         return self
 

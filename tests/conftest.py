@@ -16,7 +16,9 @@ PEOPLE = 120
 
 @pytest.fixture(scope="session")
 def scenario() -> Scenario:
-    return load("phase-1", [f"population.users={PEOPLE}", 'population.cities=["Berlin"]'])
+    # One city, so that people are near each other; no likes from before, so that tests know who likes whom.
+    nobody = [f"population.likes_received_mean.{sex}=1e-9" for sex in ("male", "female")]
+    return load("phase-1", [f"population.users={PEOPLE}", 'population.cities=["Berlin"]', *nobody])
 
 
 @pytest.fixture(scope="session")

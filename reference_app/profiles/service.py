@@ -58,7 +58,9 @@ class ProfileService:
         )
 
     async def update(self, person_id: str, update: MeUpdate) -> Me:
-        changes = update.model_dump(exclude_unset=True, exclude_none=True)
+        changes = {name: value for name in update.model_fields_set if (value := getattr(update, name)) is not None}
+        if update.preferences:
+            changes["preferences"] = update.preferences.model_dump(mode="json")
         if update.birth_date:
             changes["birth_date"] = stored_date(update.birth_date)
         await self.store.update(person_id, changes)

@@ -54,10 +54,10 @@ def _candidates(server: str) -> Iterator[Path]:
 
 def _problem(path: Path) -> str | None:
     """Why the program does not run, in the words of the system; None when it does."""
-    if not os.access(path, os.X_OK):  # some installers drop the executable bit
-        path.chmod(path.stat().st_mode | 0o755)
     flag = "-v" if path.name == "nginx" else "--version"
     try:
+        if not os.access(path, os.X_OK):  # some installers drop the executable bit
+            path.chmod(path.stat().st_mode | 0o755)
         result = subprocess.run([path, flag], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)

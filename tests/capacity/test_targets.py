@@ -1,0 +1,146 @@
+"""Verdicts: pass, fail, inconclusive, invalid. What nothing measured is never a pass."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from capacity.targets import Check, check
+from loadtests.record import Record
+from scenarios.outcome import Verdict
+from tests.loadtests.making import HEALTHY, Second, healthy, write
+
+
+def checked(folder: Path, change: Callable[[Second], Second] = lambda second: second, seconds: int = 30) -> Check:
+    return check(write(folder, seconds, lambda number: change(healthy(number))))
+
+
+def with_samples(name: str, latencies: list[float]) -> Callable[[Second], Second]:
+    return lambda second: replace(second, ok={**second.ok, name: latencies})
+
+
+def with_columns(**columns: float) -> Callable[[Second], Second]:
+    return lambda second: replace(second, columns={**HEALTHY, **columns})
+
+
+def test_a_healthy_run_passes_every_target_and_rings_no_alert(tmp_path: Path) -> None:
+    found = checked(tmp_path / "run")
+    assert {t.verdict for t in found.targets} == {Verdict.PASS}
+    assert [a.key for a in found.alerts if a.firing] == []
+    assert (found.verdict, found.reasons) == (Verdict.PASS, ())
+
+
+@pytest.mark.parametrize(
+    ("change", "broken"),
+    [
+        (with_samples("POST /swipes", [10.0] * 8 + [250.0] * 2), "api_response_time"),
+        (with_samples("FLOW profile load", [1500.0] * 3), "profile_load"),
+        (with_samples("WS match detection", [600.0] * 2), "match_detection"),
+        (with_samples("WS message delivery", [8.0] * 4 + [400.0]), "message_delivery"),
+        (with_samples("IMAGE photo", [3.0] * 9 + [501.0]), "image_load"),
+        (with_columns(answered=0.0), "uptime"),
+    ],
+)
+def test_each_target_can_fail(tmp_path: Path, change: Callable[[Second], Second], broken: str) -> None:
+    found = checked(tmp_path / "run", change)
+    assert [t.key for t in found.targets if t.verdict is Verdict.FAIL] == [broken]
+    assert found.verdict is Verdict.FAIL
+
+
+def test_a_target_counts_only_what_it_names(tmp_path: Path) -> None:
+    found = checked(tmp_path / "run", with_samples("GET /discovery", [900.0] * 4))
+    verdicts = {t.key: t.verdict for t in found.targets}
+    assert verdicts["discovery_feed"] is Verdict.PASS
+    assert verdicts["api_response_time"] is Verdict.FAIL
+
+
+def test_the_limit_itself_is_no_pass_for_latency(tmp_path: Path) -> None:
+    limit_ms = 199.999  # what three digits make of it is just above
+    assert checked(tmp_path / "run", with_samples("POST /swipes", [limit_ms] * 10)).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("column", ["database_queries", "answered"])
+def test_what_nothing_measured_is_inconclusive(tmp_path: Path, column: str) -> None:
+    columns = {name: value for name, value in HEALTHY.items() if name != column}
+    found = checked(tmp_path / "run", lambda second: replace(second, columns=columns))
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "nothing measured it" in found.reasons[0]
+
+
+def test_too_few_samples_are_inconclusive(tmp_path: Path) -> None:
+    found = checked(tmp_path / "run", with_samples("WS match detection", []))
+    result = next(t for t in found.targets if t.key == "match_detection")
+    assert (result.verdict, result.note) == (Verdict.INCONCLUSIVE, "0 samples, p95 needs 20 at least")
+
+
+def test_a_load_that_asks_for_less_cannot_show_what_the_database_serves(tmp_path: Path) -> None:
+    found = checked(tmp_path / "run", with_columns(database_queries=10.0))
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "only more people can tell" in found.reasons[0]
+
+
+def test_a_target_that_only_survivors_meet_is_not_met(tmp_path: Path) -> None:
+    found = checked(tmp_path / "run", lambda second: replace(second, failed={"WS message delivery": [10_000.0]}))
+    result = next(t for t in found.targets if t.key == "message_delivery")
+    assert (result.verdict, result.note) == (Verdict.FAIL, "16.7% of them failed")
+
+
+def test_zero_successes_fail(tmp_path: Path) -> None:
+    def broken(second: Second) -> Second:
+        samples = {name: values for name, values in second.ok.items() if name != "IMAGE photo"}
+        return replace(second, ok=samples, failed={"IMAGE photo": [1.0] * 10})
+
+    found = checked(tmp_path / "run", broken)
+    result = next(t for t in found.targets if t.key == "image_load")
+    assert (result.verdict, result.measured) == (Verdict.FAIL, None)
+
+
+def test_an_invalid_run_says_nothing_about_its_targets(tmp_path: Path) -> None:
+    found = checked(tmp_path / "run", with_columns(generator_cpu_percent=99.0))
+    assert found.verdict is Verdict.INVALID
+    assert "--processes" in found.reasons[0]
+
+
+def test_a_run_that_ended_in_its_warm_up_is_inconclusive(tmp_path: Path) -> None:
+    found = checked(tmp_path / "run", seconds=2)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "before anything could be measured" in found.reasons[0]
+
+
+def test_a_killed_generator_makes_the_run_invalid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record: Record = write(tmp_path / "run", 30, healthy, finish=False)
+    monkeypatch.setattr("loadtests.record._alive", lambda pid: False)
+    found = check(record)
+    assert found.verdict is Verdict.INVALID
+    assert "the load generator was killed" in found.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "alert"),
+    [
+        ({"cpu_cores_app": 0.71}, "cpu"),
+        ({"memory_percent": 71.0}, "memory"),
+        ({"mongo_in_use": 41.0}, "mongo_connections"),
+        ({"cache_hits": 70.0, "cache_misses": 30.0}, "cache_hits"),
+    ],
+)
+def test_each_alert_can_fire_and_does_not_change_the_verdict(
+    tmp_path: Path, columns: dict[str, float], alert: str
+) -> None:
+    found = checked(tmp_path / "run", with_columns(**columns))
+    assert [a.key for a in found.alerts if a.firing] == [alert]
+    assert found.verdict is Verdict.PASS
+
+
+def test_errors_and_slow_answers_ring_too(tmp_path: Path) -> None:
+    def worse(second: Second) -> Second:
+        return replace(second, ok={**second.ok, "POST /swipes": [600.0] * 10}, failed={"POST /swipes": [1.0]})
+
+    found = checked(tmp_path / "run", worse)
+    assert [a.key for a in found.alerts if a.firing] == ["api_p95", "errors"]
+
+
+def test_sockets_and_backlog_are_watched_only(tmp_path: Path) -> None:
+    found = checked(tmp_path / "run", with_columns(queue_backlog=1e6))
+    assert {a.key: a.firing for a in found.alerts if a.limit is None} == {"sockets": None, "queue": None}

@@ -1,0 +1,120 @@
+"""The real commands, run as a user runs them."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import PEOPLE
+
+BIN = Path(sys.executable).parent
+# The shared stack's population, and a load that is over in ten seconds.
+POPULATION = ["--set", f"population.users={PEOPLE}", "--set", 'population.cities=["Berlin"]']
+SHORT = ["--set", "load.ramp_s=1.0", "--set", "load.warm_up_s=1.0", "--users", "16"]
+PATIENCE_S = 60.0
+
+
+@dataclass
+class Done:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Shell:
+    """Runs commands in a folder of their own, where runs/ appears."""
+
+    folder: Path
+
+    @property
+    def runs(self) -> Path:
+        return self.folder / "runs"
+
+    def matchday(self, *arguments: str | Path, **environment: str) -> Done:
+        return self._run(BIN / "matchday", arguments, environment)
+
+    def locust(self, *arguments: str | Path, **environment: str) -> Done:
+        locustfile = Path("loadtests/locustfile.py").absolute()
+        return self._run(BIN / "locust", ("-f", locustfile, *arguments), environment)
+
+    def _run(self, program: Path, arguments: tuple[str | Path, ...], environment: dict[str, str]) -> Done:
+        done = subprocess.run(
+            [program, *arguments],
+            cwd=self.folder,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    @contextmanager
+    def started(self, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+        """A running command; whatever is left of it at the end is killed."""
+        with subprocess.Popen(
+            [BIN / "matchday", *arguments],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.kill()
+
+    def record(self) -> Path:
+        """The only record of this folder."""
+        (found,) = self.runs.iterdir()
+        return found
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def wait_for(fact: Callable[[], object], what: str) -> None:
+    """Return as soon as the fact is there."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not fact():
+        assert time.monotonic() < deadline, f"no {what} within {PATIENCE_S:.0f} s"
+        time.sleep(0.05)
+
+
+def seconds_recorded(runs: Path) -> int:
+    """Rows that the one record below `runs` has so far."""
+    found = list(runs.glob("*/series.csv"))
+    return len(found[0].read_text().splitlines()) - 1 if found else 0
+
+
+def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Everything that a command has started."""
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def generator(process: subprocess.Popen[str]) -> psutil.Process:
+    """The Locust process of a command."""
+    return next(p for p in family(process) if any("locustfile" in part for part in p.cmdline()))
+
+
+def plain(text: str) -> str:
+    """Text without line breaks and double blanks, for sentences that a terminal has wrapped."""
+    return re.sub(r"\s+", " ", text)
+
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]

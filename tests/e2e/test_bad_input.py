@@ -1,0 +1,71 @@
+"""Bad input gets a sentence and exit code 2, before anything is started."""
+
+from pathlib import Path
+
+import pytest
+
+from reference_app.stack.process import free_port
+from tests.e2e.conftest import Shell, plain
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "phase-9"], "There is no scenario 'phase-9'. There are: phase-1, phase-2, phase-3"),
+        (["run", "phase-2"], "Only phase 1 can be started here so far"),
+        (["run", "phase-1", "--set", "load.hold=3"], "load.hold: unknown key; allowed are: concurrent_users, hold_s"),
+        (["run", "phase-1", "--duration", "soon"], "'soon' is no time; write 90s, 5m or 1h"),
+        (["run", "phase-1", "--users", "0"], "Input should be greater than or equal to 1"),
+        (["run", "phase-1", "--stack", "nowhere.json"], "Cannot read the stack file nowhere.json: No such file"),
+        (["check"], "There is no run record in runs/ yet; `matchday run phase-1` makes one"),
+        (["check", "nowhere"], "There is no run record at nowhere"),
+        (["report", "."], "run.json cannot be read: No such file or directory"),
+        (["cost", "phase-9"], "There is no scenario 'phase-9'"),
+        (["dance"], "No such command 'dance'"),
+    ],
+)
+def test_a_sentence_and_exit_code_2(shell: Shell, arguments: list[str], sentence: str) -> None:
+    done = shell.matchday(*arguments)
+    assert done.code == 2
+    assert sentence in plain(done.err).replace("│ ", "")
+    assert "Traceback" not in done.err + done.out
+
+
+def test_every_error_of_a_scenario_at_once(shell: Shell) -> None:
+    (shell.folder / "own.toml").write_text('title = 3\nphase = 7\n[load]\nusers = "x"\n')
+    done = shell.matchday("run", "own.toml")
+    assert done.code == 2
+    for sentence in (
+        "own.toml: title: Input should be a valid string; got 3.",
+        "own.toml: phase: Input should be less than or equal to 3; got 7.",
+        "own.toml: load.users: unknown key",
+        "own.toml: load.ramp_s: is missing.",
+        "own.toml: population: is missing.",
+    ):
+        assert sentence in done.err
+
+
+@pytest.mark.parametrize("command", ["matchday", "locust"])
+def test_a_host_that_does_not_answer_is_said_before_any_user_is_spawned(shell: Shell, command: str) -> None:
+    host = f"http://127.0.0.1:{free_port()}"
+    if command == "matchday":
+        done = shell.matchday("run", "phase-1", "--host", host)
+    else:
+        done = shell.locust("--headless", "-H", host)
+    assert done.code == 2
+    assert f"{host} does not answer" in done.err
+    assert "Traceback" not in done.err
+    assert not shell.runs.exists() or list(shell.runs.iterdir()) == []
+
+
+def test_locust_without_a_host_says_how_to_name_one(shell: Shell) -> None:
+    done = shell.locust("--headless")
+    assert done.code == 2
+    assert "Name the backend with -H" in done.err
+
+
+def test_runs_that_cannot_be_written_are_said_before_the_load(shell: Shell, stack_file: Path) -> None:
+    (shell.folder / "runs").write_text("a file is in the way")
+    done = shell.matchday("run", "phase-1", "--stack", stack_file)
+    assert done.code == 2
+    assert "No run record can be written to runs/" in done.err

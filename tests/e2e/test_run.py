@@ -1,0 +1,104 @@
+"""A load test from the command line, and the commands that read its record."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from loadtests.record import Record
+from tests.e2e.conftest import POPULATION, SHORT, Done, Shell, plain
+
+
+@pytest.fixture(scope="module")
+def finished(stack_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Shell, Done]:
+    """One short run that the tests of this file look at."""
+    shell = Shell(tmp_path_factory.mktemp("finished"))
+    return shell, shell.matchday("run", "phase-1", "--stack", stack_file, *POPULATION, *SHORT, "--duration", "8s")
+
+
+def test_a_run_says_its_verdict_and_where_record_and_report_are(finished: tuple[Shell, Done]) -> None:
+    shell, done = finished
+    # So short a run has too few matches for a p95: inconclusive is the honest answer.
+    assert done.code == 3, done.out + done.err
+    assert "Verdict: INCONCLUSIVE" in done.out
+    assert f"Record: runs/{shell.record().name} (finished)" in done.out
+    assert f"Report: runs/{shell.record().name}/report.html" in done.out
+
+
+def test_the_record_holds_all_that_was_measured(finished: tuple[Shell, Done]) -> None:
+    record = Record.read(finished[0].record())
+    assert record.complete
+    assert record.measured_seconds >= 6
+    assert {"POST /swipes", "IMAGE photo", "WS message delivery", "GENERATOR loop drift"} <= set(record.names())
+    # Everything that a station's machine can tell is there, second by second.
+    for column in ("users", "sockets", "answered", "database_queries", "cpu_cores_app", "queue_backlog"):
+        assert len(record.measured_values(column)) >= record.measured_seconds - 2, column
+    assert set(record.measured_values("sockets")) == {16.0}
+    assert sum(record.measured_values("failures")) == 0
+
+
+def test_check_works_from_another_shell(finished: tuple[Shell, Done]) -> None:
+    shell, _ = finished
+    done = shell.matchday("check", "latest", "--json")
+    answer = json.loads(done.out)
+    assert done.code == 3
+    assert answer["verdict"] == "inconclusive"
+    assert [target["key"] for target in answer["targets"]][:2] == ["api_response_time", "profile_load"]
+    assert {t["verdict"] for t in answer["targets"]} <= {"pass", "inconclusive"}
+    assert "API response time" in shell.matchday("check").out
+
+
+def test_the_report_is_one_file_that_opens_offline(finished: tuple[Shell, Done]) -> None:
+    shell, _ = finished
+    (shell.record() / "report.html").unlink()
+    done = shell.matchday("report")
+    page = (shell.folder / done.out.strip()).read_text()
+    assert done.code == 0
+    for loaded in ("src=", "href=", "@import", "url(http"):
+        assert loaded not in page.replace('xlink:href="#', "").replace(' href="#', "")
+    assert page.index("inconclusive") < page.index("Targets") < page.index("Percentiles") < page.index("Costs")
+
+
+def test_a_target_that_is_missed_fails_the_run(shell: Shell, stack_file: Path) -> None:
+    strict = ["--set", "targets.targets.uptime.limit=101.0"]
+    done = shell.matchday("run", "phase-1", "--stack", stack_file, *POPULATION, *SHORT, *strict, "--duration", "4s")
+    assert done.code == 1, done.out
+    assert "Verdict: FAIL" in done.out
+    assert shell.matchday("check").code == 1
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_plain_locust_leaves_the_same_record(shell: Shell, stack_file: Path, processes: str) -> None:
+    done = shell.locust(
+        *("--stack", stack_file, "--headless", "-u", "16", "-r", "16", "-t", "8s"),
+        *POPULATION,
+        *("--set", "load.warm_up_s=1.0"),
+        *(("--processes", processes) if processes != "1" else ()),
+    )
+    assert done.code == 0, done.err
+    record = Record.read(shell.record())
+    assert record.complete
+    assert sum(latency.count for latency in record.latencies().values()) > 50
+    assert set(record.measured_values("sockets")) == {16.0}
+
+
+def test_the_web_ui_leaves_a_record_too(shell: Shell, stack_file: Path) -> None:
+    done = shell.locust(
+        *("--stack", stack_file, "--autostart", "--autoquit", "0", "-u", "8", "-r", "8", "-t", "4s"),
+        *("--web-host", "127.0.0.1", "--web-port", "0"),
+        *POPULATION,
+    )
+    assert done.code == 0, done.err
+    assert Record.read(shell.record()).complete
+
+
+def test_cost_needs_nothing_running(shell: Shell) -> None:
+    done = shell.matchday("cost", "--json")
+    answer = json.loads(done.out)
+    assert done.code == 0
+    assert answer["ten_thousand"]["line_items_usd_per_month"] == 1755
+    assert answer["ten_thousand"]["grand_total_usd_per_month"] == [33256, 33400]
+    assert [phase["total_usd_per_month"] for phase in answer["phases"]] == [318.19, 1011.66, 1880]
+    text = plain(shell.matchday("cost").out)
+    for amount in ("$1,755", "$2,000–2,500", "$1,880–2,000", "$2,256–2,400", "$31,000", "$33,256–33,400"):
+        assert amount in text

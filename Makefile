@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check clean
+.PHONY: help install demo test schema clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -28,6 +28,9 @@ test: .venv/.installed ## lint, types, import rules and all tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+schema: .venv/.installed ## write the JSON Schema of run.json anew
+	$(BIN)/python -m loadtests.record > docs/run.schema.json
 
 clean: ## remove .venv and caches; run records stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache *.egg-info

@@ -222,13 +222,17 @@ def _local_stack(scenario: Scenario) -> Iterator["LocalStack"]:
     """A running, populated stack; stopped at the end, whatever happens."""
     from reference_app.stack import LocalStack
 
-    with ExitStack() as ending:
+    with ExitStack() as running:
         with Steps(console(), f"Stack of phase {scenario.phase}") as steps:
-            stack = ending.enter_context(LocalStack(scenario, steps.show))
+            stack = running.enter_context(LocalStack(scenario, steps.show))
         people = scenario.population.users
         with Steps(console(), f"Population: {people:,} people") as steps:
             stack.populate(scenario.population, lambda done, of: steps.show(f"{done:,} of {of:,}", done, of))
-        yield stack
+        try:
+            yield stack
+        finally:
+            with Steps(console(), "Stopping the stack"):
+                running.close()
 
 
 def _record(run: str, runs: Path) -> "Record":

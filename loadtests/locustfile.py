@@ -25,6 +25,7 @@ from loadtests.users.swiper import Swiper
 from loadtests.users.world import PersonPool, World
 from loadtests.writer import check_writable
 from scenarios.load import load
+from scenarios.people import LOCAL_OTP_SECRET
 from scenarios.outcome import MatchdayError, UsageError
 from scenarios.schema import Scenario
 from scenarios.stack_info import STACK_VARIABLE, StackInfo
@@ -69,7 +70,7 @@ def _set_up(environment: Environment) -> None:
         check_writable(folder.parent if folder else Path("runs"))
         _check_host(environment)
     collector = recorder.install(environment, recorder.Plan(scenario, folder, stack))
-    secret = options.otp_test_secret or (stack.otp_test_secret if stack else None) or ""
+    secret = options.otp_test_secret or (stack.otp_test_secret if stack else None) or LOCAL_OTP_SECRET
 
     def begin(**_: Any) -> None:
         Person.world = _world(environment, scenario, secret, collector)

@@ -6,6 +6,7 @@ own. `series.csv` has a row a second. Both are flushed every second, so a killed
 
 import csv
 import fnmatch
+import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -329,3 +330,7 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+if __name__ == "__main__":
+    print(json.dumps(Run.model_json_schema(mode="serialization"), indent=1))

@@ -1,6 +1,7 @@
 """Fills the database of a scenario: people, photos, likes. The same from the same seed, to the last byte.
 
-Run it against servers from the environment with `python -m reference_app.population phase-1`.
+Run it against servers from the environment with `python -m reference_app.population phase-1`; settings follow
+as key=value, and with --if-empty a database that holds people already is left as it is.
 """
 
 import asyncio
@@ -9,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -129,11 +129,15 @@ def _picture(rng: np.random.Generator) -> bytes:
     return out.getvalue()
 
 
+class NotEmpty(UsageError):
+    """The database holds people already."""
+
+
 async def create(platform: Platform, population: Population, progress: Progress = lambda done, of: None) -> None:
     """Write the population. `progress(done, of)` counts people. The database must be empty."""
     await ensure_indexes(platform.db)
     if await platform.db.accounts.find_one({}, {"_id": 1}):
-        raise UsageError(
+        raise NotEmpty(
             f"The database {platform.db.name!r} holds people already; set MATCHDAY_MONGO_DATABASE to an empty one."
         )
     made = list(people(population, platform.settings.secret_key))
@@ -169,9 +173,16 @@ async def populate(settings: Settings, population: Population, progress: Progres
         await create(platform, population, progress)
 
 
-def _main(arguments: list[str]) -> Any:
-    scenario = load(arguments[0] if arguments else "phase-1", arguments[1:])
-    asyncio.run(populate(Settings(), scenario.population, lambda done, of: print(f"{done} of {of} people")))
+def _main(arguments: list[str]) -> None:
+    if_empty = "--if-empty" in arguments
+    scenario, *settings = [a for a in arguments if a != "--if-empty"] or ["phase-1"]
+    try:
+        population = load(scenario, settings).population
+        asyncio.run(populate(Settings(), population, lambda done, of: print(f"{done} of {of}")))
+    except NotEmpty as error:
+        if not if_empty:
+            raise
+        print(error)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from typing import Literal, Self
 from pydantic import model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from scenarios.people import LOCAL_OTP_SECRET
+
 LOCAL_SECRET = "for-local-use-only"
 
 
@@ -25,6 +27,7 @@ class Settings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
 
     aws_endpoint_url: str | None = None  # set for an emulator; unset means AWS itself
+    upload_endpoint_url: str | None = None  # where phones reach S3, if not where we do (a container's name, say)
     aws_region: str = "us-east-1"
     aws_access_key_id: str | None = None  # unset: boto3's usual places (environment, profile, role)
     aws_secret_access_key: str | None = None
@@ -34,7 +37,7 @@ class Settings(BaseSettings):
     upload_bytes_max: int = 8 * 2**20
 
     otp_sender: Literal["test", "twilio"] = "test"
-    otp_test_secret: str = LOCAL_SECRET
+    otp_test_secret: str = LOCAL_OTP_SECRET
     twilio_account_sid: str = ""
     twilio_auth_token: str = ""
     twilio_from: str = ""
@@ -54,7 +57,7 @@ class Settings(BaseSettings):
             problems.append("MATCHDAY_OTP_SENDER=test lets anybody with its secret sign in as anyone; use twilio")
         if self.environment != "local" and self.secret_key == LOCAL_SECRET:
             problems.append("MATCHDAY_SECRET_KEY has its public default; set a random one")
-        if self.environment != "local" and self.otp_sender == "test" and self.otp_test_secret == LOCAL_SECRET:
+        if self.environment != "local" and self.otp_sender == "test" and self.otp_test_secret == LOCAL_OTP_SECRET:
             problems.append("MATCHDAY_OTP_TEST_SECRET has its public default; set a random one")
         if self.otp_sender == "twilio" and not (
             self.twilio_account_sid and self.twilio_auth_token and self.twilio_from

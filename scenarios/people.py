@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 PHONE_PREFIX = "+9991"
 OTP_DIGITS = 6
+# The test sender's secret on one's own machine; the backend refuses it anywhere else.
+LOCAL_OTP_SECRET = "for-local-use-only"
 # Desirability is heavy-tailed (Bruch & Newman 2018); a log-normal with this sigma gives the top 10 % about
 # 37 % of the attention.
 POPULARITY_SIGMA = 1.0

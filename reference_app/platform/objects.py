@@ -19,11 +19,15 @@ class Objects:
     """A bucket. Calls that reach the network run in a thread: boto3 blocks."""
 
     s3: Any
+    signer: Any  # makes URLs for phones, which may reach S3 under another name
     bucket: str
 
     @classmethod
     def connect(cls, settings: Settings, connections: int = 10) -> "Objects":
-        return cls(aws.client("s3", settings, connections), settings.bucket)
+        s3 = aws.client("s3", settings, connections)
+        public = settings.upload_endpoint_url
+        signer = aws.client("s3", settings.model_copy(update={"aws_endpoint_url": public})) if public else s3
+        return cls(s3, signer, settings.bucket)
 
     def create_bucket(self) -> None:
         try:
@@ -34,7 +38,7 @@ class Objects:
 
     def presign_upload(self, key: str, bytes_max: int) -> tuple[str, dict[str, str]]:
         """URL and form fields with which a client may POST one JPEG, PNG or WebP of at most `bytes_max`."""
-        post = self.s3.generate_presigned_post(
+        post = self.signer.generate_presigned_post(
             self.bucket,
             key,
             Fields={"Content-Type": "image/jpeg"},

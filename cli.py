@@ -189,6 +189,8 @@ def _measure(
     try:
         with Steps(console(), f"Load: {load_.concurrent_users} people") as steps:
             for live in launch.follow():
+                if not live.users:
+                    continue  # everybody has been sent home: the record is being closed
                 p95 = f"p95 {live.p95_ms:.0f} ms" if live.p95_ms else "p95 -"
                 text = f"{live.users} people, {live.requests_per_s:.0f} requests/s, {live.failures} failed, {p95}"
                 steps.show(text, min(live.elapsed_s, load_.duration_s), load_.duration_s)

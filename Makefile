@@ -26,7 +26,7 @@ test: .venv/.installed ## lint, types, import rules and all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest
 
 schema: .venv/.installed ## write the JSON Schema of run.json anew

@@ -85,7 +85,7 @@ def up(
             while True:
                 time.sleep(1)
                 stack.check()
-        except _Interrupted:
+        except KeyboardInterrupt:
             out.print("Stopping ...")
 
 
@@ -194,10 +194,11 @@ def _measure(
                 p95 = f"p95 {live.p95_ms:.0f} ms" if live.p95_ms else "p95 -"
                 text = f"{live.users} people, {live.requests_per_s:.0f} requests/s, {live.failures} failed, {p95}"
                 steps.show(text, min(live.elapsed_s, load_.duration_s), load_.duration_s)
-    except _Interrupted:
+    except KeyboardInterrupt:
         interrupted = True
-        console().print("Interrupted: closing the record ...")
-        launch.stop()
+        console().print("Interrupted: ending the load ...")
+        if not launch.stop():
+            raise
     record = Record.read(launch.folder)
     return record, interrupted and not record.complete
 
@@ -227,10 +228,10 @@ def _local_stack(scenario: Scenario) -> Iterator["LocalStack"]:
     with ExitStack() as running:
         with Steps(console(), f"Stack of phase {scenario.phase}") as steps:
             stack = running.enter_context(LocalStack(scenario, steps.show))
-        people = scenario.population.users
-        with Steps(console(), f"Population: {people:,} people") as steps:
-            stack.populate(scenario.population, lambda done, of: steps.show(f"{done:,} of {of:,}", done, of))
         try:
+            people = scenario.population.users
+            with Steps(console(), f"Population: {people:,} people") as steps:
+                stack.populate(scenario.population, lambda done, of: steps.show(f"{done:,} of {of:,}", done, of))
             yield stack
         finally:
             with Steps(console(), "Stopping the stack"):
@@ -254,15 +255,11 @@ def _costs(scenarios: Sequence[str]) -> CostReport:
     return CostReport(tuple(phase_bill(load(name)) for name in scenarios), ten_thousand(load_plan()))
 
 
-class _Interrupted(BaseException):
-    """Ctrl-C or SIGTERM. Not a KeyboardInterrupt: Typer would turn that into exit code 1."""
-
-
 def _interrupt(number: int, frame: FrameType | None) -> None:
     # From now on what runs is closing down, in bounded time: people who press Ctrl-C twice must not break it.
     for each in _INTERRUPTING:
         signal.signal(each, signal.SIG_IGN)
-    raise _Interrupted
+    raise KeyboardInterrupt
 
 
 def main() -> None:
@@ -274,9 +271,12 @@ def main() -> None:
     except MatchdayError as error:
         print(f"matchday: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except _Interrupted:
-        print("matchday: interrupted", file=sys.stderr)
-        sys.exit(ExitCode.INTERRUPTED)
+    except SystemExit as ending:
+        # Typer ends an interrupted command with 1, which is our word for a missed target.
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and ending.code == 1:
+            print("matchday: interrupted", file=sys.stderr)
+            sys.exit(ExitCode.INTERRUPTED)
+        raise
 
 
 if __name__ == "__main__":

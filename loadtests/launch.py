@@ -73,8 +73,8 @@ class Launch:
                 yield live
         self._close()
 
-    def stop(self) -> None:
-        """End it as Ctrl-C would; the record is kept. Returns when the record is closed."""
+    def stop(self) -> bool:
+        """End it as Ctrl-C would; the record is kept. Returns, when it is closed, whether there is one."""
         if self._process.poll() is None:
             self._process.terminate()
             try:
@@ -82,7 +82,11 @@ class Launch:
             except subprocess.TimeoutExpired:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()
-        self._close()
+        try:
+            self._close()
+        except GeneratorError:
+            return False
+        return True
 
     def _close(self) -> None:
         code = self._process.returncode

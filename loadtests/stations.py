@@ -1,20 +1,19 @@
 """Watches the stations of a stack, once a second, in a process of its own.
 
 Reading /proc, serverStatus and metrics pages takes milliseconds that the generator's loop must not lose. Run as
-`python -m loadtests.stations STACK_FILE` it prints one JSON object a second until nobody reads any more.
+`python -m loadtests.stations` with a stack file on standard input it prints one JSON object a second, until nobody
+reads any more.
 """
 
 import json
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -39,15 +38,16 @@ class StationWatch:
     """The watching process as its reader sees it. Under gevent the thread is a greenlet: it blocks nobody."""
 
     def __init__(self, stack: StackInfo) -> None:
-        with tempfile.NamedTemporaryFile("w", suffix=".json", prefix="matchday-stack-", delete=False) as file:
-            self._file = Path(file.name)
-        stack.write(self._file)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "loadtests.stations", str(self._file)],
+            [sys.executable, "-m", "loadtests.stations"],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             preexec_fn=end_with_parent,
         )
+        assert self._process.stdin
+        with self._process.stdin as stdin:
+            stdin.write(stack.model_dump_json().encode())  # not as a file: it holds the test sender's secret
         self._newest: Sample = {}
         threading.Thread(target=self._follow, daemon=True).start()
 
@@ -64,7 +64,6 @@ class StationWatch:
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait()
-        self._file.unlink(missing_ok=True)
 
 
 class ProcessSampler:
@@ -240,19 +239,14 @@ def _differences(values: Sample, totals: dict[str, float]) -> Sample:
     return result
 
 
-def _main(arguments: list[str]) -> None:
+def _main() -> None:
     try:
-        for sample in samples(StackInfo.read(Path(arguments[0]))):
+        for sample in samples(StackInfo.model_validate_json(sys.stdin.buffer.read())):
             print(json.dumps(sample), flush=True)
     except (BrokenPipeError, KeyboardInterrupt):
         # Nobody reads any more. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def stack_of_environment(environment: Mapping[str, str], variable: str) -> StackInfo | None:
-    """The stack that an environment variable names, if it does."""
-    return StackInfo.read(Path(environment[variable])) if environment.get(variable) else None
-
-
 if __name__ == "__main__":
-    _main(sys.argv[1:])
+    _main()

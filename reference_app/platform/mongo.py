@@ -1,7 +1,8 @@
 """MongoDB: the truth. Everything that is acknowledged was written with w:majority first."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
 from pymongo import ASCENDING, GEOSPHERE, AsyncMongoClient, IndexModel
@@ -16,6 +17,7 @@ from reference_app.platform import metrics
 from reference_app.settings import Settings
 
 Document = dict[str, Any]
+CLOSE_WITHIN_S = 2.0
 Database = AsyncDatabase[Document]
 
 # Shard keys, for when the database is sharded: profiles, photos {_id: hashed}; swipes {swiper: 1};
@@ -61,6 +63,7 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
         "w": "majority",
         "maxPoolSize": settings.mongo_pool_size,
         "timeoutMS": settings.mongo_timeout_ms,
+        "serverSelectionTimeoutMS": settings.mongo_timeout_ms,  # where timeoutMS does not reach: closing
         "tz_aware": True,
         "event_listeners": [_PoolWatch()],
     }
@@ -74,8 +77,14 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
         finally:
             motor.close()
     else:
-        async with AsyncMongoClient[Document](settings.mongo_url, **options) as client:
+        client = AsyncMongoClient[Document](settings.mongo_url, **options)
+        try:
             yield client[settings.mongo_database]
+        finally:
+            # Closing tells the server so; when it is gone, that would wait for it.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_WITHIN_S):
+                    await client.close()
 
 
 async def ensure_indexes(db: Database) -> None:

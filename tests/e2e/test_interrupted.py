@@ -17,7 +17,7 @@ RECORDED_S = 4
 def all_gone(processes: list[psutil.Process]) -> None:
     """Fails when one of them still lives after ten seconds."""
     _, alive = psutil.wait_procs(processes, timeout=10)
-    assert alive == []
+    assert [(process.status(), process.cmdline()) for process in alive] == []
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)

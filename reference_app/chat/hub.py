@@ -90,7 +90,7 @@ class Hub:
                         await self._deliver(message)
             except Unavailable:
                 log.warning("Redis is away; subscriptions are restored when it is back")
-                await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(RETRY_S)
 
     async def _deliver(self, message: Mapping[str, Any]) -> None:
         person = message["channel"].decode().removeprefix("to:")

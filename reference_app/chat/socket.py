@@ -1,5 +1,7 @@
 """WebSocket /ws: messages, receipts and match events. Authenticated by the session's token at the handshake."""
 
+from contextlib import suppress
+
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
 
@@ -7,7 +9,8 @@ from reference_app.auth.service import auth_service, bearer_token
 from reference_app.chat.events import Ack, ClientFrame, Delivered, Event, Ping, Pong, Refused, SendMessage
 from reference_app.chat.hub import Hub
 from reference_app.chat.service import ChatService, chat_service
-from reference_app.errors import ApiError
+from reference_app.errors import ApiError, StoreAway
+from reference_app.platform import STORE_AWAY
 
 router = APIRouter()
 
@@ -33,7 +36,8 @@ async def socket(websocket: WebSocket) -> None:
         pass
     finally:
         await hub.remove(person, websocket)
-        await chat.store.gone(person)
+        with suppress(*STORE_AWAY):  # presence ends by itself
+            await chat.store.gone(person)
 
 
 async def _answer(text: str, person: str, chat: ChatService) -> Event | None:
@@ -55,3 +59,6 @@ async def _answer(text: str, person: str, chat: ChatService) -> Event | None:
         return Refused(code="invalid", message=f"{where}: {problem['msg']}")
     except ApiError as error:
         return Refused(code=error.code, message=str(error))
+    except STORE_AWAY:
+        away = StoreAway()
+        return Refused(code=away.code, message=str(away))

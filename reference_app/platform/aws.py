@@ -4,8 +4,12 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
 from reference_app.settings import Settings
+
+# What S3 or SQS out of reach looks like; what they refuse is a ClientError.
+Unavailable = (BotoCoreError,)
 
 
 def client(service: str, settings: Settings, connections: int = 10) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from pymongo import ASCENDING, GEOSPHERE, AsyncMongoClient, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import ConnectionFailure, ExecutionTimeout
 from pymongo.monitoring import (
     ConnectionCheckedInEvent,
     ConnectionCheckedOutEvent,
@@ -16,6 +17,8 @@ from pymongo.monitoring import (
 from reference_app.platform import metrics
 from reference_app.settings import Settings
 
+# What a lost, electing or overloaded server looks like.
+Unavailable = (ConnectionFailure, ExecutionTimeout)
 Document = dict[str, Any]
 CLOSE_WITHIN_S = 2.0
 Database = AsyncDatabase[Document]

@@ -1,0 +1,66 @@
+"""When Redis goes away the API says so and comes back by itself; sockets stay, and deliver again."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from reference_app.stack import LocalStack, servers
+from reference_app.stack.process import ServerProcess, free_port
+from tests.reference_app.conftest import Backend, frame, sign_in
+from tests.waiting import eventually
+
+
+@dataclass
+class Fragile:
+    """An app with a Redis of its own."""
+
+    backend: Backend
+    valkey: ServerProcess
+    redis_url: str
+
+
+@pytest.fixture
+def fragile(stack: LocalStack, tmp_path: Path) -> Iterator[Fragile]:
+    valkey = servers.valkey(tmp_path, redis_port := free_port())
+    settings = stack.settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{redis_port}/0"})
+    app = servers.app(tmp_path, settings.as_environment(), 9, port := free_port())
+    try:
+        for server in (valkey, app):
+            server.start()
+            server.wait_ready()
+        yield Fragile(Backend(f"http://127.0.0.1:{port}", settings.otp_test_secret), valkey, settings.redis_url)
+    finally:
+        app.stop()
+        valkey.stop()
+
+
+async def test_redis_may_go_away_and_be_wiped(fragile: Fragile) -> None:
+    person = await sign_in(fragile.backend, 110)
+    async with person.socket() as socket:
+        fragile.valkey.stop()
+        refused = await person.http.get("/me")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
+        await socket.send('{"type":"ping"}')
+        assert (await frame(socket))["code"] == "unavailable"
+
+        fragile.valkey.start()
+        fragile.valkey.wait_ready()
+        # The session was in Redis only: sign in again.
+        assert (await person.http.get("/me")).status_code == 401
+        again, other = await sign_in(fragile.backend, 110), await sign_in(fragile.backend, 111)
+        await eventually(lambda: subscribers(fragile, person.id), 1)
+        # The same socket as before hears of a match.
+        await other.swipe(again)
+        await again.swipe(other)
+        assert (await frame(socket))["type"] == "match"
+        for somebody in (person, again, other):
+            await somebody.http.aclose()
+
+
+async def subscribers(fragile: Fragile, person_id: str) -> int:
+    async with Redis.from_url(fragile.redis_url) as redis:
+        ((_, count),) = await redis.pubsub_shardnumsub(f"to:{person_id}")
+    return int(count)

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pymongo.errors import PyMongoError
 
+from reference_app.chat.hub import Hub
 from reference_app.platform import platform_of
 from reference_app.platform.redis import Unavailable
 
@@ -29,6 +30,8 @@ async def readyz(request: Request, response: Response) -> dict[str, str]:
         await platform.redis.ping()
     except Unavailable as error:
         state["redis"] = type(error).__name__
+    hub: Hub = request.app.state.hub
+    state["chat"] = "ok" if hub.reading else "not reading"
     if set(state.values()) != {"ok"}:
         response.status_code = 503
     return state

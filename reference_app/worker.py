@@ -33,14 +33,12 @@ async def _photos(platform: Platform, stop: asyncio.Event) -> None:
     service = photo_service_on(platform)
     while not stop.is_set():
         try:
-            jobs = await to_thread.run_sync(lambda: list(platform.queue.receive(RECEIVE_WAIT_S)))
+            for job in await to_thread.run_sync(lambda: list(platform.queue.receive(RECEIVE_WAIT_S))):
+                if await _processed(service, job.body):
+                    await to_thread.run_sync(platform.queue.done, job)
         except (BotoCoreError, ClientError) as error:
             log.warning("The queue is away: %s", error)
             await asyncio.sleep(RETRY_S)
-            continue
-        for job in jobs:
-            if await _processed(service, job.body):
-                await to_thread.run_sync(platform.queue.done, job)
 
 
 async def _processed(service: PhotoService, body: dict[str, str]) -> bool:

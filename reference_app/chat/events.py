@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from reference_app.auth.schemas import Body
-from reference_app.chat.schemas import ClientId, Message, Text
+from reference_app.chat.schemas import SEQ_MAX, ClientId, Message, Text
 
 
 class SendMessage(Body):
@@ -22,7 +22,7 @@ class Delivered(Body):
 
     type: Literal["delivered"]
     match_id: str
-    seq: Annotated[int, Field(ge=1)]
+    seq: Annotated[int, Field(ge=1, le=SEQ_MAX)]
 
 
 class Ping(Body):

@@ -8,17 +8,22 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import WebSocket
+from fastapi import WebSocket, WebSocketDisconnect
 
 from reference_app.chat.events import Event
-from reference_app.platform import Redis, metrics
-from reference_app.platform.redis import Unavailable
+from reference_app.platform import STORE_AWAY, Redis, metrics
 
 log = logging.getLogger(__name__)
 RETRY_S = 0.5
+# A phone that reads nothing for this many frames is dropped; it catches up over REST when it is back.
+FRAMES_WAITING_MAX = 100
+RESTART, TOO_SLOW = 1012, 1013
+# What sending to a socket that has just gone away raises.
+_GONE = (RuntimeError, WebSocketDisconnect)
 
 
 def _channel(person: str) -> str:
@@ -31,16 +36,54 @@ _IDLE_CHANNEL = _channel("nobody")
 
 @dataclass(frozen=True)
 class Fanout:
-    """The sending side."""
+    """The sending side. What it sends is stored already: when Redis is away, REST has to tell it."""
 
     redis: Redis
 
     async def send(self, events: Mapping[str, Event]) -> None:
         """Send each person their event."""
-        async with self.redis.pipeline(transaction=False) as pipe:
-            for person, event in events.items():
-                pipe.spublish(_channel(person), event.model_dump_json())
-            await pipe.execute()
+        try:
+            async with self.redis.pipeline(transaction=False) as pipe:
+                for person, event in events.items():
+                    pipe.spublish(_channel(person), event.model_dump_json())
+                await pipe.execute()
+        except STORE_AWAY as error:
+            log.warning("Not sent over sockets: %s", error)
+
+
+class Connection:
+    """One socket. Frames wait in a queue of its own, so that a slow client delays nobody else."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self._waiting: asyncio.Queue[str] = asyncio.Queue(FRAMES_WAITING_MAX)
+        self._writer = asyncio.create_task(self._write())
+
+    def send(self, text: str) -> None:
+        """Send it when its turn comes."""
+        try:
+            self._waiting.put_nowait(text)
+        except asyncio.QueueFull:
+            self._writer.cancel()
+
+    async def close(self, code: int, reason: str) -> None:
+        with suppress(*_GONE):
+            await self._socket.close(code, reason)
+
+    async def stop(self) -> None:
+        """The socket is closed: nothing more can be sent."""
+        self._writer.cancel()
+        await asyncio.gather(self._writer, return_exceptions=True)
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                await self._socket.send_text(await self._waiting.get())
+        except _GONE:
+            return
+        finally:
+            if self._waiting.full():
+                await self.close(TOO_SLOW, "too slow: reconnect and catch up")
 
 
 class Hub:
@@ -49,7 +92,8 @@ class Hub:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._pubsub = redis.pubsub()
-        self._sockets: defaultdict[str, set[WebSocket]] = defaultdict(set)
+        self._connections: defaultdict[str, set[Connection]] = defaultdict(set)
+        self._subscribing = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -62,48 +106,60 @@ class Hub:
             await asyncio.gather(self._reader, return_exceptions=True)
         await self._pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
 
-    async def add(self, person: str, socket: WebSocket) -> None:
-        first = not self._sockets[person]
-        self._sockets[person].add(socket)
-        metrics.SOCKETS.inc()
-        if first:
-            await self._pubsub.ssubscribe(_channel(person))
+    @property
+    def reading(self) -> bool:
+        """Whether events from Redis can arrive."""
+        return self._reader is not None and not self._reader.done()
 
-    async def remove(self, person: str, socket: WebSocket) -> None:
-        self._sockets[person].discard(socket)
-        metrics.SOCKETS.dec()
-        if not self._sockets[person]:
-            del self._sockets[person]
-            await self._pubsub.sunsubscribe(_channel(person))
+    async def add(self, person: str, connection: Connection) -> None:
+        """Returns when events for the person arrive here. Raises when Redis is away."""
+        async with self._subscribing:
+            if not self._connections[person]:
+                await self._pubsub.ssubscribe(_channel(person))
+            self._connections[person].add(connection)
+        metrics.SOCKETS.inc()
+
+    async def remove(self, person: str, connection: Connection) -> bool:
+        """Returns whether it was the person's last one here."""
+        async with self._subscribing:
+            if connection not in self._connections[person]:
+                return False
+            self._connections[person].discard(connection)
+            metrics.SOCKETS.dec()
+            if self._connections[person]:
+                return False
+            del self._connections[person]
+            with suppress(Exception):  # a channel too many costs nothing; the next new start drops it
+                await self._pubsub.sunsubscribe(_channel(person))
+            return True
 
     async def close_all(self) -> None:
         """Tell every client to reconnect elsewhere."""
-        for sockets in list(self._sockets.values()):
-            for socket in list(sockets):
-                await _close(socket)
+        everybody = [connection for held in self._connections.values() for connection in held]
+        await asyncio.gather(*(connection.close(RESTART, "server restart: reconnect") for connection in everybody))
 
     async def _read(self) -> None:
         while True:
             try:
                 async for message in self._pubsub.listen():
                     if message["type"] == "smessage":
-                        await self._deliver(message)
-            except Unavailable:
-                log.warning("Redis is away; subscriptions are restored when it is back")
+                        self._deliver(message)
+            except Exception as error:  # whatever it was, nobody hears anything until it is mended
+                log.warning("Subscriptions are lost (%s: %s); starting anew", type(error).__name__, error)
             await asyncio.sleep(RETRY_S)
+            await self._start_anew()
 
-    async def _deliver(self, message: Mapping[str, Any]) -> None:
+    async def _start_anew(self) -> None:
+        """A fresh subscription to everybody who is here; the old one may be in any state."""
+        async with self._subscribing:
+            with suppress(Exception):
+                await self._pubsub.aclose()  # type: ignore[no-untyped-call]
+            self._pubsub = self._redis.pubsub()
+            with suppress(*STORE_AWAY):  # then reading fails at once, and this is tried again
+                await self._pubsub.ssubscribe(_IDLE_CHANNEL, *map(_channel, self._connections))
+
+    def _deliver(self, message: Mapping[str, Any]) -> None:
         person = message["channel"].decode().removeprefix("to:")
         text = message["data"].decode()
-        for socket in list(self._sockets.get(person, ())):
-            try:
-                await socket.send_text(text)
-            except RuntimeError:  # it closed a moment ago; its own handler removes it
-                continue
-
-
-async def _close(socket: WebSocket) -> None:
-    try:
-        await socket.close(code=1012, reason="server restart: reconnect")
-    except RuntimeError:
-        return
+        for connection in self._connections.get(person, ()):
+            connection.send(text)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from reference_app.auth.service import CurrentPerson
-from reference_app.chat.schemas import Matches, Message, MessageRequest, Messages
+from reference_app.chat.schemas import SEQ_MAX, Matches, Message, MessageRequest, Messages
 from reference_app.chat.service import Chat
 
 router = APIRouter(prefix="/matches", tags=["chat"])
@@ -27,7 +27,7 @@ async def read_messages(
     match_id: str,
     person: CurrentPerson,
     chat: Chat,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=SEQ_MAX)] = 0,
     limit: Limit = 50,
 ) -> Messages:
     """Messages with a number above `after`: what a client asks for after it was away."""

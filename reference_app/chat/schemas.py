@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from reference_app.auth.schemas import Body
 from reference_app.profiles.schemas import Profile
 
+SEQ_MAX = 2**53  # what every JSON reader can count to
 ClientId = Annotated[str, Field(min_length=8, max_length=64, examples=["5f1c2b9e-0d41-4f7c"])]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 

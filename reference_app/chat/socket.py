@@ -5,39 +5,61 @@ from contextlib import suppress
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
 
-from reference_app.auth.service import auth_service, bearer_token
+from reference_app.auth.service import AuthService, auth_service, bearer_token
 from reference_app.chat.events import Ack, ClientFrame, Delivered, Event, Ping, Pong, Refused, SendMessage
-from reference_app.chat.hub import Hub
+from reference_app.chat.hub import Connection, Hub
 from reference_app.chat.service import ChatService, chat_service
-from reference_app.errors import ApiError, StoreAway
+from reference_app.errors import ApiError, NotSignedIn, StoreAway
 from reference_app.platform import STORE_AWAY
 
 router = APIRouter()
+NOT_SIGNED_IN, TRY_LATER = 4401, 1013
 
 
 @router.websocket("/ws")
 async def socket(websocket: WebSocket) -> None:
+    auth = auth_service(websocket)
     try:
-        person = await auth_service(websocket).person_of(bearer_token(websocket))
-    except ApiError:
-        await websocket.close(code=4401)  # before accept: the client sees HTTP 403
+        token = bearer_token(websocket)
+        person = await auth.person_of(token)
+    except (ApiError, *STORE_AWAY):
+        await websocket.close(NOT_SIGNED_IN)  # before accept: the client sees HTTP 403
         return
     hub: Hub = websocket.app.state.hub
     chat = chat_service(websocket)
     await websocket.accept()
-    await hub.add(person, websocket)
+    connection = Connection(websocket)
     try:
+        await hub.add(person, connection)
         await chat.store.seen_online(person)
-        while True:
-            answer = await _answer(await websocket.receive_text(), person, chat)
-            if answer:
-                await websocket.send_text(answer.model_dump_json())
+        await _converse(websocket, connection, person, chat, auth, token)
+    except NotSignedIn:
+        await connection.close(NOT_SIGNED_IN, "the session has ended")
+    except STORE_AWAY:
+        await connection.close(TRY_LATER, "try again in a moment")
     except WebSocketDisconnect:
         pass
     finally:
-        await hub.remove(person, websocket)
-        with suppress(*STORE_AWAY):  # presence ends by itself
-            await chat.store.gone(person)
+        await connection.stop()
+        if await hub.remove(person, connection):
+            with suppress(*STORE_AWAY):  # presence ends by itself
+                await chat.store.gone(person)
+
+
+async def _converse(
+    websocket: WebSocket, connection: Connection, person: str, chat: ChatService, auth: AuthService, token: str
+) -> None:
+    """Answer frames until the client goes. Raises NotSignedIn when the session ends before that."""
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect
+        answer = await _answer(message.get("text") or "", person, chat)
+        if isinstance(answer, Pong):
+            with suppress(*STORE_AWAY):
+                await auth.person_of(token)
+        if answer:
+            connection.send(answer.model_dump_json())
 
 
 async def _answer(text: str, person: str, chat: ChatService) -> Event | None:

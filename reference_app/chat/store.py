@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pymongo import DESCENDING, ReturnDocument, WriteConcern
+from pymongo import DESCENDING, WriteConcern
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
 from reference_app.platform import Database, Redis
@@ -33,30 +34,39 @@ class ChatStore:
     async def put_message(self, match_id: str, sender: str, client_id: str, text: str) -> Document | None:
         """Store a message under the next number of its match, or find the one an earlier try stored.
 
+        A number is taken by inserting it, never before: whoever has seen number 5 can be sure that 4 is there.
         Returns the match's people and the message; None when `sender` has no such standing match.
         """
-        match = await self.db.matches.find_one_and_update(
-            {"_id": match_id, "people": sender, "ended_at": None},
-            {"$inc": {"seq": 1}},
-            return_document=ReturnDocument.AFTER,
-        )
+        match = await self.match_of(match_id, sender)
         if match is None:
             return None
-        message = {
-            "match_id": match_id,
-            "client_id": client_id,
-            "seq": match["seq"],
-            "sender": sender,
-            "text": text,
-            "at": datetime.now(UTC),
-        }
-        try:
-            await self.db.messages.insert_one(message)
-        except DuplicateKeyError:  # a retry: the number taken above stays unused
-            stored = await self.db.messages.find_one({"match_id": match_id, "client_id": client_id})
-            assert stored is not None
-            message = stored
-        return {"people": match["people"], "message": message}
+        seq = match["seq"]
+        while True:
+            seq += 1
+            message = {
+                "match_id": match_id,
+                "client_id": client_id,
+                "seq": seq,
+                "sender": sender,
+                "text": text,
+                "at": datetime.now(UTC),
+            }
+            try:
+                await self.db.messages.insert_one(message)
+            except DuplicateKeyError as error:
+                if "client_id" not in (error.details or {}).get("keyPattern", {}):
+                    continue  # the other side was faster, or the match's own count lags behind
+                stored = await self.db.messages.find_one({"match_id": match_id, "client_id": client_id})
+                assert stored is not None
+                return {"people": match["people"], "message": stored}
+            # A hint where to start counting and what to show; a lost one is caught up by the next message.
+            await self._quick_matches.update_one({"_id": match_id}, {"$max": {"seq": seq}})
+            return {"people": match["people"], "message": message}
+
+    @property
+    def _quick_matches(self) -> AsyncCollection[Document]:
+        """Matches, for writes that need not wait for the majority."""
+        return self.db.matches.with_options(write_concern=WriteConcern(1))
 
     async def messages_after(self, match_id: str, seq: int, limit: int) -> list[Document]:
         cursor = self.db.messages.find({"match_id": match_id, "seq": {"$gt": seq}})
@@ -64,9 +74,8 @@ class ChatStore:
 
     async def delivered(self, match_id: str, person: str, seq: int) -> Document | None:
         """Note that `person` has everything up to `seq`. Returns the match."""
-        # A lost receipt is sent again with the next message: it need not wait for the majority.
-        matches = self.db.matches.with_options(write_concern=WriteConcern(1))
-        return await matches.find_one_and_update(
+        # A lost receipt is sent again with the next message.
+        return await self._quick_matches.find_one_and_update(
             {"_id": match_id, "people": person}, {"$max": {f"delivered.{person}": seq}}
         )
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from anyio import to_thread
@@ -22,7 +23,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue of JSON jobs. Its URL is looked up on first use: the app starts without SQS."""
+    """A queue of JSON jobs. Its URL is looked up on first use, so that the app starts without SQS."""
 
     sqs: Any
     name: str
@@ -40,18 +41,28 @@ class Queue:
         url: str = self.sqs.create_queue(QueueName=self.name, Attributes=attributes)["QueueUrl"]
         return url
 
+    @cached_property
     def url(self) -> str:
         url: str = self.sqs.get_queue_url(QueueName=self.name)["QueueUrl"]
         return url
 
     async def send(self, body: dict[str, Any]) -> None:
-        await to_thread.run_sync(lambda: self.sqs.send_message(QueueUrl=self.url(), MessageBody=json.dumps(body)))
+        await to_thread.run_sync(lambda: self.sqs.send_message(QueueUrl=self.url, MessageBody=json.dumps(body)))
 
     def receive(self, wait_s: int) -> Iterator[Job]:
         """Up to ten jobs; waits at most `wait_s` for the first."""
-        answer = self.sqs.receive_message(QueueUrl=self.url(), MaxNumberOfMessages=10, WaitTimeSeconds=wait_s)
+        answer = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_s)
         for message in answer.get("Messages", []):
-            yield Job(json.loads(message["Body"]), message["ReceiptHandle"])
+            yield Job(_body(message["Body"]), message["ReceiptHandle"])
 
     def done(self, job: Job) -> None:
-        self.sqs.delete_message(QueueUrl=self.url(), ReceiptHandle=job.receipt)
+        self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=job.receipt)
+
+
+def _body(text: str) -> dict[str, Any]:
+    """A job's body; empty for what is none of ours, which then fails until it is a dead letter."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

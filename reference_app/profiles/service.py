@@ -108,7 +108,10 @@ def rounded_distance_km(one: Document, other: Document) -> int | None:
     """Great-circle distance (haversine), rounded up to whole kilometres; None when a place is unknown."""
     if not (one.get("location") and other.get("location")):
         return None
-    (lon1, lat1), (lon2, lat2) = (map(radians, d["location"]["coordinates"]) for d in (one, other))
+    # Snapped to a grid of about a kilometre first: whoever moves about to watch the figure flip finds a square.
+    (lon1, lat1), (lon2, lat2) = (
+        (radians(round(degrees, 2)) for degrees in d["location"]["coordinates"]) for d in (one, other)
+    )
     half = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin((lon2 - lon1) / 2) ** 2
     return max(1, ceil(2 * EARTH_RADIUS_KM * asin(sqrt(half))))
 

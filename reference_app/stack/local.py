@@ -8,14 +8,20 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import psutil
+from botocore.exceptions import ClientError
+from pydantic import ValidationError
+from pymongo.errors import PyMongoError
+from redis.exceptions import RedisError
 
+from reference_app.platform import STORE_AWAY
 from reference_app.platform.objects import Objects
 from reference_app.platform.queue import Queue
 from reference_app.population import populate
@@ -40,7 +46,7 @@ class LocalStack:
 
     def __init__(self, scenario: Scenario, report: Callable[[str], None] = lambda text: None) -> None:
         self.scenario = scenario
-        self.settings = Settings()
+        self.settings = _settings()
         self.folder = Path()
         self.host = ""
         self._report = report
@@ -69,7 +75,8 @@ class LocalStack:
 
     def populate(self, population: Population, progress: Callable[[int, int], None]) -> None:
         """Fill the empty database; `progress(done, of)` counts people."""
-        asyncio.run(populate(self.settings, population, progress))
+        with _servers_answer():
+            asyncio.run(populate(self.settings, population, progress))
 
     @property
     def info(self) -> StackInfo:
@@ -88,7 +95,7 @@ class LocalStack:
             mongo_url=settings.mongo_url,
             redis_url=settings.redis_url,
             queue=QueueInfo(
-                url=Queue.connect(settings).url(),
+                url=Queue.connect(settings).url,
                 region=settings.aws_region,
                 endpoint_url=settings.aws_endpoint_url,
                 access_key_id=settings.aws_access_key_id,
@@ -107,8 +114,9 @@ class LocalStack:
     def _start(self) -> None:
         self._use(secret_key=secrets.token_hex(32), otp_test_secret=secrets.token_hex(16))
         self._start_stores()
-        Objects.connect(self.settings).create_bucket()
-        Queue.connect(self.settings).create()
+        with _servers_answer():
+            Objects.connect(self.settings).create_bucket()
+            Queue.connect(self.settings).create()
         environment = self.settings.as_environment()
         for number in range(1, self.scenario.infrastructure.apps + 1):
             self._report(f"app {number}")
@@ -162,6 +170,23 @@ class LocalStack:
             server.stop()
         self._processes.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in error.errors())
+        raise StackError(f"The backend refuses its settings: {problems}.") from error
+
+
+@contextmanager
+def _servers_answer() -> Iterator[None]:
+    """Servers that the environment names may be away, or not what they should be."""
+    try:
+        yield
+    except (*STORE_AWAY, PyMongoError, RedisError, ClientError) as error:
+        raise StackError(f"A server that the environment names cannot be used: {error}") from error
 
 
 def _with_children(pids: list[int]) -> list[int]:

@@ -39,7 +39,7 @@ class Background:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            log.error("Background work failed; the worker's sweep repeats it", exc_info=error)
+            log.error("Looking for a match failed; the worker's sweep does it again", exc_info=error)
 
     async def drain(self) -> None:
         while self._tasks:

@@ -59,7 +59,18 @@ def _seconds(text: str) -> float:
     return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """For every command: Typer would end an interrupted one with 1, which is our word for a missed target."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("matchday: interrupted", file=sys.stderr)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
 @app.command()
+@_interruptible()
 def demo(runs: Runs = _RUNS) -> None:
     """Phase 1 end to end in about two minutes: real servers, load, verdicts, costs, report."""
     code = _rehearse("phase-1", [], runs)
@@ -69,6 +80,7 @@ def demo(runs: Runs = _RUNS) -> None:
 
 
 @app.command()
+@_interruptible()
 def up(
     phase: Annotated[int, typer.Option(min=1, max=3, help="Which phase's stack.")] = 1, settings: Settings = None
 ) -> None:
@@ -90,6 +102,7 @@ def up(
 
 
 @app.command()
+@_interruptible()
 def run(
     scenario: ScenarioName,
     host: Annotated[str | None, typer.Option(help="URL of a running backend; without it a local stack.")] = None,
@@ -114,6 +127,7 @@ def run(
 
 
 @app.command()
+@_interruptible()
 def check(run: RunName = "latest", as_json: AsJson = False, runs: Runs = _RUNS) -> None:
     """Every target and alert of a run, with its verdict."""
     from capacity.targets import check as check_targets
@@ -129,6 +143,7 @@ def check(run: RunName = "latest", as_json: AsJson = False, runs: Runs = _RUNS) 
 
 
 @app.command()
+@_interruptible()
 def cost(
     scenarios: Annotated[list[str] | None, typer.Argument(metavar="[SCENARIO]...", help="Default: all phases.")] = None,
     as_json: AsJson = False,
@@ -142,6 +157,7 @@ def cost(
 
 
 @app.command()
+@_interruptible()
 def report(run: RunName = "latest", runs: Runs = _RUNS) -> None:
     """Build a run's page again."""
     print(_write_report(_record(run, runs)))
@@ -163,7 +179,7 @@ def _rehearse(
     check_writable(runs)
     arguments = ["--scenario", name, *(part for setting in settings for part in ("--set", setting))]
     arguments += ["--web-host", "127.0.0.1", "--autostart"] if ui else ["--headless"]
-    arguments += ["--processes", str(processes)] if processes > 1 else []
+    arguments += _distributed(processes) if processes > 1 else []
     if host or stack_file:
         arguments += ["--host", host] if host else []
         record, interrupted = _measure(scenario, arguments, runs, stack_file, ui)
@@ -173,6 +189,15 @@ def _rehearse(
             stack.info.write(file)
             record, interrupted = _measure(scenario, arguments, runs, file, ui)
     return _conclude(record, interrupted)
+
+
+def _distributed(processes: int) -> list[str]:
+    """Locust's options for several processes; on a port of their own, for two runs at once must not mix."""
+    from reference_app.stack.process import free_port
+
+    port = str(free_port())
+    bind = ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
+    return ["--processes", str(processes), *bind]
 
 
 def _measure(
@@ -271,12 +296,6 @@ def main() -> None:
     except MatchdayError as error:
         print(f"matchday: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except SystemExit as ending:
-        # Typer ends an interrupted command with 1, which is our word for a missed target.
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and ending.code == 1:
-            print("matchday: interrupted", file=sys.stderr)
-            sys.exit(ExitCode.INTERRUPTED)
-        raise
 
 
 if __name__ == "__main__":

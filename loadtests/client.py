@@ -74,8 +74,9 @@ class Api:
         headers: Any = response.headers or {}
         return "hit" in str(headers.get("X-Cache", "")).lower()
 
-    def swipe(self, target_id: str, like: bool) -> None:
-        self._call("POST", "/swipes", body={"target_id": target_id, "like": like})
+    def swipe(self, target_id: str, like: bool) -> bool:
+        """Returns whether the swipe that stands is a like: the first one wins."""
+        return bool(self._call("POST", "/swipes", body={"target_id": target_id, "like": like})["like"])
 
     def matches(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._call("GET", "/matches")["matches"]
@@ -115,9 +116,12 @@ class Api:
         with response:
             if not _ok(response):
                 response.failure(_why(response))
-        if not _ok(response):
-            raise Refused(f"{method} {name or path}")
-        return json.loads(response.content) if response.content else None
+                raise Refused(f"{method} {name or path}")
+            try:
+                return json.loads(response.content) if response.content else None
+            except ValueError:
+                response.failure("the answer is no JSON")
+                raise Refused(f"{method} {name or path}") from None
 
 
 _IMAGE_NAME = "photo"
@@ -125,6 +129,9 @@ _BOUNDARY = "matchday-7d1f9c"
 
 
 def _ok(response: ResponseContextManager) -> bool:
+    """Whether a whole answer came and it says yes."""
+    if response.request_meta["exception"] is not None:
+        return False
     return 200 <= (response.status_code or 0) < 300
 
 

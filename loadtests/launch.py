@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,9 +91,15 @@ class Launch:
 
     def _close(self) -> None:
         code = self._process.returncode
+        if code < 0:  # it was killed: its workers, if it had any, go with it
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         if (self.folder / RUN_FILE).is_file():
             reason = f"the load generator was killed by signal {-code}" if code < 0 else f"it ended with code {code}"
-            close_abandoned(self.folder, reason)
+            try:
+                close_abandoned(self.folder, reason)
+            except OSError as error:
+                raise GeneratorError(f"The record in {self.folder} cannot be closed: {error.strerror}.") from error
             return
         lines = self._log.read_text(errors="replace").strip().splitlines()
         self._log.unlink()

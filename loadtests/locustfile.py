@@ -9,7 +9,9 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
+import logging
 import sys
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +28,14 @@ from loadtests.users.world import PersonPool, World
 from loadtests.writer import check_writable
 from scenarios.load import load
 from scenarios.people import LOCAL_OTP_SECRET
-from scenarios.outcome import MatchdayError, UsageError
+from scenarios.outcome import ExitCode, MatchdayError, UsageError
 from scenarios.schema import Scenario
 from scenarios.stack_info import STACK_VARIABLE, StackInfo
 
 __all__ = ["Browser", "Chatter", "Swiper"]
 
 HOST_TIMEOUT_S = 5.0
+log = logging.getLogger(__name__)
 
 
 def add_options(parser: LocustArgumentParser) -> None:
@@ -63,7 +66,7 @@ def _set_up(environment: Environment) -> None:
     assert options
     scenario = load(options.scenario, options.set)
     stack = StackInfo.read(Path(options.stack)) if options.stack else None
-    environment.host = environment.host or (stack.host if stack else None)
+    environment.host = (environment.host or (stack.host if stack else "")).rstrip("/") or None
     _use_scenario(environment, scenario)
     folder = Path(options.record) if options.record else None
     if not isinstance(environment.runner, WorkerRunner):
@@ -90,7 +93,7 @@ def _use_scenario(environment: Environment, scenario: Scenario) -> None:
     if options.spawn_rate is None:
         options.spawn_rate = options.num_users / load_.ramp_s
     if options.run_time is None and options.headless:
-        options.run_time = round(load_.duration_s)
+        options.run_time = ceil(load_.duration_s)
     shares = scenario.traffic.users
     for user_class, kind in ((Swiper, "swiper"), (Browser, "browser"), (Chatter, "chatter")):
         # Locust's weights are whole numbers.
@@ -113,7 +116,12 @@ def _check_host(environment: Environment) -> None:
 def _world(environment: Environment, scenario: Scenario, secret: str, collector: Collector) -> World:
     runner, options = environment.runner, environment.parsed_options
     worker = runner.worker_index if isinstance(runner, WorkerRunner) else 0
-    workers = max(options.expect_workers if options else 1, worker + 1)
+    workers = options.expect_workers if options else 1
+    if worker >= workers:
+        # Two workers would play the same people.
+        log.error("This is worker %d: start the master with --expect-workers %d or more.", worker + 1, worker + 1)
+        environment.process_exit_code = ExitCode.USAGE
+        gevent.spawn(environment.runner.quit)
 
     def fire(name: str, latency_ms: float, problem: str | None) -> None:
         environment.events.request.fire(
@@ -125,8 +133,8 @@ def _world(environment: Environment, scenario: Scenario, secret: str, collector:
             context={},
         )
 
-    pool = PersonPool(scenario.population.users, worker, workers, scenario.population.seed)
-    return World(scenario, secret, fire, collector.add, pool)
+    pool = PersonPool(scenario.population.users, worker, workers)
+    return World(scenario, secret, fire, collector.add, pool, workers)
 
 
 def _count_lost() -> None:

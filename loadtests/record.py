@@ -1,7 +1,8 @@
 """The run record: a folder with run.json, latency.hlog and series.csv. Imports no Locust.
 
 `latency.hlog` is an HdrHistogram interval log: one histogram a second and name, failures under a tag of their
-own. `series.csv` has a row a second. Both are flushed every second, so a killed run keeps all but its last one.
+own. `series.csv` has a row a second. Both are flushed every second, so a killed run keeps
+all but its last two (a master of several workers: nine).
 """
 
 import csv

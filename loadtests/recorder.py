@@ -53,6 +53,7 @@ class Recorder:
         self._collector = collector
         self._scenario, self._stack = plan.scenario, plan.stack
         self._folder = plan.folder
+        self._runs = plan.folder.parent if plan.folder else Path("runs")
         distributed = isinstance(environment.runner, MasterRunner)
         self._close_after_s = CLOSE_AFTER_DISTRIBUTED_S if distributed else CLOSE_AFTER_S
         self._writer: RecordWriter | None = None
@@ -73,7 +74,7 @@ class Recorder:
             float(options.run_time) if options and options.run_time else None,
             stations,
         )
-        folder = self._folder or new_folder(Path("runs"), self._scenario.name)
+        folder = self._folder or new_folder(self._runs, self._scenario.name)
         self._folder = None  # a second test of the same process gets a folder of its own
         self._writer = RecordWriter(folder, run)
         self._stopping_from = None
@@ -126,9 +127,9 @@ class Recorder:
             values: dict[str, float] = {"users": float(self._runner.user_count)}
             if self._probe:
                 values |= self._probe.read()
-            if self._watch:
-                values |= self._watch.read()
             writer.observe(second, values)
+            for sample in self._watch.read() if self._watch else []:
+                writer.observe(int(sample["second"]), sample)
             for window in self._collector.take():
                 writer.add(window)
             try:
@@ -203,9 +204,15 @@ def _quit(environment: Environment) -> None:
 
 def _watch_drift(collector: Collector) -> None:
     """How late the loop is: what a timer is late, a response is noticed late by."""
+    due = time.perf_counter()
     while True:
-        due = time.perf_counter() + DRIFT_EVERY_S
-        gevent.sleep(DRIFT_EVERY_S)
-        late_ms = (time.perf_counter() - due) * 1000
-        collector.record(LOOP_DRIFT, late_ms)
-        collector.peak("generator_drift_ms", late_ms)
+        due += DRIFT_EVERY_S
+        gevent.sleep(max(0.0, due - time.perf_counter()))
+        # A stall that spans several ticks is late for each of them, not once.
+        while True:
+            late_ms = (time.perf_counter() - due) * 1000
+            collector.record(LOOP_DRIFT, late_ms)
+            collector.peak("generator_drift_ms", late_ms)
+            if due + DRIFT_EVERY_S > time.perf_counter():
+                break
+            due += DRIFT_EVERY_S

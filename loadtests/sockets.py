@@ -42,8 +42,10 @@ class Post:
     match detection from the second one; a match counts when every socket that is here has heard of it.
     """
 
-    def __init__(self, fire: Fire) -> None:
+    def __init__(self, fire: Fire, alone: bool = True) -> None:
+        """`alone`: no other generator process plays people of the same population."""
         self._fire = fire
+        self._alone = alone
         self._sent: dict[str, Sent] = {}
         self._likes: dict[tuple[str, str], float] = {}
         self._matches: dict[str, tuple[float, set[str]]] = {}
@@ -86,11 +88,10 @@ class Post:
 
     def matched(self, match_id: str, person: str, other: str) -> None:
         """`person`'s socket heard of a match. The sample is the slower of the sockets that are here."""
-        likes = [self._likes.get((person, other)), self._likes.get((other, person))]
         if match_id not in self._matches:
-            second_like = max((at for at in likes if at is not None), default=None)
+            second_like = self._second_like(person, other)
             if second_like is None:
-                return  # both likes are from before this run, or from elsewhere
+                return
             self._matches[match_id] = second_like, {person, other} & self._online
         liked_at, waiting = self._matches[match_id]
         waiting.discard(person)
@@ -99,6 +100,20 @@ class Post:
             self._likes.pop((person, other), None)
             self._likes.pop((other, person), None)
             self._fire("match detection", now_ms() - liked_at, None)
+
+    def _second_like(self, person: str, other: str) -> float | None:
+        """When the later of the two likes went out; None when it is not known here."""
+        own, theirs = self._likes.get((person, other)), self._likes.get((other, person))
+        if own is not None and theirs is not None:
+            return max(own, theirs)
+        # The other like is from before the run, unless somebody plays them here or in another process.
+        return own if self._alone and other not in self._online else None
+
+    def never_matched(self, one: str, other: str) -> None:
+        """Both like each other, and in time neither heard of a match."""
+        self._likes.pop((one, other), None)
+        self._likes.pop((other, one), None)
+        self._fire("match detection", LOST_AFTER_S * 1000, "neither side heard of it within 10 s")
 
     def count_lost(self) -> None:
         """Count what did not come in time as failed."""

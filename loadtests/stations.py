@@ -48,18 +48,18 @@ class StationWatch:
         assert self._process.stdin
         with self._process.stdin as stdin:
             stdin.write(stack.model_dump_json().encode())  # not as a file: it holds the test sender's secret
-        self._newest: Sample = {}
+        self._arrived: list[Sample] = []
         threading.Thread(target=self._follow, daemon=True).start()
 
-    def read(self) -> Sample:
-        """The newest sample that has arrived; empty when there is none since the last call."""
-        newest, self._newest = self._newest, {}
-        return newest
+    def read(self) -> list[Sample]:
+        """What has arrived since the last call; each sample names its `second`."""
+        arrived, self._arrived = self._arrived, []
+        return arrived
 
     def _follow(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
-            self._newest = json.loads(line)
+            self._arrived.append(json.loads(line))
 
     def stop(self) -> None:
         self._process.terminate()
@@ -211,13 +211,14 @@ def samples(stack: StackInfo) -> Iterator[Sample]:
             readers.append(closing.enter_context(_mongo_reader(stack.mongo_url)))
         if stack.redis_url:
             readers.append(closing.enter_context(_redis_reader(stack.redis_url)))
-        totals: Sample = {}
+        totals: dict[str, tuple[int, float]] = {}
         while True:
             time.sleep(1 - time.time() % 1)
+            second = round(time.time()) - 1  # the one that has just ended
             values = processes.sample()
             for read in readers:
                 values |= _answered(read)
-            yield _differences(values, totals)
+            yield {"second": second, **_rates(values, totals, second)}
 
 
 def _answered(read: Callable[[], Sample]) -> Sample:
@@ -228,14 +229,16 @@ def _answered(read: Callable[[], Sample]) -> Sample:
         return {}
 
 
-def _differences(values: Sample, totals: dict[str, float]) -> Sample:
-    """Counters as what was added since the last second that had them; remembers them in `totals`."""
+def _rates(values: Sample, totals: dict[str, tuple[int, float]], second: int) -> Sample:
+    """Counters as what was added a second since they were last read, which `totals` remembers."""
     result = {name: value for name, value in values.items() if name not in _COUNTERS}
     for name in _COUNTERS:
         if name in values:
             if name in totals:
-                result[name] = max(0.0, values[name] - totals[name])
-            totals[name] = values[name]
+                before, total = totals[name]
+                # After seconds without an answer the difference is spread: it must not look like a burst.
+                result[name] = max(0.0, values[name] - total) / max(1, second - before)
+            totals[name] = second, values[name]
     return result
 
 

@@ -39,11 +39,11 @@ def _problems(record: Record) -> Iterator[Problem]:
             what=f"The generator dropped {dropped:.0f} arrivals that it could not start in time.",
             advice="Spread the load over more processes with --processes.",
         )
-    # A person is there when their socket is open; a backend without sockets has Locust's count only.
-    users = record.measured_values("sockets") or record.measured_values("users")
+    # Whom the generator has started. Whether the backend let them in is the backend's verdict, not the generator's.
+    users = record.measured_values("users")
     reached = median(users) / record.run.users_asked if users else 0.0
     if reached < limits.reached_load_share:
         yield Problem(
-            what=f"Only {reached:.0%} of the {record.run.users_asked} people asked for were there.",
-            advice="See the failures: people who cannot sign in are not there.",
+            what=f"Only {reached:.0%} of the {record.run.users_asked} people asked for were started.",
+            advice="Ramp more slowly, or spread the users over more processes with --processes.",
         )

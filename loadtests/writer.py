@@ -201,11 +201,15 @@ class RecordWriter:
         self._rows.writerow({column: f"{value:.6g}" if column != "second" else value for column, value in row.items()})
 
     def _save(self, run: Run) -> None:
-        """Replace run.json in one step: readers see the old one or the new one, never half."""
         self.run = run
-        part = self.folder / f"{RUN_FILE}.part"
-        part.write_text(run.model_dump_json(indent=1))
-        part.replace(self.folder / RUN_FILE)
+        _save(self.folder, run)
+
+
+def _save(folder: Path, run: Run) -> None:
+    """Replace run.json in one step: readers see the old one or the new one, never half."""
+    part = folder / f"{RUN_FILE}.part"
+    part.write_text(run.model_dump_json(indent=1))
+    part.replace(folder / RUN_FILE)
 
 
 def summarised(folder: Path) -> Run:
@@ -219,8 +223,8 @@ def close_abandoned(folder: Path, reason: str) -> None:
     run = Record.read(folder).run
     if run.status == "running":
         closed = run.model_copy(update={"status": "crashed", "status_reason": reason, "ended_at": datetime.now(UTC)})
-        (folder / RUN_FILE).write_text(closed.model_dump_json(indent=1))
-        (folder / RUN_FILE).write_text(summarised(folder).model_dump_json(indent=1))
+        _save(folder, closed)
+        _save(folder, summarised(folder))
 
 
 def _merged(encoded: list[bytes]) -> bytes:

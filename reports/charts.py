@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import isnan
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -166,7 +167,10 @@ def _plot_columns(axes: Axes, record: Record, columns: Mapping[str, tuple[str, s
 def _thinned(x: Sequence[float], y: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
     """The worst of each stretch, so that a peak is never thinned away."""
     stretch = -(-len(x) // POINTS_MAX) or 1
-    worst = [max(range(i, min(i + stretch, len(x))), key=lambda k: y[k]) for i in range(0, len(x), stretch)]
+    worst = [
+        max(range(i, min(i + stretch, len(x))), key=lambda k: -1.0 if isnan(y[k]) else y[k])
+        for i in range(0, len(x), stretch)
+    ]
     return [x[i] for i in worst], [y[i] for i in worst]
 
 

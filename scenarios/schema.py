@@ -108,7 +108,7 @@ class Infrastructure(Strict):
 class Sourced(Strict):
     """A figure with the source it comes from (a key of `sources`)."""
 
-    value: float
+    value: Annotated[float, Field(ge=0)]
     source: str
 
 
@@ -150,6 +150,12 @@ class Traffic(Strict):
     messages_per_conversation_mean: Sourced
     messages_per_conversation_max: Sourced
     unmatch_share: Sourced
+
+    @model_validator(mode="after")
+    def _conversations_have_a_message(self) -> Self:
+        if self.messages_per_conversation_mean.value <= 1:
+            raise ValueError("messages_per_conversation_mean must be above 1")
+        return self
 
     @model_validator(mode="after")
     def _every_source_is_known(self) -> Self:
@@ -238,7 +244,7 @@ class Targets(Strict):
 class Scenario(Strict):
     """Everything that a run needs to know, as resolved from the files and the command line."""
 
-    name: str
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     title: str
     phase: int = Field(ge=1, le=3)
     weeks: tuple[int, int] = Field(strict=False)

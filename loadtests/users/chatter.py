@@ -1,5 +1,6 @@
 """Two people who like each other and talk: match detection and message delivery are measured here."""
 
+from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from typing import ClassVar
 
@@ -22,6 +23,8 @@ _LINES = cycle(
     )
 )
 WAIT_FOR_SOMEBODY_S = 5.0
+# Older than any clock is wrong: not the match that was just waited for.
+_EARLIER = timedelta(minutes=1)
 
 
 class Chatter(Person):
@@ -76,10 +79,14 @@ class Chatter(Person):
         if not (self.socket and other.socket):
             return
         heard, match = self.socket.expect_match(other.person_id)
-        self._like(other)
-        other._like(self)
+        if not (self._like(other) and other._like(self)):
+            return  # one of them has passed on the other before, and that stands
         if not heard.wait(LOST_AFTER_S):
-            return  # counted as lost by the post
+            found = self._earlier_match(other)
+            if found is None:
+                self.world.post.never_matched(self.person_id, other.person_id)
+                return
+            match["id"] = found
         traffic = self.world.scenario.traffic
         pair = cycle(((self, other), (other, self)))
         for _ in range(self.world.conversation_length()):
@@ -92,6 +99,15 @@ class Chatter(Person):
         if self.world.rng.random() < traffic.unmatch_share.value:
             self.api.unmatch(match["id"])
 
-    def _like(self, other: "Chatter") -> None:
+    def _like(self, other: "Chatter") -> bool:
+        """Returns whether the swipe that stands is a like."""
         self.world.post.liking(self.person_id, other.person_id)
-        self.api.swipe(other.person_id, like=True)
+        return self.api.swipe(other.person_id, like=True)
+
+    def _earlier_match(self, other: "Chatter") -> str | None:
+        """A match from before this run: it makes no event any more, but the two can talk."""
+        for match in self.api.matches():
+            age = datetime.now(UTC) - datetime.fromisoformat(match["matched_at"])
+            if match["with_profile"]["id"] == other.person_id and age > _EARLIER:
+                return str(match["id"])
+        return None

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import gevent
 from locust import FastHttpUser
-from locust.exception import StopUser
+from locust.exception import StopTest, StopUser
 
 from loadtests.client import Api, Card, Refused
 from loadtests.sockets import Socket
@@ -15,6 +15,10 @@ from scenarios.people import Sex, otp_test_code, phone_of
 
 # After a refused sign-in: a client that hammers a struggling backend measures itself.
 BACK_OFF_S = 1.0
+NO_POPULATION = (
+    "This backend does not know the scenario's people: fill it with `python -m reference_app.population`, "
+    "with the same scenario and seed."
+)
 
 
 class Person(FastHttpUser):
@@ -77,6 +81,8 @@ class Person(FastHttpUser):
             self.sex = Sex(self.api.me()["sex"])
         except Refused:
             return False
+        except ValueError as error:
+            raise StopTest(NO_POPULATION) from error
         assert self.host
         self.socket = Socket(self.host, self.api.token, self.person_id, self.world.post, self.world.fire)
         self._leaves_at = time.monotonic() + self.world.duration_s(self.world.scenario.traffic.session_s)

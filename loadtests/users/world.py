@@ -19,8 +19,9 @@ class NobodyLeft(Exception):
 class PersonPool:
     """Indices of the people who are not signed in. With several workers each has its share."""
 
-    def __init__(self, users: int, worker: int = 0, workers: int = 1, seed: int = 0) -> None:
-        shuffled = random.Random(seed)
+    def __init__(self, users: int, worker: int = 0, workers: int = 1) -> None:
+        # In another order each time: a backend that stays up meets other people in the next run.
+        shuffled = random.Random()
         self._free: dict[Sex, list[int]] = {sex: [] for sex in Sex}
         for index in range(users):
             # Blocks of four hold three men and a woman: every worker gets both.
@@ -51,13 +52,14 @@ class World:
     fire: Fire
     count: Callable[[str], None]
     pool: PersonPool
+    workers: int = 1
     post: Post = field(init=False)
     popularity_of: dict[str, float] = field(init=False)
     rng: random.Random = field(default_factory=random.Random)
 
     def __post_init__(self) -> None:
         population = self.scenario.population
-        self.post = Post(self.fire)
+        self.post = Post(self.fire, alone=self.workers == 1)
         values: NDArray[np.float64] = popularity(population.users, population.seed)
         self.popularity_of = {person_id_of(index, population.seed): float(value) for index, value in enumerate(values)}
 

@@ -22,8 +22,11 @@ async def socket(websocket: WebSocket) -> None:
     try:
         token = bearer_token(websocket)
         person = await auth.person_of(token)
-    except (ApiError, *STORE_AWAY):
+    except ApiError:
         await websocket.close(NOT_SIGNED_IN)  # before accept: the client sees HTTP 403
+        return
+    except STORE_AWAY:
+        await websocket.close(TRY_LATER)
         return
     hub: Hub = websocket.app.state.hub
     chat = chat_service(websocket)

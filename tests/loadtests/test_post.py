@@ -86,10 +86,27 @@ def test_a_match_with_somebody_who_is_not_here_is_timed_on_the_one_socket(watch:
 
 def test_a_match_of_which_one_side_never_hears_is_lost(watch: Watch, post: Post) -> None:
     post.liking("anna", "ben")
+    post.liking("ben", "anna")
     post.matched("m", "anna", "ben")
     watch.ms += LOST_AFTER_S * 1000 + 1
     post.count_lost()
     assert [bool(problem) for _, _, problem in watch.fired] == [True]
+
+
+def test_a_match_that_neither_side_hears_of_is_lost(watch: Watch, post: Post) -> None:
+    post.liking("anna", "ben")
+    post.liking("ben", "anna")
+    post.never_matched("anna", "ben")
+    assert [bool(problem) for _, _, problem in watch.fired] == [True]
+
+
+def test_a_like_that_another_process_sent_is_not_guessed(watch: Watch) -> None:
+    post = Post(watch.fire, alone=False)
+    post.arrived("anna")
+    post.liking("anna", "carla")
+    watch.ms += 60_000
+    post.matched("m", "anna", "carla")  # carla, played elsewhere, has just liked anna back
+    assert watch.fired == []
 
 
 def test_a_match_of_likes_from_before_the_run_is_no_sample(watch: Watch, post: Post) -> None:

@@ -29,7 +29,7 @@ def test_nothing_speaks_against_a_calm_run(tmp_path: Path) -> None:
         ({"generator_cpu_percent": 90.0}, 0.5, "used 90 % of a core (limit 80 %)"),
         ({"machine_cpu_cores": 1.2}, 0.5, "Other programs and steal took 0.80 cores (limit 0.5)"),
         ({"dropped": 2.0}, 0.5, "dropped 54 arrivals"),
-        ({"sockets": 90.0}, 0.5, "Only 90% of the 100 people asked for were there"),
+        ({"users": 90.0}, 0.5, "Only 90% of the 100 people asked for were started"),
     ],
 )
 def test_each_limit_makes_the_run_invalid(

@@ -100,6 +100,8 @@ class Launch:
                 close_abandoned(self.folder, reason)
             except OSError as error:
                 raise GeneratorError(f"The record in {self.folder} cannot be closed: {error.strerror}.") from error
+            if code == ExitCode.USAGE:
+                raise GeneratorError(self._errors_logged() or f"The load generator ended with code {code}.")
             return
         lines = self._log.read_text(errors="replace").strip().splitlines()
         self._log.unlink()
@@ -108,6 +110,11 @@ class Launch:
             raise GeneratorError("\n".join(line for line in lines if not line.startswith("[")))
         end = "\n".join(f"    {line[:300]}" for line in lines[-_LOG_LINES_SHOWN:])
         raise GeneratorError(f"The load generator ended (code {code}) before it left a record. Its log ends:\n{end}")
+
+    def _errors_logged(self) -> str:
+        """What Locust's log says went wrong, without time and module."""
+        lines = self._log.read_text(errors="replace").splitlines()
+        return "\n".join(line.partition(": ")[2] for line in lines if "/ERROR/loadtests" in line)
 
 
 class _Tail:

@@ -117,11 +117,11 @@ def _world(environment: Environment, scenario: Scenario, secret: str, collector:
     runner, options = environment.runner, environment.parsed_options
     worker = runner.worker_index if isinstance(runner, WorkerRunner) else 0
     workers = options.expect_workers if options else 1
-    if worker >= workers:
+    if runner and worker >= workers:
         # Two workers would play the same people.
         log.error("This is worker %d: start the master with --expect-workers %d or more.", worker + 1, worker + 1)
         environment.process_exit_code = ExitCode.USAGE
-        gevent.spawn(environment.runner.quit)
+        gevent.spawn(runner.quit)
 
     def fire(name: str, latency_ms: float, problem: str | None) -> None:
         environment.events.request.fire(

@@ -167,10 +167,8 @@ def _plot_columns(axes: Axes, record: Record, columns: Mapping[str, tuple[str, s
 def _thinned(x: Sequence[float], y: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
     """The worst of each stretch, so that a peak is never thinned away."""
     stretch = -(-len(x) // POINTS_MAX) or 1
-    worst = [
-        max(range(i, min(i + stretch, len(x))), key=lambda k: -1.0 if isnan(y[k]) else y[k])
-        for i in range(0, len(x), stretch)
-    ]
+    stretches = (range(i, min(i + stretch, len(x))) for i in range(0, len(x), stretch))
+    worst = [max(places, key=lambda k: -1.0 if isnan(y[k]) else y[k]) for places in stretches]
     return [x[i] for i in worst], [y[i] for i in worst]
 
 

@@ -1,20 +1,23 @@
 """Somebody with an open session: what swipers, browsers and chatters have in common."""
 
+import logging
 import time
 from contextlib import suppress
 from typing import ClassVar
 
 import gevent
 from locust import FastHttpUser
-from locust.exception import StopTest, StopUser
+from locust.exception import StopUser
 
 from loadtests.client import Api, Card, Refused
 from loadtests.sockets import Socket
 from loadtests.users.world import NobodyLeft, World
+from scenarios.outcome import ExitCode
 from scenarios.people import Sex, otp_test_code, phone_of
 
 # After a refused sign-in: a client that hammers a struggling backend measures itself.
 BACK_OFF_S = 1.0
+log = logging.getLogger(__name__)
 NO_POPULATION = (
     "This backend does not know the scenario's people: fill it with `python -m reference_app.population`, "
     "with the same scenario and seed."
@@ -82,11 +85,19 @@ class Person(FastHttpUser):
         except Refused:
             return False
         except ValueError as error:
-            raise StopTest(NO_POPULATION) from error
+            self._stop_the_test(NO_POPULATION)
+            raise StopUser(NO_POPULATION) from error
         assert self.host
         self.socket = Socket(self.host, self.api.token, self.person_id, self.world.post, self.world.fire)
         self._leaves_at = time.monotonic() + self.world.duration_s(self.world.scenario.traffic.session_s)
         return self.socket.connect()
+
+    def _stop_the_test(self, why: str) -> None:
+        runner = self.environment.runner
+        if self.environment.process_exit_code is None and runner:
+            log.error(why)
+            self.environment.process_exit_code = ExitCode.USAGE
+            gevent.spawn(runner.quit)
 
     def _leave(self) -> None:
         if self.socket:

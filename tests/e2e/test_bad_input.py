@@ -69,3 +69,28 @@ def test_runs_that_cannot_be_written_are_said_before_the_load(shell: Shell, stac
     done = shell.matchday("run", "phase-1", "--stack", stack_file)
     assert done.code == 2
     assert "No run record can be written to runs/" in done.err
+
+
+def test_a_backend_without_the_population_is_named(shell: Shell, stack_file: Path) -> None:
+    # Only the first 120 of these people are in its database.
+    done = shell.matchday(
+        *("run", "phase-1", "--stack", stack_file, "--set", "population.users=100000", "--users", "8"),
+        *("--set", "load.ramp_s=1.0", "--duration", "30s"),
+    )
+    assert done.code == 2
+    assert "This backend does not know the scenario's people" in done.err
+    assert "Traceback" not in done.out + done.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("MATCHDAY_ENVIRONMENT", "staging", "The backend refuses its settings: environment 'staging'"),
+        ("MATCHDAY_AWS_ENDPOINT_URL", "http://127.0.0.1:9", "A server that the environment names cannot be used"),
+    ],
+)
+def test_a_wrong_environment_is_a_sentence(shell: Shell, variable: str, value: str, sentence: str) -> None:
+    done = shell.matchday("run", "phase-1", **{variable: value})
+    assert done.code == 2
+    assert sentence in plain(done.err)
+    assert "Traceback" not in done.err

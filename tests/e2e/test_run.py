@@ -92,6 +92,15 @@ def test_the_web_ui_leaves_a_record_too(shell: Shell, stack_file: Path) -> None:
     assert Record.read(shell.record()).complete
 
 
+def test_several_processes_make_one_record(shell: Shell, stack_file: Path) -> None:
+    two = ["--processes", "2", "--duration", "6s"]
+    done = shell.matchday("run", "phase-1", "--stack", stack_file, *POPULATION, *SHORT, *two)
+    assert done.code == 3, done.out + done.err
+    record = Record.read(shell.record())
+    assert record.complete
+    assert set(record.measured_values("sockets")) == {16.0}
+
+
 def test_cost_needs_nothing_running(shell: Shell) -> None:
     done = shell.matchday("cost", "--json")
     answer = json.loads(done.out)

@@ -12,13 +12,35 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5),
 )
 SOCKETS = Gauge("matchday_open_sockets", "WebSockets held by this process")
-MONGO_IN_USE = Gauge("matchday_mongo_connections_in_use", "MongoDB connections checked out")
+MONGO_IN_USE = Gauge("matchday_mongo_connections_in_use", "MongoDB connections, the most since the last scrape")
 MONGO_POOL_SIZE = Gauge("matchday_mongo_pool_size", "MongoDB connections at most")
 DECK_HITS = Counter("matchday_deck_hits", "Discovery answered from a deck in Redis")
 DECK_MISSES = Counter("matchday_deck_misses", "Discovery that had to compute a deck")
 MATCHES = Counter("matchday_matches", "Matches detected")
 MESSAGES = Counter("matchday_messages", "Messages stored")
 PHOTOS = Counter("matchday_photos", "Photos processed", ["outcome"])
+
+
+class InUse:
+    """How many of something are in use, and the most since somebody last asked: a scrape a second misses peaks."""
+
+    def __init__(self) -> None:
+        self._now = self._most = 0
+
+    def take(self) -> None:
+        self._now += 1
+        self._most = max(self._most, self._now)
+
+    def give_back(self) -> None:
+        self._now -= 1
+
+    def most(self) -> float:
+        most, self._most = self._most, self._now
+        return most
+
+
+MONGO_CONNECTIONS = InUse()
+MONGO_IN_USE.set_function(MONGO_CONNECTIONS.most)
 
 
 class RequestMetrics:

@@ -46,10 +46,10 @@ class _PoolWatch(ConnectionPoolListener):
     """Counts connections in use; the other pool events are of no interest."""
 
     def connection_checked_out(self, event: ConnectionCheckedOutEvent) -> None:
-        metrics.MONGO_IN_USE.inc()
+        metrics.MONGO_CONNECTIONS.take()
 
     def connection_checked_in(self, event: ConnectionCheckedInEvent) -> None:
-        metrics.MONGO_IN_USE.dec()
+        metrics.MONGO_CONNECTIONS.give_back()
 
     def _ignore(self, event: object) -> None:
         pass

@@ -121,9 +121,11 @@ class Recorder:
         """Once a second: what this process can see from outside, then close old seconds."""
         writer = self._writer
         assert writer
+        due = int(time.time()) + 1
         while True:
-            gevent.sleep(1 - time.time() % 1)
-            second = int(time.time()) - 1
+            while (left := due - time.time()) > 0:  # a timer may fire a moment early
+                gevent.sleep(left)
+            second, due = due - 1, max(due, int(time.time())) + 1
             values: dict[str, float] = {"users": float(self._runner.user_count)}
             if self._probe:
                 values |= self._probe.read()

@@ -19,6 +19,7 @@ from reference_app.platform import STORE_AWAY, Redis, metrics
 
 log = logging.getLogger(__name__)
 RETRY_S = 0.5
+CONFIRMED_WITHIN_S = 5.0
 # A phone that reads nothing for this many frames is dropped; it catches up over REST when it is back.
 FRAMES_WAITING_MAX = 100
 RESTART, TOO_SLOW = 1012, 1013
@@ -57,6 +58,10 @@ class Connection:
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
         self._waiting: asyncio.Queue[str] = asyncio.Queue(FRAMES_WAITING_MAX)
+        self._writer: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """The handshake is over: what waits can be sent."""
         self._writer = asyncio.create_task(self._write())
 
     def send(self, text: str) -> None:
@@ -64,7 +69,8 @@ class Connection:
         try:
             self._waiting.put_nowait(text)
         except asyncio.QueueFull:
-            self._writer.cancel()
+            if self._writer:
+                self._writer.cancel()
 
     async def close(self, code: int, reason: str) -> None:
         with suppress(*_GONE):
@@ -72,8 +78,9 @@ class Connection:
 
     async def stop(self) -> None:
         """The socket is closed: nothing more can be sent."""
-        self._writer.cancel()
-        await asyncio.gather(self._writer, return_exceptions=True)
+        if self._writer:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
 
     async def _write(self) -> None:
         try:
@@ -93,6 +100,7 @@ class Hub:
         self._redis = redis
         self._pubsub = redis.pubsub()
         self._connections: defaultdict[str, set[Connection]] = defaultdict(set)
+        self._confirmed: dict[str, asyncio.Event] = {}
         self._subscribing = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
 
@@ -112,23 +120,27 @@ class Hub:
         return self._reader is not None and not self._reader.done()
 
     async def add(self, person: str, connection: Connection) -> None:
-        """Returns when events for the person arrive here. Raises when Redis is away."""
+        """Returns when events for the person arrive here. Raises TimeoutError or what Redis raises when it is away."""
+        confirmed = self._confirmed.setdefault(person, asyncio.Event())
         async with self._subscribing:
-            if not self._connections[person]:
+            if not self._connections.get(person):
                 await self._pubsub.ssubscribe(_channel(person))
             self._connections[person].add(connection)
         metrics.SOCKETS.inc()
+        async with asyncio.timeout(CONFIRMED_WITHIN_S):
+            await confirmed.wait()
 
     async def remove(self, person: str, connection: Connection) -> bool:
         """Returns whether it was the person's last one here."""
         async with self._subscribing:
-            if connection not in self._connections[person]:
+            if connection not in self._connections.get(person, ()):
                 return False
             self._connections[person].discard(connection)
             metrics.SOCKETS.dec()
             if self._connections[person]:
                 return False
             del self._connections[person]
+            self._confirmed.pop(person, None)
             with suppress(Exception):  # a channel too many costs nothing; the next new start drops it
                 await self._pubsub.sunsubscribe(_channel(person))
             return True
@@ -144,6 +156,8 @@ class Hub:
                 async for message in self._pubsub.listen():
                     if message["type"] == "smessage":
                         self._deliver(message)
+                    elif message["type"] == "ssubscribe":
+                        self._confirm(message)
             except Exception as error:  # whatever it was, nobody hears anything until it is mended
                 log.warning("Subscriptions are lost (%s: %s); starting anew", type(error).__name__, error)
             await asyncio.sleep(RETRY_S)
@@ -157,6 +171,11 @@ class Hub:
             self._pubsub = self._redis.pubsub()
             with suppress(*STORE_AWAY):  # then reading fails at once, and this is tried again
                 await self._pubsub.ssubscribe(_IDLE_CHANNEL, *map(_channel, self._connections))
+
+    def _confirm(self, message: Mapping[str, Any]) -> None:
+        person = message["channel"].decode().removeprefix("to:")
+        if person in self._confirmed:
+            self._confirmed[person].set()
 
     def _deliver(self, message: Mapping[str, Any]) -> None:
         person = message["channel"].decode().removeprefix("to:")

@@ -14,6 +14,7 @@ from reference_app.platform import STORE_AWAY
 
 router = APIRouter()
 NOT_SIGNED_IN, TRY_LATER = 4401, 1013
+_LATER = "try again in a moment"
 
 
 @router.websocket("/ws")
@@ -30,16 +31,20 @@ async def socket(websocket: WebSocket) -> None:
         return
     hub: Hub = websocket.app.state.hub
     chat = chat_service(websocket)
-    await websocket.accept()
     connection = Connection(websocket)
     try:
+        # Listening comes first: a client that is connected misses nothing.
         await hub.add(person, connection)
+        await websocket.accept()
+        connection.start()
         await chat.store.seen_online(person)
         await _converse(websocket, connection, person, chat, auth, token)
     except NotSignedIn:
         await connection.close(NOT_SIGNED_IN, "the session has ended")
+    except TimeoutError:
+        await connection.close(TRY_LATER, _LATER)
     except STORE_AWAY:
-        await connection.close(TRY_LATER, "try again in a moment")
+        await connection.close(TRY_LATER, _LATER)
     except WebSocketDisconnect:
         pass
     finally:

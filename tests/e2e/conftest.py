@@ -14,12 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import PEOPLE
+from tests.conftest import PLAYED
 
 BIN = Path(sys.executable).parent
 # The shared stack's population, a load that is over in ten seconds, and limits that a busy test machine keeps:
 # whether the generator was overloaded is not what these tests ask.
-POPULATION = ["--set", f"population.users={PEOPLE}", "--set", 'population.cities=["Berlin"]']
+POPULATION = ["--set", f"population.users={PLAYED}", "--set", 'population.cities=["Berlin"]']
 SHORT = ["--set", "load.ramp_s=1.0", "--set", "load.warm_up_s=1.0", "--users", "16"]
 SHORT += ["--set", "targets.validity.foreign_cpu_cores=1000", "--set", "targets.validity.generator_cpu_percent=1000"]
 SHORT += ["--set", "targets.validity.generator_drift_p99_ms=100000"]

@@ -72,7 +72,7 @@ def test_runs_that_cannot_be_written_are_said_before_the_load(shell: Shell, stac
 
 
 def test_a_backend_without_the_population_is_named(shell: Shell, stack_file: Path) -> None:
-    # Only the first 120 of these people are in its database.
+    # Only a few of these people are in its database.
     done = shell.matchday(
         *("run", "phase-1", "--stack", stack_file, "--set", "population.users=100000", "--users", "8"),
         *("--set", "load.ramp_s=1.0", "--duration", "30s"),

@@ -16,7 +16,7 @@ from reference_app.stack import LocalStack
 from reference_app.stack.process import free_port
 from reference_app.stack.servers import app as app_server
 from scenarios.people import otp_test_code, phone_of
-from tests.conftest import PEOPLE
+from tests.conftest import PEOPLE, PLAYED
 
 
 @dataclass
@@ -64,7 +64,7 @@ def backend(request: pytest.FixtureRequest, stack: LocalStack) -> Backend:
     return Backend(url, stack.settings.otp_test_secret)
 
 
-_next_person = count()
+_next_person = count(PLAYED)
 
 
 async def sign_in(backend: Backend, index: int) -> Somebody:

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from reference_app.stack import LocalStack, servers
 from reference_app.stack.process import ServerProcess, free_port
+from tests.conftest import PEOPLE
 from tests.reference_app.conftest import Backend, frame, sign_in
 from tests.waiting import eventually
 
@@ -38,7 +39,7 @@ def fragile(stack: LocalStack, tmp_path: Path) -> Iterator[Fragile]:
 
 
 async def test_redis_may_go_away_and_be_wiped(fragile: Fragile) -> None:
-    person = await sign_in(fragile.backend, 110)
+    person = await sign_in(fragile.backend, PEOPLE - 1)
     async with person.socket() as socket:
         fragile.valkey.stop()
         refused = await person.http.get("/me")
@@ -50,7 +51,7 @@ async def test_redis_may_go_away_and_be_wiped(fragile: Fragile) -> None:
         fragile.valkey.wait_ready()
         # The session was in Redis only: sign in again.
         assert (await person.http.get("/me")).status_code == 401
-        again, other = await sign_in(fragile.backend, 110), await sign_in(fragile.backend, 111)
+        again, other = await sign_in(fragile.backend, PEOPLE - 1), await sign_in(fragile.backend, PEOPLE - 2)
         await eventually(lambda: subscribers(fragile, person.id), 1)
         # The same socket as before hears of a match.
         await other.swipe(again)

@@ -19,7 +19,7 @@ import gevent
 
 from loadtests import recorder
 from loadtests.collector import Collector
-from loadtests.probe import PROBE_PATH, answers
+from loadtests.probe import PROBE_PATH, answers, refuses_code
 from loadtests.users.browser import Browser
 from loadtests.users.chatter import Chatter
 from loadtests.users.person import Person
@@ -27,7 +27,7 @@ from loadtests.users.swiper import Swiper
 from loadtests.users.world import PersonPool, World
 from loadtests.writer import check_writable
 from scenarios.load import load
-from scenarios.people import LOCAL_OTP_SECRET
+from scenarios.people import LOCAL_OTP_SECRET, otp_test_code, phone_of
 from scenarios.outcome import ExitCode, MatchdayError, UsageError
 from scenarios.schema import Scenario
 from scenarios.stack_info import STACK_VARIABLE, StackInfo
@@ -69,11 +69,11 @@ def _set_up(environment: Environment) -> None:
     environment.host = (environment.host or (stack.host if stack else "")).rstrip("/") or None
     _use_scenario(environment, scenario)
     folder = Path(options.record) if options.record else None
+    secret = options.otp_test_secret or (stack.otp_test_secret if stack else None) or LOCAL_OTP_SECRET
     if not isinstance(environment.runner, WorkerRunner):
         check_writable(folder.parent if folder else Path("runs"))
-        _check_host(environment)
+        _check_host(environment, secret)
     collector = recorder.install(environment, recorder.Plan(scenario, folder, stack))
-    secret = options.otp_test_secret or (stack.otp_test_secret if stack else None) or LOCAL_OTP_SECRET
 
     def begin(**_: Any) -> None:
         Person.world = _world(environment, scenario, secret, collector)
@@ -100,7 +100,7 @@ def _use_scenario(environment: Environment, scenario: Scenario) -> None:
         user_class.weight = round(shares[kind].value * 100)  # type: ignore[index]
 
 
-def _check_host(environment: Environment) -> None:
+def _check_host(environment: Environment, secret: str) -> None:
     options = environment.parsed_options
     if not environment.host:
         if options and options.headless:
@@ -110,6 +110,11 @@ def _check_host(environment: Environment) -> None:
         raise UsageError(
             f"{environment.host} does not answer (GET {PROBE_PATH}, {HOST_TIMEOUT_S:.0f} s): is the backend running, "
             "and is this its address? No user was started."
+        )
+    if refuses_code(environment.host, phone_of(0), otp_test_code(secret, phone_of(0)), HOST_TIMEOUT_S):
+        raise UsageError(
+            f"{environment.host} refuses the codes that its test sender should have sent. Give the backend's own "
+            "MATCHDAY_OTP_TEST_SECRET here, too (or --stack with the file that `matchday up` named)."
         )
 
 

@@ -1,5 +1,6 @@
 """Does the service answer at all? Asked once a second, apart from the load."""
 
+import json
 from http.client import HTTPException
 
 import gevent
@@ -35,3 +36,23 @@ def answers(host: str, timeout_s: float = TIMEOUT_S) -> bool:
     except (OSError, ValueError, HTTPException):
         return False
     return status < 500
+
+
+def refuses_code(host: str, phone: str, code: str, timeout_s: float) -> bool:
+    """Whether the backend answers a fresh code of its test sender with 401: we have another secret than it."""
+    try:
+        client = HTTPClient.from_url(host, connection_timeout=timeout_s, network_timeout=timeout_s)
+        try:
+            _post(client, "/auth/otp", {"phone": phone})
+            return _post(client, "/auth/session", {"phone": phone, "code": code}) == 401
+        finally:
+            client.close()
+    except (OSError, ValueError, HTTPException):
+        return False  # whatever else is wrong, the run will show
+
+
+def _post(client: HTTPClient, path: str, body: dict[str, str]) -> int:
+    response = client.post(path, body=json.dumps(body), headers={"Content-Type": "application/json"})
+    response.read()
+    status: int = response.status_code
+    return status

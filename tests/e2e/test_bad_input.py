@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from reference_app.stack import LocalStack
 from reference_app.stack.process import free_port
 from tests.e2e.conftest import Shell, plain
 
@@ -94,3 +95,10 @@ def test_a_wrong_environment_is_a_sentence(shell: Shell, variable: str, value: s
     assert done.code == 2
     assert sentence in plain(done.err)
     assert "Traceback" not in done.err
+
+
+def test_another_secret_than_the_backends_is_said_before_any_user_is_spawned(shell: Shell, stack: LocalStack) -> None:
+    done = shell.matchday("run", "phase-1", "--host", stack.host, MATCHDAY_OTP_TEST_SECRET="a guess")
+    assert done.code == 2
+    assert "refuses the codes that its test sender should have sent" in plain(done.err)
+    assert list(shell.runs.iterdir()) == []

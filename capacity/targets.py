@@ -137,7 +137,8 @@ def _from_series(column: str, statistic: Callable[[list[float]], float], note: s
 
 
 def _concurrent(record: Record) -> Measurement:
-    column = "sockets" if any(record.measured_values("sockets")) else "users"
+    # Nobody with a session is 0 people, however many the generator started.
+    column = "sockets" if record.measured_values("sockets") else "users"
     return _from_series(column, median, "", record)
 
 

@@ -54,4 +54,4 @@ class StackInfo(BaseModel):
         except OSError as error:
             raise UsageError(f"Cannot read the stack file {path}: {error.strerror}.") from error
         except ValidationError as error:
-            raise UsageError(f"{path} is not a stack file that `matchday up` wrote: {error}") from error
+            raise UsageError(f"{path} is not a stack file that `matchday up` wrote.") from error

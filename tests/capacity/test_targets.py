@@ -40,6 +40,7 @@ def test_a_healthy_run_passes_every_target_and_rings_no_alert(tmp_path: Path) ->
         (with_samples("WS message delivery", [8.0] * 4 + [400.0]), "message_delivery"),
         (with_samples("IMAGE photo", [3.0] * 9 + [501.0]), "image_load"),
         (with_columns(answered=0.0), "uptime"),
+        (with_columns(sockets=0.0), "concurrent_users"),
     ],
 )
 def test_each_target_can_fail(tmp_path: Path, change: Callable[[Second], Second], broken: str) -> None:

@@ -97,7 +97,7 @@ def _use_scenario(environment: Environment, scenario: Scenario) -> None:
     shares = scenario.traffic.users
     for user_class, kind in ((Swiper, "swiper"), (Browser, "browser"), (Chatter, "chatter")):
         # Locust's weights are whole numbers.
-        user_class.weight = round(shares[kind].value * 100)  # type: ignore[index]
+        user_class.weight = round(shares[kind].value * 100)  # type: ignore[index]  # the loop names literals
 
 
 def _check_host(environment: Environment, secret: str) -> None:

@@ -14,6 +14,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import Any
 
 import psutil
@@ -41,8 +42,7 @@ class StationWatch:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "loadtests.stations"],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,  # what could not be read goes to standard error, and so to Locust's log
             preexec_fn=end_with_parent,
         )
         assert self._process.stdin
@@ -225,8 +225,13 @@ def _answered(read: Callable[[], Sample]) -> Sample:
     try:
         return read()
     except Exception as error:  # a server that is down is what a drill measures; it must not end the watch
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        _say_once(f"A station does not answer, its columns stay empty: {type(error).__name__}: {error}")
         return {}
+
+
+@cache
+def _say_once(problem: str) -> None:
+    print(problem, file=sys.stderr, flush=True)
 
 
 def _rates(values: Sample, totals: dict[str, tuple[int, float]], second: int) -> Sample:

@@ -19,7 +19,7 @@ from capacity.costs import CostReport, phase_bill, ten_thousand
 from reports.as_json import dumps
 from reports.terminal import Steps, console, print_check, print_costs, print_demands
 from scenarios.load import PHASES, load, load_plan
-from scenarios.outcome import ExitCode, MatchdayError
+from scenarios.outcome import ExitCode, MatchdayError, Verdict
 from scenarios.schema import Scenario
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def _rehearse(
     ui: bool = False,
 ) -> ExitCode:
     """Run a scenario against a backend, or a stack of our own; print and write what came of it."""
-    from loadtests.writer import check_writable
+    from loadtests.recording.writer import check_writable
 
     scenario = load(name, settings)
     check_writable(runs)
@@ -235,7 +235,7 @@ def _conclude(record: "Record", interrupted: bool) -> ExitCode:
     out, result, found = console(), check_targets(record), demands(record)
     out.print()
     print_check(out, result)
-    if found:
+    if found and result.verdict is not Verdict.INVALID:
         out.print()
         print_demands(out, found)
     page = _write_report(record)

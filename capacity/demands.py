@@ -42,8 +42,10 @@ def demands(record: Record) -> Demands | None:
     requests = record.measured_values("requests")
     cores = {**record.run.stations, MACHINE: float(record.run.machine.cpus)}
     used = {name: record.measured_values(f"cpu_cores_{name}") for name in record.run.stations}
-    used[MACHINE] = record.measured_values("machine_cpu_cores")
-    if not sum(requests) or not any(used.values()):
+    # What nobody of ours used is left out: it is not what the load costs.
+    busy, foreign = record.measured_values("machine_cpu_cores"), record.measured_values("foreign_cpu_cores")
+    used[MACHINE] = [total - others for total, others in zip(busy, foreign, strict=True)]
+    if not sum(requests) or not any(used[name] for name in record.run.stations):
         return None
     rate = mean(requests)
     stations = [

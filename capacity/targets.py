@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import mean, median
 from typing import Literal
 
-from loadtests.histograms import percentile_ms, samples_needed
-from loadtests.record import NOT_REQUESTS, Record, matches
+from loadtests.record import Clock, Messages, Record, Trust, matches
+from loadtests.record.histograms import percentile_ms, samples_needed
 from scenarios.outcome import Verdict
 from scenarios.schema import Alert, Target
 
@@ -14,13 +14,24 @@ from scenarios.schema import Alert, Target
 API_SAMPLES = ("GET /*", "POST /*", "PUT /*", "PATCH /*", "DELETE /*")
 
 
+_NOTHING = "nothing measured it in this run"
+_OR_LEAVE_IT = "or take it out with --set targets.targets.{key}.judged=false"
+# What helps when not one sample came: a request that nobody made, or a column that nobody filled.
+_MAKE_SAMPLES = f"run longer or with more people, see whether its `samples` name a request, {_OR_LEAVE_IT}"
+_NAME_THE_SOURCE = f"name its source with --stack (docs/watching.md), {_OR_LEAVE_IT}"
+
+
 @dataclass(frozen=True)
 class Measurement:
-    """A measured quantity; `value` is None when nothing measured it, and `note` then says why."""
+    """A measured quantity; `value` is None when it was not measured well enough, and `note` then says why.
+
+    `nothing`: not a single sample of it came; the run cannot tell anything of it.
+    """
 
     value: float | None
     note: str = ""
     failed_share: float = 0.0
+    nothing: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,11 @@ class Check:
     verdict: Verdict
     reasons: tuple[str, ...]
     targets: tuple[TargetResult, ...]
+    failures: TargetResult
     alerts: tuple[AlertResult, ...]
+    validity: tuple[Trust, ...]
+    messages: Messages | None
+    clocks: tuple[Clock, ...]
     measured_seconds: int
 
 
@@ -68,31 +83,66 @@ def check(record: Record) -> Check:
     """Compare a run with its scenario's targets and alerts."""
     wanted = record.run.scenario.targets
     targets = tuple(_target(key, target, record) for key, target in wanted.targets.items())
+    failures = _target("failures", wanted.failures, record)
     alerts = tuple(_alert(key, alert, record) for key, alert in wanted.alerts.items())
-    verdict, reasons = _overall(record, targets)
-    return Check(verdict, reasons, targets, alerts, record.measured_seconds)
+    verdict, reasons = _overall(record, (*targets, failures))
+    run = record.run
+    return Check(
+        verdict,
+        reasons,
+        targets,
+        failures,
+        alerts,
+        run.validity or (),
+        run.messages,
+        run.clocks,
+        record.measured_seconds,
+    )
 
 
-def _overall(record: Record, targets: Sequence[TargetResult]) -> tuple[Verdict, tuple[str, ...]]:
+def _overall(record: Record, results: Sequence[TargetResult]) -> tuple[Verdict, tuple[str, ...]]:
     if record.broken:
         return Verdict.INVALID, (f"The load generator did not end by itself ({record.state}).",)
     if problems := record.run.problems:
-        return Verdict.INVALID, tuple(f"{problem.what} {problem.advice}" for problem in problems)
-    if failed := [t for t in targets if t.verdict is Verdict.FAIL]:
-        return Verdict.FAIL, tuple(f"{t.title}: {t.note or 'beyond its limit'}" for t in failed)
-    open_ = [t for t in targets if t.verdict is Verdict.INCONCLUSIVE]
-    reasons = tuple(f"{t.title}: {t.note}" for t in open_)
+        return Verdict.INVALID, tuple(f"{trust.problem} {trust.advice}" for trust in problems)
     if record.measured is None:
         return Verdict.INCONCLUSIVE, (f"The run ended before anything could be measured ({record.state}).",)
+    if failed := _with(Verdict.FAIL, results):
+        return Verdict.FAIL, tuple(map(_why, failed))
+    reasons = tuple(map(_why, _with(Verdict.INCONCLUSIVE, results)))
+    if record.running:
+        return Verdict.INCONCLUSIVE, ("The run is still going on: this is what it has measured so far.", *reasons)
     if not record.complete:
         return Verdict.INCONCLUSIVE, (f"The run was cut short ({record.state}).", *reasons)
-    return (Verdict.INCONCLUSIVE, reasons) if open_ else (Verdict.PASS, ())
+    if unmeasured := _with(Verdict.ERROR, results):
+        return Verdict.ERROR, tuple(f"{_why(result)}: {_advice(result)}." for result in unmeasured)
+    return (Verdict.INCONCLUSIVE, reasons) if reasons else (Verdict.PASS, ())
+
+
+def _advice(result: TargetResult) -> str:
+    return (_MAKE_SAMPLES if result.unit == "ms" else _NAME_THE_SOURCE).format(key=result.key)
+
+
+def _with(verdict: Verdict, results: Sequence[TargetResult]) -> list[TargetResult]:
+    return [result for result in results if result.verdict is verdict]
+
+
+def _why(result: TargetResult) -> str:
+    if result.verdict is not Verdict.FAIL or result.measured is None:
+        return f"{result.title}: {result.note}"
+    bound = "at most" if result.better == "lower" else "at least"
+    measured = f"{result.measured:.4g} {result.unit}"
+    return f"{result.title}: {measured}, {bound} {result.limit:.4g} {result.unit} wanted ({result.note})"
 
 
 def _target(key: str, target: Target, record: Record) -> TargetResult:
     limit = target.limit_at(record.run.scenario.population.users)
     measurement = _TARGET_METRICS[target.metric](target, record)
     verdict, note = _verdict(target, limit, measurement)
+    if not target.judged:
+        verdict = Verdict.SKIPPED
+    elif record.measured is None:
+        verdict = Verdict.INCONCLUSIVE  # the run has not come that far: no fault of the target's
     if target.at_users and not note:
         note = f"{target.limit:,g} at {target.at_users:,} users"
     return TargetResult(
@@ -105,6 +155,8 @@ def _verdict(target: Target, limit: float, measurement: Measurement) -> tuple[Ve
     # Failures are no part of the latency: a target that only the survivors meet is not met.
     if target.percentile and measurement.failed_share > 1 - target.percentile / 100:
         return Verdict.FAIL, f"{measurement.failed_share:.1%} of them failed"
+    if measurement.nothing:
+        return Verdict.ERROR, measurement.note
     if value is None:
         return Verdict.INCONCLUSIVE, measurement.note
     if within(value, limit, target.better):
@@ -124,30 +176,50 @@ def _latency(percentile: float | None, samples: Sequence[str], record: Record) -
     ok = record.latency(samples)
     count = int(ok.get_total_count())
     failed = int(record.latency(samples, failed=True).get_total_count())
-    failed_share = failed / (count + failed) if count + failed else 0.0
+    if not count and not failed:
+        return Measurement(None, _NOTHING, nothing=True)
+    failed_share = failed / (count + failed)
     needed = samples_needed(percentile)
     if count < needed:
         return Measurement(None, f"{count} samples, p{percentile:g} needs {needed} at least", failed_share)
     return Measurement(percentile_ms(ok, percentile), f"p{percentile:g} of {count:,}", failed_share)
 
 
-def _from_series(column: str, statistic: Callable[[list[float]], float], note: str, record: Record) -> Measurement:
-    values = record.measured_values(column)
-    return Measurement(statistic(values), note) if values else Measurement(None, "nothing measured it in this run")
+def _values(target: Target, record: Record, column: str) -> list[float]:
+    """A column of series.csv over the windows that the target asks for."""
+    return record.all_values(column) if target.windows == "all" else record.measured_values(column)
 
 
-def _concurrent(record: Record) -> Measurement:
+def _from_values(values: list[float], statistic: Callable[[list[float]], float], note: str) -> Measurement:
+    return Measurement(statistic(values), note) if values else Measurement(None, _NOTHING, nothing=True)
+
+
+def _concurrent(target: Target, record: Record) -> Measurement:
     # Nobody with a session is 0 people, however many the generator started.
-    column = "sockets" if record.measured_values("sockets") else "users"
-    return _from_series(column, median, "", record)
+    values = _values(target, record, "sockets") or _values(target, record, "users")
+    return _from_values(values, median, "median second")
+
+
+def _uptime(target: Target, record: Record) -> Measurement:
+    answered = _values(target, record, "answered")
+    return _from_values(answered, lambda values: 100 * mean(values), f"of {len(answered)} s")
+
+
+def _failed(requests: Sequence[float], failures: Sequence[float]) -> Measurement:
+    if not sum(requests):
+        return Measurement(None, "no request was measured", nothing=True)
+    return Measurement(100 * sum(failures) / sum(requests), f"{sum(failures):.0f} of {sum(requests):,.0f}")
 
 
 _TARGET_METRICS: dict[str, Callable[[Target, Record], Measurement]] = {
     "latency_ms": lambda target, record: _latency(target.percentile, target.samples, record),
-    "concurrent_users": lambda _, record: _concurrent(record),
-    "database_queries_peak_per_s": lambda _, record: _from_series("database_queries", max, "", record),
-    "uptime_percent": lambda _, record: _from_series(
-        "answered", lambda values: 100 * mean(values), f"of {record.measured_seconds} s", record
+    "concurrent_users": _concurrent,
+    "database_queries_peak_per_s": lambda target, record: _from_values(
+        _values(target, record, "database_queries"), max, ""
+    ),
+    "uptime_percent": _uptime,
+    "failed_percent": lambda target, record: _failed(
+        _values(target, record, "requests"), _values(target, record, "failures")
     ),
 }
 
@@ -169,7 +241,7 @@ def _station_cpu(_: Alert, record: Record) -> Measurement:
         if (values := record.measured_values(f"cpu_cores_{name}"))
     }
     if not busy:
-        return Measurement(None, "nothing measured it in this run")
+        return Measurement(None, _NOTHING)
     busiest = max(busy, key=lambda name: busy[name])
     return Measurement(busy[busiest], busiest)
 
@@ -181,7 +253,7 @@ def _share(hits: str, misses: str, record: Record) -> float | None:
 
 def _cache_hits(_: Alert, record: Record) -> Measurement:
     redis, cdn = _share("cache_hits", "cache_misses", record), _share("cdn_hits", "cdn_misses", record)
-    note = "nothing measured it in this run" if redis is None else ""
+    note = _NOTHING if redis is None else ""
     if cdn is not None:
         note = f"{note + '; ' if note else ''}CDN {cdn:.0f} %, empty at the start"
     return Measurement(redis, note)
@@ -190,29 +262,26 @@ def _cache_hits(_: Alert, record: Record) -> Measurement:
 def _pool(_: Alert, record: Record) -> Measurement:
     in_use, size = record.measured_values("mongo_in_use"), record.measured_values("mongo_pool_size")
     if not in_use or not size:
-        return Measurement(None, "nothing measured it in this run")
+        return Measurement(None, _NOTHING)
     return Measurement(100 * max(in_use) / max(size), f"{max(in_use):.0f} of {max(size):.0f}")
 
 
-def _errors(_: Alert, record: Record) -> Measurement:
-    requests, failures = sum(record.measured_values("requests")), sum(record.measured_values("failures"))
-    if not requests:
-        return Measurement(None, "no request was measured")
-    return Measurement(100 * failures / requests, f"{failures:.0f} of {requests:,.0f}")
+def _column(column: str, statistic: Callable[[list[float]], float], note: str, record: Record) -> Measurement:
+    return _from_values(record.measured_values(column), statistic, note)
 
 
 _ALERT_METRICS: dict[str, Callable[[Alert, Record], Measurement]] = {
     "station_cpu_percent": _station_cpu,
-    "machine_memory_percent": lambda _, record: _from_series("memory_percent", mean, "of the machine", record),
+    "machine_memory_percent": lambda _, record: _column("memory_percent", mean, "of the machine", record),
     "mongo_pool_percent": _pool,
     "api_latency_ms": lambda alert, record: _latency(alert.percentile, API_SAMPLES, record),
-    "error_percent": _errors,
+    "error_percent": lambda _, record: _failed(record.measured_values("requests"), record.measured_values("failures")),
     "cache_hit_percent": _cache_hits,
-    "open_sockets": lambda _, record: _from_series("sockets", median, "", record),
-    "queue_backlog": lambda _, record: _from_series("queue_backlog", max, "at most", record),
+    "open_sockets": lambda _, record: _column("sockets", median, "", record),
+    "queue_backlog": lambda _, record: _column("queue_backlog", max, "at most", record),
 }
 
 
 def request_names(record: Record) -> list[str]:
     """The names of a run's requests: without what the generator says of itself."""
-    return [name for name in record.names() if not matches(name, NOT_REQUESTS[:1])]
+    return [name for name in record.names() if not matches(name, ("GENERATOR *", "SERVICE *"))]

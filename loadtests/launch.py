@@ -12,9 +12,9 @@ from pathlib import Path
 
 from hdrh.histogram import HdrHistogram
 
-from loadtests.histograms import name_of, percentile_ms
 from loadtests.record import LATENCY_FILE, NOT_REQUESTS, RUN_FILE, SERIES_FILE, matches
-from loadtests.writer import close_abandoned
+from loadtests.record.histograms import name_of, percentile_ms
+from loadtests.recording.writer import close_abandoned
 from scenarios.children import end_with_parent
 from scenarios.outcome import ExitCode, MatchdayError
 from scenarios.stack_info import STACK_VARIABLE
@@ -123,12 +123,19 @@ class _Tail:
     def __init__(self, folder: Path) -> None:
         self._log, self._series = folder / LATENCY_FILE, folder / SERIES_FILE
         self._log_at = self._series_at = 0
+        self._series_file = 0  # its inode: when the record is closed the file may be replaced by one put right
         self._all: HdrHistogram | None = None
         self._header: list[str] = []
         self._requests = self._failures = 0
 
     def read(self, elapsed_s: float) -> Live | None:
         """None when no second was added."""
+        if not self._series.is_file():
+            return None
+        inode = self._series.stat().st_ino
+        self._series_file = self._series_file or inode
+        if inode != self._series_file:
+            return None
         rows, self._series_at = _new_lines(self._series, self._series_at)
         if rows and not self._header:
             self._header, rows = rows[0].split(","), rows[1:]

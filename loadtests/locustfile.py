@@ -7,7 +7,7 @@ environment, too. Users, rate and time come from the scenario unless Locust's ow
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
-from locust.runners import WorkerRunner
+from locust.runners import MasterRunner, Runner, WorkerRunner
 
 import logging
 import sys
@@ -17,15 +17,18 @@ from typing import Any
 
 import gevent
 
-from loadtests import recorder
-from loadtests.collector import Collector
-from loadtests.probe import PROBE_PATH, answers, refuses_code
+from loadtests.meetings import LEFT, LOOKING, MET, Matchmaker, Meetings
+from loadtests.recording import listening
+from loadtests.recording.clock import RunClock
+from loadtests.recording.collector import Collector
+from loadtests.recording.probe import PROBE_PATH, answers, refuses_code
 from loadtests.users.browser import Browser
 from loadtests.users.chatter import Chatter
 from loadtests.users.person import Person
 from loadtests.users.swiper import Swiper
 from loadtests.users.world import PersonPool, World
-from loadtests.writer import check_writable
+from loadtests.recording.recorder import Plan
+from loadtests.recording.writer import check_writable
 from scenarios.load import load
 from scenarios.people import LOCAL_OTP_SECRET, otp_test_code, phone_of
 from scenarios.outcome import ExitCode, MatchdayError, UsageError
@@ -35,6 +38,8 @@ from scenarios.stack_info import STACK_VARIABLE, StackInfo
 __all__ = ["Browser", "Chatter", "Swiper"]
 
 HOST_TIMEOUT_S = 5.0
+# Requests under way when the time is over are waited for: what is cut off would be missing among the slow ones.
+END_WITHIN_S = 10.0
 log = logging.getLogger(__name__)
 
 
@@ -73,12 +78,19 @@ def _set_up(environment: Environment) -> None:
     if not isinstance(environment.runner, WorkerRunner):
         check_writable(folder.parent if folder else Path("runs"))
         _check_host(environment, secret)
-    collector = recorder.install(environment, recorder.Plan(scenario, folder, stack))
+    environment.stop_timeout = environment.stop_timeout or END_WITHIN_S
+    collector, clock = listening.install(environment, Plan(scenario, folder, stack))
+    people_meet = _meetings(environment.runner)
 
     def begin(**_: Any) -> None:
-        Person.world = _world(environment, scenario, secret, collector)
+        Person.world = _world(environment, scenario, secret, collector, clock, people_meet)
+
+    def end(**_: Any) -> None:
+        if hasattr(Person, "world"):
+            Person.world.end()
 
     environment.events.test_start.add_listener(begin)
+    environment.events.test_stopping.add_listener(end)
     collector.gauge("sockets", lambda: Person.world.post.online if hasattr(Person, "world") else 0)
     gevent.spawn(_count_lost)
 
@@ -118,7 +130,27 @@ def _check_host(environment: Environment, secret: str) -> None:
         )
 
 
-def _world(environment: Environment, scenario: Scenario, secret: str, collector: Collector) -> World:
+def _meetings(runner: Runner | None) -> Meetings:
+    """Who looks for somebody in this process; connected with the other processes where there are some."""
+    if isinstance(runner, WorkerRunner):
+        found = Meetings(runner.send_message)
+        runner.register_message(MET, lambda environment, msg: found.told(msg.data))
+        return found
+    if isinstance(runner, MasterRunner):
+        matchmaker = Matchmaker(runner.send_message)
+        runner.register_message(LOOKING, lambda environment, msg: matchmaker.looking(msg.node_id, **msg.data))
+        runner.register_message(LEFT, lambda environment, msg: matchmaker.left(**msg.data))
+    return Meetings()
+
+
+def _world(
+    environment: Environment,
+    scenario: Scenario,
+    secret: str,
+    collector: Collector,
+    clock: RunClock,
+    people_meet: Meetings,
+) -> World:
     runner, options = environment.runner, environment.parsed_options
     worker = runner.worker_index if isinstance(runner, WorkerRunner) else 0
     workers = options.expect_workers if options else 1
@@ -139,7 +171,7 @@ def _world(environment: Environment, scenario: Scenario, secret: str, collector:
         )
 
     pool = PersonPool(scenario.population.users, worker, workers)
-    return World(scenario, secret, fire, collector.add, pool, workers)
+    return World(scenario, secret, fire, collector.add, clock, pool, people_meet, workers)
 
 
 def _count_lost() -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 from capacity.costs import CostReport, PhaseBill, TenThousand
 from capacity.demands import Demands
 from capacity.targets import AlertResult, Check, TargetResult
+from loadtests.record import Trust
 from reports.figures import limit, number, share_range, usd, usd_range
 from scenarios.outcome import Verdict
 
@@ -19,6 +20,8 @@ _STYLES = {
     Verdict.FAIL: "bold red",
     Verdict.INCONCLUSIVE: "yellow",
     Verdict.INVALID: "bold magenta",
+    Verdict.ERROR: "bold red",
+    Verdict.SKIPPED: "dim",
 }
 # Without a terminal a line every few seconds: a CI log stays short, and nobody thinks that it hangs.
 PLAIN_EVERY_S = 10.0
@@ -76,9 +79,14 @@ def print_check(out: Console, check: Check) -> None:
     for reason in check.reasons:
         out.print(f"  {reason}")
     out.print()
-    out.print(_targets(check.targets))
+    out.print(_targets((*check.targets, check.failures)))
     out.print()
     out.print(_alerts(check.alerts))
+    if check.validity:
+        out.print()
+        out.print(_validity(check.validity))
+    for line in _measured_how(check):
+        out.print(line)
 
 
 def _targets(results: Iterable[TargetResult]) -> Table:
@@ -103,6 +111,30 @@ def _alerts(results: Iterable[AlertResult]) -> Table:
         wanted = limit(r.limit, r.better, r.unit).replace("<", "≤")
         table.add_row(r.title, number(r.measured, r.unit), wanted, states[r.firing], Text(r.note, "dim"))
     return table
+
+
+def _validity(trusts: Iterable[Trust]) -> Table:
+    table = Table(
+        "Can it be trusted?", "Measured", "Limit", "State", box=None, padding=(0, 2, 0, 0), header_style="bold"
+    )
+    table.columns[1].justify = table.columns[2].justify = "right"
+    for trust in trusts:
+        state = Text("NO", "bold magenta") if trust.problem else Text("yes", "green")
+        bound = "≥" if trust.key == "load_reached" else "≤"
+        table.add_row(trust.title, number(trust.measured, trust.unit), f"{bound} {number(trust.limit)}", state)
+    return table
+
+
+def _measured_how(check: Check) -> Iterable[str]:
+    """What became of the messages, and how well the clocks of other machines are known."""
+    if m := check.messages:
+        yield (
+            f"Messages: {m.sent:,} sent, {m.delivered:,} delivered, {m.lost:,} lost, {m.duplicated:,} twice, "
+            f"{m.reordered:,} out of order"
+        )
+    for clock in check.clocks:
+        if not clock.shared:
+            yield f"Clock of {clock.worker[:24]}: {clock.offset_ms:+,.2f} ms ± {clock.error_ms:.2f} ms, taken out"
 
 
 def print_demands(out: Console, demands: Demands) -> None:

@@ -25,9 +25,16 @@ class Verdict(StrEnum):
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
     INVALID = "invalid"
+    ERROR = "error"  # nothing measured what was to be judged
+    SKIPPED = "skipped"  # the scenario says that it is not judged
 
     @property
     def exit_code(self) -> ExitCode:
+        match self:
+            case Verdict.ERROR:
+                return ExitCode.USAGE
+            case Verdict.SKIPPED:
+                return ExitCode.PASS
         return ExitCode[self.name]
 
 

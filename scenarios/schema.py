@@ -178,15 +178,19 @@ class Target(Strict):
     """A limit on a measured quantity.
 
     `metric` says what is measured; for latencies `samples` are glob patterns over "TYPE name" of requests.
-    A target with `at_users` scales with the population: its limit holds at that many users.
+    A target with `at_users` scales with the population: its limit holds at that many users. `windows` is the
+    warm-up rule: "after warm-up" leaves out the ramp and the scenario's warm_up_s, "all" nothing. A target that is
+    not `judged` is shown and decides nothing.
     """
 
     title: str
     what: str
-    metric: Literal["latency_ms", "concurrent_users", "database_queries_peak_per_s", "uptime_percent"]
+    metric: Literal["latency_ms", "concurrent_users", "database_queries_peak_per_s", "uptime_percent", "failed_percent"]
     limit: Positive
     unit: str
     better: Literal["lower", "higher"]
+    windows: Literal["after warm-up", "all"]
+    judged: bool = True
     samples: tuple[str, ...] = Field(strict=False, default=())
     percentile: float | None = Field(default=None, gt=0, lt=100)
     at_users: int | None = Field(default=None, ge=1)
@@ -196,6 +200,8 @@ class Target(Strict):
         given = (bool(self.samples), self.percentile is not None)
         if given != ((True, True) if self.metric == "latency_ms" else (False, False)):
             raise ValueError("a latency_ms target needs samples and a percentile, any other target has neither")
+        if self.metric == "latency_ms" and self.windows == "all":
+            raise ValueError('a latency_ms target has windows = "after warm-up": a cold start is no latency')
         return self
 
     def limit_at(self, users: int) -> float:
@@ -231,12 +237,14 @@ class ValidityLimits(Strict):
     generator_cpu_percent: Positive
     foreign_cpu_cores: Positive
     reached_load_share: Share
+    clock_error_ms: Positive
 
 
 class Targets(Strict):
-    """The targets, the alerts, and what makes a run invalid."""
+    """The targets, the limit on failures, the alerts, and what makes a run invalid."""
 
     targets: dict[str, Target]
+    failures: Target
     alerts: dict[str, Alert]
     validity: ValidityLimits
 

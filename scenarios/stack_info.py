@@ -1,47 +1,114 @@
-"""What a running stack tells those who measure it: where it listens and which processes are which station."""
+"""What a running stack tells those who measure it: where it listens, which stations it has, who knows their load.
 
+`matchday up` writes one for the local stack; for staging somebody writes it by hand (docs/watching.md).
+"""
+
+import json
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from scenarios.outcome import UsageError
 
 STACK_VARIABLE = "MATCHDAY_STACK"
+# Columns of series.csv that a source may fill, beside cpu_cores_<station> and memory_mb_<station>.
+WATCHED_COLUMNS = (
+    "database_queries",
+    "mongo_in_use",
+    "mongo_pool_size",
+    "cache_hits",
+    "cache_misses",
+    "queue_backlog",
+)
 
 
-class Station(BaseModel):
-    """One station: its processes and the CPU cores that they can use at most."""
-
+class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pids: tuple[int, ...]
-    cores: float
+
+class Station(_Part):
+    """One station: its processes, when they run on this machine, and the CPU cores that it can use at most."""
+
+    pids: tuple[int, ...] = ()
+    cores: float = Field(gt=0)
 
 
-class QueueInfo(BaseModel):
+class QueueInfo(_Part):
     """The SQS queue whose backlog is watched. Without keys boto3's usual places serve."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str
     region: str
-    endpoint_url: str | None
-    access_key_id: str | None
-    secret_access_key: str | None
+    endpoint_url: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
 
 
-class StackInfo(BaseModel):
-    """A running stack. URLs of servers that are not ours to watch may be missing."""
+class PrometheusMetric(_Part):
+    """A metric of a page and the column that it fills; samples with other labels are left out."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    column: str
+    metric: str
+    labels: dict[str, str] = {}
+    scale: float = 1.0  # value x scale is what the column holds
+    counter: bool = False  # it only grows: the column holds what is added a second
+
+
+class PrometheusPage(_Part):
+    """A page in Prometheus' text format, read once a second."""
+
+    url: str
+    metrics: tuple[PrometheusMetric, ...] = Field(min_length=1)
+
+
+class CloudWatchMetric(_Part):
+    """A metric of CloudWatch and the column that it fills."""
+
+    column: str
+    namespace: str
+    metric: str
+    dimensions: dict[str, str]
+    statistic: Literal["Average", "Sum", "Minimum", "Maximum", "SampleCount"] = "Average"
+    scale: float = 1.0  # value x scale is what the column holds
+    per_second: bool = False  # a Sum over the period: the column holds the rate
+
+
+class CloudWatchInfo(_Part):
+    """Metrics that CloudWatch keeps, one value a period. Without keys boto3's usual places serve."""
+
+    region: str
+    endpoint_url: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+    period_s: int = Field(default=60, ge=1)
+    wait_s: float = Field(default=180.0, ge=0)  # CloudWatch is late: how long the end of a run waits for its values
+    metrics: tuple[CloudWatchMetric, ...] = Field(min_length=1)
+
+
+class StackInfo(_Part):
+    """A running stack. What is not ours to watch may be missing."""
 
     host: str
-    stations: dict[str, Station]
+    stations: dict[str, Station] = {}
     mongo_url: str | None = None
     redis_url: str | None = None
     queue: QueueInfo | None = None
-    metrics_urls: tuple[str, ...] = ()
+    prometheus: tuple[PrometheusPage, ...] = ()
+    cloudwatch: CloudWatchInfo | None = None
     otp_test_secret: str | None = None
+
+    @model_validator(mode="after")
+    def _every_column_exists(self) -> Self:
+        known = {f"{what}_{name}" for name in self.stations for what in ("cpu_cores", "memory_mb")} | {*WATCHED_COLUMNS}
+        if unknown := sorted(set(self._columns_filled()) - known):
+            raise ValueError(f"column {unknown[0]!r} is unknown; there are {', '.join(sorted(known))}")
+        return self
+
+    def _columns_filled(self) -> Iterator[str]:
+        yield from (metric.column for page in self.prometheus for metric in page.metrics)
+        yield from (metric.column for metric in (self.cloudwatch.metrics if self.cloudwatch else ()))
 
     def write(self, path: Path) -> None:
         path.write_text(self.model_dump_json(indent=2))
@@ -49,9 +116,21 @@ class StackInfo(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> "StackInfo":
+        """Raises UsageError, naming what is wrong."""
         try:
-            return cls.model_validate_json(path.read_bytes())
+            return cls.model_validate(_parsed(path))
         except OSError as error:
             raise UsageError(f"Cannot read the stack file {path}: {error.strerror}.") from error
         except ValidationError as error:
-            raise UsageError(f"{path} is not a stack file that `matchday up` wrote.") from error
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "file"
+            raise UsageError(f"{path} is no stack file: {where}: {first['msg']}.") from error
+        except ValueError as error:
+            raise UsageError(f"{path} is no stack file: {error}.") from error
+
+
+def _parsed(path: Path) -> Any:
+    if path.suffix == ".toml":
+        return tomllib.loads(path.read_text())
+
+    return json.loads(path.read_bytes())

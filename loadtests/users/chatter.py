@@ -1,15 +1,14 @@
-"""Two people who like each other and talk: match detection and message delivery are measured here."""
+"""People who like each other and talk: match detection and message delivery are measured here."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
-from typing import ClassVar
 
-import gevent
-from gevent.event import Event
+from gevent.queue import Empty
 from locust import task
 
 from loadtests.client import Refused
-from loadtests.sockets import LOST_AFTER_S
+from loadtests.meetings import Meeting
+from loadtests.post import LOST_AFTER_S
 from loadtests.users.person import Person
 from scenarios.people import Sex
 
@@ -23,26 +22,20 @@ _LINES = cycle(
     )
 )
 WAIT_FOR_SOMEBODY_S = 5.0
-# Older than any clock is wrong: not the match that was just waited for.
-_EARLIER = timedelta(minutes=1)
+# Nobody types for ten times as long as people do: then they have left, or their message is lost.
+PATIENCE_IN_TYPING_TIMES = 10
+# A match that is older than the wait for it by more than clocks differ is from before.
+_CLOCKS_DIFFER = timedelta(seconds=2)
 
 
 class Chatter(Person):
-    """Waits for somebody they have not met. Whoever comes second leads: both like, then they talk in turns."""
+    """Meets somebody they have not met: both like, then they answer each other until one has nothing to say."""
 
-    _waiting: ClassVar[list["Chatter"]] = []
-    _met: ClassVar[set[frozenset[str]]] = set()
     _sexes = cycle(Sex)
 
     def on_start(self) -> None:
         super().on_start()
         self._sex_wanted = next(self._sexes)
-        self._over = Event()
-
-    def on_stop(self) -> None:
-        if self in self._waiting:
-            self._waiting.remove(self)
-        super().on_stop()
 
     def preferred_sex(self) -> Sex | None:
         return self._sex_wanted  # as many women as men: everybody finds somebody
@@ -50,64 +43,69 @@ class Chatter(Person):
     @task
     def meet(self) -> None:
         self.be_signed_in()
-        other = next((c for c in self._waiting if self._fits(c)), None)
-        if other is None:
-            self._wait()
+        with self.world.idle():
+            meeting = self.world.meetings.meet(self.person_id, self.sex, WAIT_FOR_SOMEBODY_S)
+        if meeting is None:
             return
-        self._waiting.remove(other)
         try:
-            self._talk(other)
+            if match_id := self._match(meeting):
+                self._talk(match_id, meeting)
         except Refused:
             self.linger()
-        finally:
-            other._over.set()
 
-    def _fits(self, other: "Chatter") -> bool:
-        return other.sex is not self.sex and frozenset((self.person_id, other.person_id)) not in self._met
+    def _match(self, meeting: Meeting) -> str | None:
+        """Like, and wait for the match. Returns its id; None when there is none."""
+        if not self.socket:
+            return None
+        heard, match = self.socket.expect_match(meeting.other_id)
+        self.world.post.liking(self.person_id, meeting.other_id)
+        if not self.api.swipe(meeting.other_id, like=True):
+            return None  # they passed on the other before, and that stands
+        if heard.wait(LOST_AFTER_S):
+            return match["id"]
+        found, age = self._match_by_rest(meeting.other_id)
+        # Without a match the other side has not liked, or is gone. A fresh one that we did not hear of was lost.
+        if found is None and meeting.here and self.world.post.both_like(self.person_id, meeting.other_id):
+            self.world.post.never_matched(self.person_id, meeting.other_id)
+        if found is not None and age < timedelta(seconds=LOST_AFTER_S) + _CLOCKS_DIFFER:
+            self.world.post.never_matched(self.person_id, meeting.other_id)
+            return None
+        return found
 
-    def _wait(self) -> None:
-        """Until somebody has come and gone, or for a while."""
-        self._over.clear()
-        self._waiting.append(self)
-        if not self._over.wait(WAIT_FOR_SOMEBODY_S) and self not in self._waiting:
-            self._over.wait()  # in the middle of a talk: it ends with its leader
-        if self in self._waiting:
-            self._waiting.remove(self)
-
-    def _talk(self, other: "Chatter") -> None:
-        self._met.add(frozenset((self.person_id, other.person_id)))
-        if not (self.socket and other.socket):
-            return
-        heard, match = self.socket.expect_match(other.person_id)
-        if not (self._like(other) and other._like(self)):
-            return  # one of them has passed on the other before, and that stands
-        if not heard.wait(LOST_AFTER_S):
-            found = self._earlier_match(other)
-            if found is None:
-                self.world.post.never_matched(self.person_id, other.person_id)
-                return
-            match["id"] = found
+    def _talk(self, match_id: str, meeting: Meeting) -> None:
         traffic = self.world.scenario.traffic
-        pair = cycle(((self, other), (other, self)))
-        for _ in range(self.world.conversation_length()):
-            writer, reader = next(pair)
-            gevent.sleep(self.world.duration_s(traffic.typing_s))
-            if not (writer.socket and writer.socket.open and reader.socket and reader.socket.open):
-                return
-            sent = writer.socket.send_message(match["id"], reader.person_id, next(_LINES))
-            sent.delivered.wait(LOST_AFTER_S)  # nobody answers what has not come
-        if self.world.rng.random() < traffic.unmatch_share.value:
-            self.api.unmatch(match["id"])
+        assert self.socket
+        inbox, patience_s = (
+            self.socket.inbox(match_id),
+            LOST_AFTER_S + PATIENCE_IN_TYPING_TIMES * traffic.typing_s.mean_s,
+        )
+        turns_left = self.world.conversation_length() if meeting.leads else 0
+        sent = None
+        while True:
+            if turns_left:
+                self.pause(self.world.duration_s(traffic.typing_s))
+                if not self.socket.settle():
+                    return
+                turns_left -= 1
+                sent = self.socket.send_message(match_id, meeting.other_id, next(_LINES), turns_left)
+                if not turns_left:
+                    break
+            try:
+                with self.world.idle():
+                    turns_left = inbox.get(timeout=patience_s).turns_left
+            except Empty:
+                return  # lost, or the other has left: counted, if it is the backend's fault
+            if not turns_left:
+                break
+        if sent:
+            sent.confirmed.wait(LOST_AFTER_S)
+        if meeting.leads and self.world.rng.random() < traffic.unmatch_share.value:
+            self.pause(self.world.duration_s(traffic.typing_s))
+            self.api.unmatch(match_id)
 
-    def _like(self, other: "Chatter") -> bool:
-        """Returns whether the swipe that stands is a like."""
-        self.world.post.liking(self.person_id, other.person_id)
-        return self.api.swipe(other.person_id, like=True)
-
-    def _earlier_match(self, other: "Chatter") -> str | None:
-        """A match from before this run: it makes no event any more, but the two can talk."""
+    def _match_by_rest(self, other_id: str) -> tuple[str | None, timedelta]:
+        """The match with somebody as the backend knows it, and how old it is."""
         for match in self.api.matches():
-            age = datetime.now(UTC) - datetime.fromisoformat(match["matched_at"])
-            if match["with_profile"]["id"] == other.person_id and age > _EARLIER:
-                return str(match["id"])
-        return None
+            if match["with_profile"]["id"] == other_id:
+                return str(match["id"]), datetime.now(UTC) - datetime.fromisoformat(match["matched_at"])
+        return None, timedelta()

@@ -3,7 +3,7 @@
 import logging
 import time
 from contextlib import suppress
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import gevent
 from locust import FastHttpUser
@@ -45,7 +45,7 @@ class Person(FastHttpUser):
 
     def be_signed_in(self) -> None:
         """At the start of every task: whoever is here goes when their time is over, and the next one comes."""
-        if self.socket and self.socket.open and time.monotonic() < self._leaves_at:
+        if self.socket and self.socket.settle() and time.monotonic() < self._leaves_at:
             self.socket.keep_alive()
             return
         if self.socket:
@@ -54,7 +54,7 @@ class Person(FastHttpUser):
             self._leave()
         while not self._arrive():
             self._leave()
-            gevent.sleep(BACK_OFF_S)
+            self.pause(BACK_OFF_S)
 
     def preferred_sex(self) -> Sex | None:
         """Whom to play; None: whoever is next."""
@@ -70,7 +70,12 @@ class Person(FastHttpUser):
 
     def linger(self) -> None:
         """Stay on a profile's page for as long as people do."""
-        gevent.sleep(self.world.duration_s(self.world.scenario.traffic.profile_dwell.of(self.sex)))
+        self.pause(self.world.duration_s(self.world.scenario.traffic.profile_dwell.of(self.sex)))
+
+    def pause(self, seconds: float) -> None:
+        """Do nothing for a while; when the test ends, not even that."""
+        with self.world.idle():
+            gevent.sleep(seconds)
 
     def _arrive(self) -> bool:
         try:
@@ -88,9 +93,18 @@ class Person(FastHttpUser):
             self._stop_the_test(NO_POPULATION)
             raise StopUser(NO_POPULATION) from error
         assert self.host
-        self.socket = Socket(self.host, self.api.token, self.person_id, self.world.post, self.world.fire)
+        world = self.world
+        self.socket = Socket(
+            self.host, self.api.token, self.person_id, world.post, world.fire, world.clock, self._history
+        )
         self._leaves_at = time.monotonic() + self.world.duration_s(self.world.scenario.traffic.session_s)
         return self.socket.connect()
+
+    def _history(self, match_id: str, after: int) -> list[dict[str, Any]]:
+        try:
+            return self.api.messages(match_id, after)
+        except Refused:  # counted; the other has unmatched, or the backend is not back yet
+            return []
 
     def _stop_the_test(self, why: str) -> None:
         runner = self.environment.runner

@@ -1,6 +1,5 @@
 """Opens a deck, looks at one card after the other, likes or passes."""
 
-import gevent
 from locust import task
 
 from loadtests.client import Card, Refused
@@ -39,7 +38,7 @@ class Swiper(Person):
             return
         card = self._deck.pop(0)
         self.look_at(card)
-        gevent.sleep(self.world.duration_s(self.world.scenario.traffic.card_dwell))
+        self.pause(self.world.duration_s(self.world.scenario.traffic.card_dwell))
         like = self.world.likes(self.sex, card.person_id)
         if like:
             self.world.post.liking(self.person_id, card.person_id)

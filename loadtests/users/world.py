@@ -1,15 +1,21 @@
 """What the people of one generator process share: who is free to play, how they behave, their post."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from uuid import uuid4
 
+import gevent
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtests.sockets import Fire, Post
+from loadtests.meetings import Meetings
+from loadtests.post import Clock, Count, Fire, Post
 from scenarios.people import Sex, person_id_of, popularity, sex_of
 from scenarios.schema import Dwell, Scenario
+
+_HOME_AFTER_S = 0.1
 
 
 class NobodyLeft(Exception):
@@ -50,8 +56,10 @@ class World:
     scenario: Scenario
     otp_test_secret: str
     fire: Fire
-    count: Callable[[str], None]
+    count: Count
+    clock: Clock
     pool: PersonPool
+    meetings: Meetings
     workers: int = 1
     post: Post = field(init=False)
     popularity_of: dict[str, float] = field(init=False)
@@ -59,9 +67,40 @@ class World:
 
     def __post_init__(self) -> None:
         population = self.scenario.population
-        self.post = Post(self.fire, alone=self.workers == 1)
+        self._idle: set[gevent.Greenlet] = set()
+        self._ending = False
+        self.post = Post(self.fire, self.count, self.clock, process=uuid4().hex[:12], alone=self.workers == 1)
         values: NDArray[np.float64] = popularity(population.users, population.seed)
         self.popularity_of = {person_id_of(index, population.seed): float(value) for index, value in enumerate(values)}
+
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        """Somebody waits or does nothing. When the test ends they go home at once: raises StopUser then.
+
+        Whoever is in the middle of a request is left to finish it, so that it counts.
+        """
+        from locust.exception import StopUser  # not above: importing Locust patches the standard library
+
+        if self._ending:
+            raise StopUser
+        current = gevent.getcurrent()
+        self._idle.add(current)
+        try:
+            yield
+        finally:
+            self._idle.discard(current)
+
+    def end(self) -> None:
+        """The test ends."""
+        self._ending = self.post.ending = True
+        # A moment later: Locust is about to count its users, and complains of those that have ended already.
+        gevent.spawn_later(_HOME_AFTER_S, self._send_home)
+
+    def _send_home(self) -> None:
+        from locust.exception import StopUser
+
+        for greenlet in list(self._idle):
+            greenlet.kill(StopUser, block=False)
 
     def likes(self, sex: Sex, other_id: str) -> bool:
         """Whether somebody of `sex` likes that person: the popular are liked more."""

@@ -29,12 +29,16 @@ from reference_app.settings import Settings
 from reference_app.stack import servers
 from reference_app.stack.process import ServerProcess, StackError, free_port
 from scenarios.schema import Population, Scenario
-from scenarios.stack_info import QueueInfo, StackInfo, Station
+from scenarios.stack_info import PrometheusMetric, PrometheusPage, QueueInfo, StackInfo, Station
 
 __all__ = ["LocalStack", "StackError"]
 
 _FOLDER_PREFIX = "matchday-"
 PORT_TRIES = 3
+_APP_METRICS = (
+    PrometheusMetric(column="mongo_in_use", metric="matchday_mongo_connections_in_use"),
+    PrometheusMetric(column="mongo_pool_size", metric="matchday_mongo_pool_size"),
+)
 _EMULATOR_KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 
@@ -101,7 +105,9 @@ class LocalStack:
                 access_key_id=settings.aws_access_key_id,
                 secret_access_key=settings.aws_secret_access_key,
             ),
-            metrics_urls=tuple(f"http://127.0.0.1:{port}/metrics" for port in self._app_ports),
+            prometheus=tuple(
+                PrometheusPage(url=f"http://127.0.0.1:{port}/metrics", metrics=_APP_METRICS) for port in self._app_ports
+            ),
             otp_test_secret=settings.otp_test_secret,
         )
 

@@ -8,8 +8,9 @@ import pytest
 
 from capacity.targets import Check, check
 from loadtests.record import Record
-from scenarios.outcome import Verdict
-from tests.loadtests.making import HEALTHY, Second, healthy, write
+from scenarios.load import load
+from scenarios.outcome import ExitCode, Verdict
+from tests.loadtests.making import HEALTHY, WARM_UP_S, Second, healthy, write
 
 
 def checked(folder: Path, change: Callable[[Second], Second] = lambda second: second, seconds: int = 30) -> Check:
@@ -62,17 +63,62 @@ def test_the_limit_itself_is_no_pass_for_latency(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("column", ["database_queries", "answered"])
-def test_what_nothing_measured_is_inconclusive(tmp_path: Path, column: str) -> None:
-    columns = {name: value for name, value in HEALTHY.items() if name != column}
-    found = checked(tmp_path / "run", lambda second: replace(second, columns=columns))
-    assert found.verdict is Verdict.INCONCLUSIVE
-    assert "nothing measured it" in found.reasons[0]
+def test_what_nothing_measured_is_an_error_and_says_how_to_go_on(tmp_path: Path, column: str) -> None:
+    found = checked(tmp_path / "run", lambda second: replace(second, columns=without(column)))
+    assert (found.verdict, found.verdict.exit_code) == (Verdict.ERROR, ExitCode.USAGE)
+    assert "nothing measured it in this run: name its source with --stack" in found.reasons[0]
 
 
 def test_too_few_samples_are_inconclusive(tmp_path: Path) -> None:
+    record = write(tmp_path / "run", 8, with_one_match)
+    result = next(t for t in check(record).targets if t.key == "match_detection")
+    assert (result.verdict, result.note) == (Verdict.INCONCLUSIVE, "5 samples, p95 needs 20 at least")
+
+
+def with_one_match(number: int) -> Second:
+    return replace(healthy(number), ok={**healthy(number).ok, "WS match detection": [15.0]})
+
+
+def test_a_target_of_which_not_one_sample_came_is_an_error_not_a_pass(tmp_path: Path) -> None:
     found = checked(tmp_path / "run", with_samples("WS match detection", []))
-    result = next(t for t in found.targets if t.key == "match_detection")
-    assert (result.verdict, result.note) == (Verdict.INCONCLUSIVE, "0 samples, p95 needs 20 at least")
+    assert found.verdict is Verdict.ERROR
+    assert [t.key for t in found.targets if t.verdict is Verdict.ERROR] == ["match_detection"]
+
+
+def test_a_miss_weighs_more_than_what_was_not_measured(tmp_path: Path) -> None:
+    columns = {**without("database_queries"), "answered": 0.0}
+    found = checked(tmp_path / "run", lambda second: replace(second, columns=columns))
+    assert found.verdict is Verdict.FAIL
+
+
+def test_failures_are_a_verdict_of_their_own(tmp_path: Path) -> None:
+    def failing(number: int) -> Second:
+        return replace(healthy(number), failed={"POST /swipes": [1.0]} if number % 2 else {})
+
+    found = check(write(tmp_path / "run", 40, failing))
+    assert {t.verdict for t in found.targets} == {Verdict.PASS}
+    assert (found.failures.verdict, found.verdict) == (Verdict.FAIL, Verdict.FAIL)
+    assert found.reasons[0].startswith("Failed requests: 1.63 %, at most 1 % wanted (")
+
+
+def test_a_target_that_is_not_judged_decides_nothing(tmp_path: Path) -> None:
+    scenario = load("phase-1", ["targets.targets.database_queries.judged=false", f"load.warm_up_s={WARM_UP_S}"])
+    record = write(tmp_path / "run", 30, lambda _: replace(healthy(0), columns=without("database_queries")))
+    found = check(replace(record, run=record.run.model_copy(update={"scenario": scenario})))
+    assert found.verdict is Verdict.PASS
+    assert {t.key: t.verdict for t in found.targets}["database_queries"] is Verdict.SKIPPED
+
+
+def test_uptime_counts_the_ramp_too(tmp_path: Path) -> None:
+    def away_in_the_ramp(number: int) -> Second:
+        return replace(healthy(number), columns={**HEALTHY, "answered": float(number > 0)})
+
+    found = check(write(tmp_path / "run", 30, away_in_the_ramp))
+    assert [t.measured for t in found.targets if t.key == "uptime"] == [pytest.approx(100 * 31 / 32)]
+
+
+def without(column: str) -> dict[str, float]:
+    return {name: value for name, value in HEALTHY.items() if name != column}
 
 
 def test_a_load_that_asks_for_less_cannot_show_what_the_database_serves(tmp_path: Path) -> None:
@@ -111,7 +157,7 @@ def test_a_run_that_ended_in_its_warm_up_is_inconclusive(tmp_path: Path) -> None
 
 def test_a_killed_generator_makes_the_run_invalid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record: Record = write(tmp_path / "run", 30, healthy, finish=False)
-    monkeypatch.setattr("loadtests.record._alive", lambda pid: False)
+    monkeypatch.setattr("loadtests.record.reading._alive", lambda pid: False)
     found = check(record)
     assert found.verdict is Verdict.INVALID
     assert "the load generator was killed" in found.reasons[0]

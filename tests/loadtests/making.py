@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from loadtests.collector import Collector
 from loadtests.record import Record, Run
-from loadtests.writer import RecordWriter, new_run
+from loadtests.recording.collector import Collector
+from loadtests.recording.new_run import new_run
+from loadtests.recording.writer import ROW_AFTER_S, RecordWriter
 from scenarios.load import load
 
 START = 1_790_000_000
@@ -57,11 +58,8 @@ def write(
         writer.observe(START + number, second.columns)
         clock.now += 1
         for window in collector.take():
-            # The test's own CPU is nobody's generator.
-            window.peaks.pop("generator_cpu_percent", None)
-            window.sums.pop("generator_cpu_cores", None)
             writer.add(window)
-        writer.write_until(START + number + 1)
+        writer.flush(clock.now + ROW_AFTER_S)
     if finish:
         writer.finish("finished", "", stopping_from=START + RAMP_S + seconds)
     else:
@@ -75,9 +73,9 @@ HEALTHY = {
     "answered": 1.0,
     "generator_cpu_percent": 5.0,
     "machine_cpu_cores": 0.5,
-    "measured_cpu_cores": 0.3,
     "generator_cpu_cores": 0.1,
     "steal_cpu_cores": 0.0,
+    "foreign_cpu_cores": 0.1,
     "memory_percent": 10.0,
     "database_queries": 80.0,
     "mongo_in_use": 2.0,

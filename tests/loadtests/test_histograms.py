@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.histograms import HIGHEST_US, clamped_us, histogram, name_of, percentile_ms, samples_needed, tag_of
+from loadtests.record.histograms import (
+    HIGHEST_US,
+    clamped_us,
+    histogram,
+    name_of,
+    percentile_ms,
+    samples_needed,
+    tag_of,
+)
 
 
 @given(st.from_regex(r"[A-Z]{1,8}", fullmatch=True), st.text(min_size=1), st.booleans())

@@ -8,8 +8,8 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
-from loadtests.histograms import percentile_ms
 from loadtests.record import Record, RecordError, Run, new_folder, resolve
+from loadtests.record.histograms import percentile_ms
 from tests.loadtests.making import RAMP_S, START, WARM_UP_S, Second, healthy, write
 
 
@@ -73,7 +73,11 @@ def test_a_killed_run_is_readable_up_to_its_last_second(tmp_path: Path) -> None:
 
 def read_all(folder: Path) -> None:
     record = Record.read(folder)
-    _ = record.series, record.intervals
+    _ = record.series, record.intervals, record.names()
+
+
+def versioned(number: int) -> Callable[[bytes], bytes]:
+    return lambda old: old.replace(b'"schema_version": 2', b'"schema_version": %d' % number)
 
 
 def breaks(record: Record, name: str, content: bytes | Callable[[bytes], bytes]) -> str:
@@ -87,13 +91,25 @@ def breaks(record: Record, name: str, content: bytes | Callable[[bytes], bytes])
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("run.json", b"", "run.json is not a run record of schema version 1: file: Invalid JSON"),
-        ("run.json", b"{}", "run.json is not a run record of schema version 1: "),
-        ("run.json", lambda old: old[: len(old) // 2], "Invalid JSON"),
-        ("run.json", lambda old: old.replace(b'"schema_version": 1', b'"schema_version": 2'), "schema_version"),
-        ("series.csv", b"", "series.csv is empty: the run ended before its first second."),
-        ("series.csv", b"second,users\n1,many\n", "series.csv has a cell that is no number"),
-        ("latency.hlog", b"Tag=x\n", "latency.hlog, line 1, is no interval of an HdrHistogram log."),
+        ("run.json", b"", "run.json is empty: the record was never begun"),
+        ("run.json", b"{}", "run.json is not the run.json of a run record: it names no schema_version."),
+        ("run.json", b"[1]", "run.json is not the run.json of a run record"),
+        ("run.json", b"\xff\xfe", "run.json is cut off or no JSON"),
+        ("run.json", lambda old: old[: len(old) // 2], "run.json is cut off or no JSON"),
+        ("run.json", versioned(3), "has schema version 3, this Matchday reads 2: a newer one wrote it."),
+        ("run.json", versioned(1), "has schema version 1, this Matchday reads 2: measure again"),
+        ("run.json", lambda old: old.replace(b'"host"', b'"guest"'), "is no run record that can be read: host: Field"),
+        ("series.csv", b"", "series.csv is empty: the run ended before its first second"),
+        ("series.csv", b"time,value\n1,2\n", "is not the series.csv of a run record: it has no column 'second'."),
+        ("series.csv", b"second,requests,failures\n1,many,0\n", "series.csv has a row that does not fit its header"),
+        ("series.csv", b"second,requests,failures\n1\n", "series.csv has a row that does not fit its header"),
+        ("series.csv", b"\x89PNG\xff", "series.csv cannot be read: it is no text."),
+        ("latency.hlog", b"", "latency.hlog is empty: the run ended before its first second"),
+        ("latency.hlog", b"Tag=x\n", "latency.hlog is no HdrHistogram log: it does not begin with #[Histogram log"),
+        ("latency.hlog", lambda old: old + b"Tag=x\n", "is no interval of an HdrHistogram log."),
+        ("latency.hlog", lambda old: old[: len(old) // 2], "latency.hlog is cut off: "),
+        ("latency.hlog", lambda old: old + b"Tag=GET:/a,8.0,1.0,1.0,HISTFAAAA\n", "is no interval of an HdrHistogram"),
+        ("latency.hlog", lambda old: old + b"Tag=GET:/a,8.0,1.0,1.0,!!\n", "is no interval of an HdrHistogram log"),
     ],
 )
 def test_a_broken_file_is_named_with_what_is_wrong(

@@ -5,6 +5,8 @@ from statistics import mean, stdev
 
 import pytest
 
+from loadtests.meetings import Meetings
+from loadtests.recording.clock import RunClock
 from loadtests.users.world import NobodyLeft, PersonPool, World
 from scenarios.load import load
 from scenarios.people import Sex, person_id_of, sex_of
@@ -16,7 +18,9 @@ DRAWS = 20_000
 def world() -> World:
     scenario = load("phase-1")
     pool = PersonPool(scenario.population.users)
-    return World(scenario, "secret", lambda *_: None, lambda _: None, pool, rng=random.Random(1))
+    return World(
+        scenario, "secret", lambda *_: None, lambda _: None, RunClock(), pool, Meetings(), rng=random.Random(1)
+    )
 
 
 def test_nobody_is_played_twice_at_a_time() -> None:

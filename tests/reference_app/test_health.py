@@ -14,7 +14,7 @@ async def test_the_backend_is_alive_and_ready(anybody: httpx.AsyncClient) -> Non
 async def test_metrics_name_routes_not_paths(anybody: httpx.AsyncClient, stack_info: StackInfo) -> None:
     await anybody.get("/profiles/some-id")
     async with httpx.AsyncClient() as http:
-        text = (await http.get(stack_info.metrics_urls[0])).text
+        text = (await http.get(stack_info.prometheus[0].url)).text
     assert 'route="/profiles/{person_id}"' in text
     assert "some-id" not in text
 

@@ -6,30 +6,32 @@ from collections.abc import Callable
 
 from hdrh.histogram import HdrHistogram
 
-from loadtests.histograms import clamped_us, histogram, tag_of
-from loadtests.writer import Window
+from loadtests.record.histograms import clamped_us, histogram, tag_of
+from loadtests.recording.machine import SelfWatch
+from loadtests.recording.window import Window
 
 
 class Collector:
     """Samples and counts by the second in which they ended. `clock` gives seconds since the epoch."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, watch: SelfWatch | None = None) -> None:
         self._clock = clock
+        self._watch = watch
         self._open: dict[str, HdrHistogram] = {}
         self._second = int(self._clock())
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._peaks: defaultdict[str, float] = defaultdict(float)
         self._closed: list[Window] = []
         self._gauges: dict[str, Callable[[], float]] = {}
-        self._cpu_s, self._cpu_at = time.process_time(), time.monotonic()
 
     def record(self, name: str, latency_ms: float, failed: bool = False) -> None:
         """A sample of `name` ("TYPE name") that ended now."""
         self._turn()
         tag = tag_of(name, failed)
-        if tag not in self._open:
-            self._open[tag] = histogram()
-        self._open[tag].record_value(clamped_us(latency_ms))
+        values = self._open.get(tag)
+        if values is None:
+            values = self._open[tag] = histogram()
+        values.record_value(clamped_us(latency_ms))
 
     def add(self, column: str, amount: float = 1) -> None:
         """Count something in a column of series.csv."""
@@ -55,7 +57,8 @@ class Collector:
 
     def _turn(self) -> None:
         second = int(self._clock())
-        if second != self._second:
+        # Never back: an estimated clock may be corrected by a millisecond just after a second has ended.
+        if second > self._second:
             self._close()
             self._second = second
 
@@ -67,12 +70,11 @@ class Collector:
                 values.reset()
         for column, read in self._gauges.items():
             window.sums[column] = read()
-        cpu_s, now = time.process_time(), time.monotonic()
-        if now > self._cpu_at:
-            used = (cpu_s - self._cpu_s) / (now - self._cpu_at)
+        if self._watch and (seen := self._watch.sample()):
+            used, memory_mb, window.machine = seen
             window.peaks["generator_cpu_percent"] = 100 * used
             window.sums["generator_cpu_cores"] = used
-        self._cpu_s, self._cpu_at = cpu_s, now
+            window.sums["generator_memory_mb"] = memory_mb
         self._sums.clear()
         self._peaks.clear()
         self._closed.append(window)

@@ -1,8 +1,10 @@
 """Latency histograms: HdrHistogram, microseconds, three digits; and the tags under which a log keeps them."""
 
+from functools import lru_cache
 from math import ceil
 from urllib.parse import quote, unquote
 
+import numpy as np
 from hdrh.histogram import HdrHistogram
 
 LOWEST_US = 1
@@ -22,12 +24,14 @@ def clamped_us(latency_ms: float) -> int:
     return min(max(round(latency_ms * 1000), LOWEST_US), HIGHEST_US)
 
 
+@lru_cache(maxsize=4096)  # quoting costs more than counting
 def tag_of(name: str, failed: bool) -> str:
     """The tag of a sample: `name` is "TYPE name" as in "GET /discovery"."""
     kind, _, rest = name.partition(" ")
     return f"{_FAILED if failed else ''}{quote(kind, safe=_SAFE)}:{quote(rest, safe=_SAFE)}"
 
 
+@lru_cache(maxsize=4096)
 def name_of(tag: str) -> tuple[str, bool]:
     """The inverse of `tag_of`: (name, failed)."""
     failed = tag.startswith(_FAILED)
@@ -42,4 +46,8 @@ def samples_needed(percentile: float) -> int:
 
 def percentile_ms(histogram_us: HdrHistogram, percentile: float) -> float:
     """Milliseconds at or below which `percentile` % of the values lie. The histogram must not be empty."""
-    return float(histogram_us.get_value_at_percentile(percentile)) / 1000
+    # HdrHistogram's own way in one step: its loop over 18,000 counts takes ten times as long.
+    counts = np.frombuffer(histogram_us.counts, dtype=f"i{histogram_us.word_size}")
+    wanted = histogram_us.get_target_count_at_percentile(percentile)
+    value = histogram_us.get_value_from_index(int(np.searchsorted(np.cumsum(counts), wanted)))
+    return float(histogram_us.get_highest_equivalent_value(value)) / 1000

@@ -1,0 +1,246 @@
+"""What the people of one generator process send each other, and what becomes of it.
+
+A message's id carries where it comes from, its number and when it was sent, on the clock that all processes of a
+generator share. So whoever receives it can time it, one way, and see by the numbers what came twice or out of order.
+What did not come is known to the process that sent it: it hears of every receipt, its own people's or the backend's.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Protocol
+
+from gevent.event import Event
+
+# fire(name, milliseconds, problem): a sample of "WS name", failed when there is a problem.
+Fire = Callable[[str, float, str | None], None]
+Count = Callable[[str], None]
+
+LOST_AFTER_S = 10.0  # thirty times the target: what has not come by then is counted as lost
+
+
+class Clock(Protocol):
+    def monotonic_s(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a message's id says. `turns_left`: how often the two answer each other after this message."""
+
+    process: str
+    stream: int  # one direction between two people
+    number: int  # in its stream, from 1
+    sent_us: int  # microseconds of the generator's common clock
+    turns_left: int
+
+    def __str__(self) -> str:
+        return f"md-{self.process}-{self.stream}-{self.number}-{self.sent_us}-{self.turns_left}"
+
+    @classmethod
+    def parse(cls, message_id: str) -> "Header | None":
+        """None for a message that no generator of ours wrote."""
+        found = _HEADER.fullmatch(message_id)
+        if not found:
+            return None
+        process, *numbers = found.groups()
+        return cls(process, *map(int, numbers))
+
+
+_HEADER = re.compile(r"md-([0-9a-z]{1,16})-(\d{1,12})-(\d{1,12})-(\d{1,20})-(\d{1,6})")
+
+
+@dataclass
+class Sent:
+    """A message under way. `confirmed`: the receiver has it, and the backend has told the sender so."""
+
+    id: str
+    at_s: float
+    sender: str
+    receiver: str
+    match_id: str
+    text: str
+    here: bool  # the receiver is played by this process
+    seq: int | None = None  # the backend's number, once it has stored the message
+    delivered: bool = False
+    confirmed: Event = field(default_factory=Event)
+
+
+class Stream:
+    """What has come of one direction between two people, by numbers."""
+
+    def __init__(self) -> None:
+        self._highest = 0
+        self._missing: set[int] = set()
+
+    def take(self, number: int) -> str:
+        """Says of the next number that comes: "in order", "out of order" or "again"."""
+        if number > self._highest:
+            self._missing.update(range(self._highest + 1, number))
+            self._highest = number
+            return "in order"
+        if number in self._missing:
+            self._missing.remove(number)
+            return "out of order"
+        return "again"
+
+
+class Post:
+    """Times deliveries and match detection; counts what was sent, delivered, lost, doubled and out of order.
+
+    Likes are remembered to time match detection from the second one; a match counts when every socket that is here
+    has heard of it.
+    """
+
+    def __init__(self, fire: Fire, count_: Count, clock: Clock, process: str, alone: bool = True) -> None:
+        """`process`: a name that no other generator process has. `alone`: no other plays the same population."""
+        self._fire, self._count, self._clock = fire, count_, clock
+        self._process, self._alone = process, alone
+        self._sent: dict[str, Sent] = {}
+        self._numbers: dict[tuple[str, str], tuple[int, count[int]]] = {}
+        self._streams: dict[tuple[str, int], Stream] = {}
+        self._sent_again: set[str] = set()
+        self._receipts: dict[tuple[str, str], int] = {}  # (sender, match) -> the backend's number
+        self._likes: dict[tuple[str, str], float] = {}
+        self._matches: dict[str, tuple[float, set[str]]] = {}
+        self._online: set[str] = set()
+        self._away: set[str] = set()
+        self.ending = False  # whom another process plays may have left already
+
+    @property
+    def online(self) -> int:
+        """People with an open socket."""
+        return len(self._online)
+
+    def arrived(self, person: str) -> None:
+        self._away.discard(person)
+        self._online.add(person)
+
+    def away(self, person: str) -> None:
+        """Their socket was lost, they are coming back: what is sent meanwhile must reach them then."""
+        self._online.discard(person)
+        self._away.add(person)
+
+    def left(self, person: str) -> None:
+        """Whoever is gone receives nothing, and hears of no receipt: that is no loss of the backend's."""
+        self._online.discard(person)
+        self._away.discard(person)
+        for sent in list(self._sent.values()):
+            if sent.receiver == person or (sent.sender == person and not sent.here):
+                del self._sent[sent.id]
+        for match_id, (_, waiting) in list(self._matches.items()):
+            waiting.discard(person)
+            if not waiting:
+                del self._matches[match_id]
+
+    # Messages
+
+    def sending(self, sender: str, receiver: str, match_id: str, text: str, turns_left: int = 0) -> Sent:
+        """A message goes out now; its id is the same in every retry."""
+        if (sender, receiver) not in self._numbers:
+            self._numbers[sender, receiver] = len(self._numbers) + 1, count(1)
+        stream, numbers = self._numbers[sender, receiver]
+        now_s = self._clock.monotonic_s()
+        header = Header(self._process, stream, next(numbers), round(now_s * 1e6), turns_left)
+        sent = Sent(str(header), now_s, sender, receiver, match_id, text, receiver in self._online | self._away)
+        self._sent[sent.id] = sent
+        self._count("messages_sent")
+        return sent
+
+    def stored(self, message_id: str, seq: int) -> None:
+        """The backend has acknowledged a message."""
+        if sent := self._sent.get(message_id):
+            sent.seq = seq
+            if self._receipts.get((sent.sender, sent.match_id), 0) >= seq:
+                self._confirm(sent)
+
+    def receipt(self, sender: str, match_id: str, seq: int) -> None:
+        """The backend says that the other side has everything up to its number `seq`."""
+        self._receipts[sender, match_id] = max(seq, self._receipts.get((sender, match_id), 0))
+        for sent in list(self._sent.values()):
+            if (sent.sender, sent.match_id) == (sender, match_id) and sent.seq is not None and sent.seq <= seq:
+                self._confirm(sent)
+
+    def received(self, message_id: str, from_history: bool = False) -> Header | None:
+        """A message has reached a socket, or was caught up with. Returns its header when it is the first time."""
+        header = Header.parse(message_id)
+        if header is None:
+            return None
+        key = header.process, header.stream
+        came = self._streams.setdefault(key, Stream()).take(header.number)
+        if came == "again":
+            if not from_history and message_id not in self._sent_again:
+                self._count("messages_duplicated")
+            return None
+        if came == "out of order" and not from_history:
+            self._count("messages_reordered")
+        self._count("messages_delivered")
+        self._fire("message delivery", max(0.0, self._clock.monotonic_s() * 1e3 - header.sent_us / 1e3), None)
+        if sent := self._sent.get(message_id):
+            sent.delivered = True
+        return header
+
+    def send_again(self, sender: str) -> list[Sent]:
+        """What the backend has not acknowledged: a client that is back sends it again. Twice is no fault then."""
+        found = [sent for sent in self._sent.values() if sent.sender == sender and sent.seq is None]
+        self._sent_again.update(sent.id for sent in found)
+        return found
+
+    def _confirm(self, sent: Sent) -> None:
+        # Whether it has come is seen at the socket, if that is here: a receipt alone proves nothing then.
+        if sent.delivered or not sent.here:
+            self._sent.pop(sent.id, None)
+        sent.confirmed.set()
+
+    # Matches
+
+    def liking(self, swiper: str, target: str) -> None:
+        """A like goes out now."""
+        self._likes[swiper, target] = self._clock.monotonic_s()
+
+    def matched(self, match_id: str, person: str, other: str) -> None:
+        """`person`'s socket heard of a match. The sample is the slower of the sockets that are here."""
+        if match_id not in self._matches:
+            second_like = self._second_like(person, other)
+            if second_like is None:
+                return
+            self._matches[match_id] = second_like, {person, other} & self._online
+        liked_s, waiting = self._matches[match_id]
+        waiting.discard(person)
+        if not waiting:
+            del self._matches[match_id]
+            self._forget_likes(person, other)
+            self._fire("match detection", 1000 * (self._clock.monotonic_s() - liked_s), None)
+
+    def never_matched(self, one: str, other: str) -> None:
+        """Both like each other, and in time neither heard of a match. Counts once, whichever side says so."""
+        if self._forget_likes(one, other):
+            self._fire("match detection", LOST_AFTER_S * 1000, "neither side heard of it within 10 s")
+
+    def both_like(self, one: str, other: str) -> bool:
+        """Whether both likes went out from here and no match was heard of yet."""
+        return (one, other) in self._likes and (other, one) in self._likes
+
+    def _second_like(self, person: str, other: str) -> float | None:
+        """When the later of the two likes went out; None when it is not known here."""
+        own, theirs = self._likes.get((person, other)), self._likes.get((other, person))
+        if own is not None and theirs is not None:
+            return max(own, theirs)
+        # The other like is from before the run, unless somebody plays them here or in another process.
+        return own if self._alone and other not in self._online else None
+
+    def _forget_likes(self, one: str, other: str) -> bool:
+        own, theirs = self._likes.pop((one, other), None), self._likes.pop((other, one), None)
+        return own is not None or theirs is not None
+
+    def count_lost(self) -> None:
+        """Count what did not come in time as failed."""
+        late_s = self._clock.monotonic_s() - LOST_AFTER_S
+        for sent in [sent for sent in self._sent.values() if sent.at_s < late_s]:
+            del self._sent[sent.id]
+            if not (sent.delivered or sent.confirmed.is_set() or (self.ending and not sent.here)):
+                self._count("messages_lost")
+                self._fire("message delivery", LOST_AFTER_S * 1000, "not delivered within 10 s")
+        for match_id in [i for i, (at_s, _) in self._matches.items() if at_s < late_s]:
+            del self._matches[match_id]
+            self._fire("match detection", LOST_AFTER_S * 1000, "only one side heard of it within 10 s")

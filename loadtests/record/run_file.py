@@ -1,0 +1,141 @@
+"""The types of run.json, and reading it."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from scenarios.outcome import UsageError
+from scenarios.schema import Scenario
+
+SCHEMA_VERSION = 2
+RUN_FILE, REPORT_FILE = "run.json", "report.html"
+
+
+class RecordError(UsageError):
+    """A folder that is no readable run record. The text names the file and what is wrong with it."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Machine(_Part):
+    """Where the generator ran."""
+
+    system: str
+    cpu_model: str
+    cpus: int
+    memory_mb: int
+    python: str
+
+
+class Clock(_Part):
+    """A worker's clock against the master's, as estimated from round trips. `shared`: it is the same clock."""
+
+    worker: str
+    shared: bool
+    offset_ms: float
+    error_ms: float  # the true offset lies within +- this
+
+
+class Latency(_Part):
+    """Successes of one name over the measured windows; milliseconds. Too few samples give no percentile."""
+
+    count: int
+    failed: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    max: float | None
+
+
+class Messages(_Part):
+    """What became of the messages between people, over the whole run, by sequence numbers."""
+
+    sent: int
+    delivered: int
+    lost: int
+    duplicated: int
+    reordered: int
+
+
+class Trust(_Part):
+    """One thing that must hold for the numbers to be trusted: what was measured, and the scenario's limit."""
+
+    key: str
+    title: str
+    measured: float | None  # None: nothing measured it
+    limit: float
+    unit: str
+    problem: str = ""  # empty: it holds
+    advice: str = ""
+
+
+class Run(_Part):
+    """run.json."""
+
+    schema_version: Literal[2] = 2
+    status: Literal["running", "finished", "interrupted", "crashed"]
+    status_reason: str = ""
+    scenario: Scenario
+    host: str
+    users_asked: int
+    duration_asked_s: float | None
+    generator_pid: int
+    stations: dict[str, float]  # cores each can use
+    versions: dict[str, str]
+    git_revision: str | None
+    machine: Machine
+    started_at: datetime
+    ended_at: datetime | None = None
+    steady_from: float | None = None  # when all people were there (seconds since the epoch)
+    stopping_from: float | None = None  # when the first of them was sent home
+    clocks: tuple[Clock, ...] = ()  # of the workers, when there are any
+    workers_lost: tuple[str, ...] = ()  # gone without a last report
+    intervals: int | None = None  # lines of latency.hlog, once it is closed
+    latency_ms: dict[str, Latency] | None = None
+    messages: Messages | None = None
+    validity: tuple[Trust, ...] | None = None
+
+    @property
+    def problems(self) -> tuple[Trust, ...]:
+        """Why the numbers cannot be trusted; empty when nothing speaks against them."""
+        return tuple(trust for trust in self.validity or () if trust.problem)
+
+
+def read_run(path: Path) -> Run:
+    """Raises RecordError, naming the file and what is wrong with it."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror}. Is {path.parent} a run record?") from error
+    if not data.strip():
+        raise RecordError(f"{path} is empty: the record was never begun, or a full disk cut it off.")
+    try:
+        _check_version(path, json.loads(data))
+        return Run.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "file"
+        raise RecordError(f"{path} is no run record that can be read: {where}: {first['msg']}.") from error
+    except ValueError as error:
+        raise RecordError(f"{path} is cut off or no JSON: {error}.") from error
+
+
+def _check_version(path: Path, found: Any) -> None:
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    if not isinstance(version, int):
+        raise RecordError(f"{path} is not the run.json of a run record: it names no schema_version.")
+    if version > SCHEMA_VERSION:
+        raise RecordError(
+            f"{path} has schema version {version}, this Matchday reads {SCHEMA_VERSION}: a newer one wrote it. "
+            "Update Matchday to read it."
+        )
+    if version < SCHEMA_VERSION:
+        raise RecordError(
+            f"{path} has schema version {version}, this Matchday reads {SCHEMA_VERSION}: measure again, or read it "
+            "with the version that wrote it."
+        )

@@ -1,0 +1,70 @@
+"""series.csv: a row a second. Its columns, how they add up over processes, and reading it."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from loadtests.record.run_file import RecordError
+
+SERIES_FILE = "series.csv"
+
+# The columns that every run has; per station come cpu_cores_<station> and memory_mb_<station>.
+# A cell is empty where nothing measured it.
+SERIES_COLUMNS = (
+    "second",  # seconds since the epoch
+    "users",
+    "requests",
+    "failures",
+    "dropped",  # arrivals that the generator could not start
+    "sockets",  # WebSockets open at the generator
+    "messages_sent",
+    "messages_delivered",
+    "messages_lost",
+    "messages_duplicated",
+    "messages_reordered",
+    "answered",  # 1 when the service answered the probe of this second, else 0
+    "generator_drift_ms",  # the latest that the loop of any generator process was
+    "generator_cpu_percent",  # of one core, of the busiest generator process
+    "generator_cpu_cores",  # of all generator processes
+    "generator_memory_mb",  # of all generator processes
+    "cdn_hits",
+    "cdn_misses",
+    "machine_cpu_cores",  # of the generator's busiest machine
+    "steal_cpu_cores",  # likewise
+    "foreign_cpu_cores",  # busy, but neither the stack nor the generator; steal included
+    "memory_percent",
+    "database_queries",
+    "mongo_in_use",
+    "mongo_pool_size",
+    "cache_hits",  # of Redis, by key
+    "cache_misses",
+    "queue_backlog",
+)
+
+
+def columns(stations: Iterable[str]) -> list[str]:
+    """The header of a run with these stations."""
+    return [*SERIES_COLUMNS, *(f"{what}_{name}" for name in stations for what in ("cpu_cores", "memory_mb"))]
+
+
+def read_series(path: Path) -> dict[str, list[float | None]]:
+    """series.csv by column; None where nothing was measured. Raises RecordError.
+
+    The torn last row of a killed run is left out.
+    """
+    try:
+        with path.open(newline="") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}.") from error
+    # A row counts once its line break is there: "...,12" may be the beginning of "...,123".
+    rows = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
+    if not rows:
+        raise RecordError(f"{path} is empty: the run ended before its first second, or the file was cut off.")
+    names, *body = rows
+    if missing := [column for column in ("second", "requests", "failures") if column not in names]:
+        raise RecordError(f"{path} is not the series.csv of a run record: it has no column {missing[0]!r}.")
+    try:
+        return {name: [float(row[i]) if row[i] else None for row in body] for i, name in enumerate(names)}
+    except (ValueError, IndexError) as error:
+        raise RecordError(f"{path} has a row that does not fit its header: {error}.") from error

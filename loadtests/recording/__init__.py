@@ -1,0 +1,1 @@
+"""Measures a run and writes its record while it goes on."""

@@ -1,0 +1,181 @@
+"""Writes the record of a run: in the only process of a generator, or in its master.
+
+A record begins with the test and ends when the last sample is in. Workers send theirs every second (worker.py).
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from locust.env import Environment
+from locust.runners import STATE_MISSING, MasterRunner, Runner
+
+from loadtests.record import Clock, new_folder
+from loadtests.recording.clock import RunClock
+from loadtests.recording.collector import Collector
+from loadtests.recording.new_run import new_run
+from loadtests.recording.probe import Probe
+from loadtests.recording.window import Window
+from loadtests.recording.writer import RecordWriter
+from loadtests.watching.stations import StationWatch
+from scenarios.schema import Scenario
+from scenarios.stack_info import StackInfo
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.1
+# After the workers' users had their --stop-timeout: a worker that is still silent then is counted as lost.
+LAST_REPORT_WITHIN_S = 10.0
+WINDOWS, STOP, CLOCK = "matchday windows", "matchday stop", "matchday clock"  # messages between master and workers
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is rehearsed and where its record goes (a folder below runs/ when None)."""
+
+    scenario: Scenario
+    folder: Path | None
+    stack: StackInfo | None
+
+
+class Workers:
+    """The master's view of the processes that run its users."""
+
+    def __init__(self, runner: MasterRunner, stop_timeout_s: float) -> None:
+        self._runner = runner
+        self._stop_timeout_s = stop_timeout_s
+        self._working: set[str] = set()
+        self._changed = Event()
+        self.clocks: dict[str, Clock] = {}
+
+    def reported(self, worker: str, last: bool, clock: Clock) -> None:
+        self.clocks[worker] = clock
+        if last:
+            self._working.discard(worker)
+            self._changed.set()
+        else:
+            self._working.add(worker)
+
+    def stop(self) -> tuple[str, ...]:
+        """Let every worker end its users and send its last window. Returns those that did not."""
+        # Locust itself tells them only after the test is over, and waits half a second for what they still have.
+        self._runner.send_message(STOP)
+        until = time.monotonic() + self._stop_timeout_s + LAST_REPORT_WITHIN_S
+        while self._present() and (left := until - time.monotonic()) > 0:
+            self._changed.clear()
+            self._changed.wait(min(left, 1.0))
+        return tuple(sorted(self._working))
+
+    def _present(self) -> set[str]:
+        missing = {client.id for client in self._runner.clients.all if client.state == STATE_MISSING}
+        return self._working & set(self._runner.clients) - missing
+
+
+class Recorder:
+    """Writes the record of one process's or of all workers' windows."""
+
+    def __init__(self, environment: Environment, collector: Collector, clock: RunClock, plan: Plan) -> None:
+        assert environment.runner
+        self._environment = environment
+        self._runner: Runner = environment.runner
+        self._collector, self._clock = collector, clock
+        self._scenario, self._stack = plan.scenario, plan.stack
+        self._folder = plan.folder
+        self._runs = plan.folder.parent if plan.folder else Path("runs")
+        self._workers: Workers | None = None
+        self._writer: RecordWriter | None = None
+        self._ticker: gevent.Greenlet | None = None
+        self._watch: StationWatch | None = None
+        self._stopping_from: float | None = None
+        self._unwritable = ""
+
+    def start(self) -> None:
+        """A test starts: open its record. Raises UsageError when it cannot be written."""
+        self.finish()
+        options = self._environment.parsed_options
+        stations = {name: s.cores for name, s in self._stack.stations.items()} if self._stack else {}
+        run = new_run(
+            self._scenario,
+            self._environment.host or "",
+            self._runner.target_user_count,
+            float(options.run_time) if options and options.run_time else None,
+            stations,
+        )
+        folder = self._folder or new_folder(self._runs, self._scenario.name)
+        self._folder = None  # a second test of the same process gets a folder of its own
+        self._writer = RecordWriter(folder, run)
+        self._stopping_from, self._unwritable = None, ""
+        if isinstance(self._runner, MasterRunner):
+            self._workers = Workers(self._runner, self._environment.stop_timeout or 0.0)
+        self._watch = StationWatch(self._stack) if self._stack else None
+        self._collector.take(everything=True)  # what happened before is not part of it
+        self._ticker = gevent.spawn(self._tick, self._writer)
+        log.info("run record: %s", folder)
+
+    def reported(self, worker: str, data: dict[str, Any]) -> None:
+        """A worker has sent windows."""
+        if not self._writer or not self._workers:
+            return
+        for packed in data["windows"]:
+            self._writer.add(Window.unpacked(packed))
+        self._workers.reported(worker, data["last"], Clock.model_validate(data["clock"] | {"worker": worker}))
+
+    def all_there(self, users: int) -> None:
+        if self._writer:
+            self._writer.steady(self._clock.time(), users)
+
+    def stopping(self) -> None:
+        self._stopping_from = self._stopping_from or self._clock.time()
+
+    def finish(self) -> None:
+        """No user runs any more: wait for the last samples, close the record. Does nothing when none is open."""
+        writer = self._writer
+        if not writer:
+            return
+        lost = self._workers.stop() if self._workers else ()
+        self._writer = None
+        if self._ticker:
+            self._ticker.kill()
+        if self._watch:
+            for sample in self._watch.stop():
+                writer.observe(int(sample["second"]), sample)
+        for window in self._collector.take(everything=True):
+            writer.add(window)
+        clocks = self._workers.clocks.values() if self._workers else ()
+        reason = self._unwritable or self._cut_short(writer)
+        writer.finish("interrupted" if reason else "finished", reason, self._stopping_from, clocks, lost)
+        for worker in lost:
+            log.error("%s was lost during the run: what it had not sent by then is missing.", worker)
+
+    def _cut_short(self, writer: RecordWriter) -> str:
+        """Why the run ended before its time; empty when it did not."""
+        asked, started = writer.run.duration_asked_s, writer.run.started_at.timestamp()
+        lasted = (self._stopping_from or self._clock.time()) - started
+        # Locust's run time counts from a moment before our start; a second of tolerance covers it.
+        return f"stopped after {lasted:.0f} of {asked:.0f} s" if asked and lasted < asked - 1 else ""
+
+    def _tick(self, writer: RecordWriter) -> None:
+        """Append what has come; once a second look at what this process can see from outside."""
+        probe = Probe(self._environment.host or "")
+        second = int(self._clock.time())
+        while True:
+            gevent.sleep(TICK_S - self._clock.time() % TICK_S)
+            now = self._clock.time()
+            if int(now) > second:
+                second, ended = int(now), int(now) - 1
+                writer.observe(ended, {"users": float(self._runner.user_count), **probe.read()})
+            for sample in self._watch.read() if self._watch else []:
+                writer.observe(int(sample["second"]), sample)
+            for window in self._collector.take():
+                writer.add(window)
+            try:
+                writer.flush(now)
+            except OSError as error:
+                self._unwritable = f"the record could not be written any more: {error.strerror}"
+                log.error("%s. The test is stopped.", self._unwritable.capitalize())
+                gevent.spawn(self._runner.quit)
+                return

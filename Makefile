@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test schema clean
+.PHONY: help install demo test proof schema clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -27,7 +27,10 @@ test: .venv/.installed ## lint, types, import rules and all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest
+	$(BIN)/pytest -m 'not slow'
+
+proof: .venv/.installed ## what makes the measurements trusted, with figures (about 10 minutes)
+	$(BIN)/pytest tests/proof -s
 
 schema: .venv/.installed ## write the JSON Schema of run.json anew
 	$(BIN)/python -m loadtests.record > docs/run.schema.json

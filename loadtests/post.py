@@ -2,7 +2,8 @@
 
 A message's id carries where it comes from, its number and when it was sent, on the clock that all processes of a
 generator share. So whoever receives it can time it, one way, and see by the numbers what came twice or out of order.
-What did not come is known to the process that sent it: it hears of every receipt, its own people's or the backend's.
+What did not come is missed by the sender's process, when it plays the receiver, too, or when no receipt comes; and by
+the receiver's, when a later one came: the backend's receipts say "everything up to here".
 """
 
 import re
@@ -71,18 +72,19 @@ class Stream:
 
     def __init__(self) -> None:
         self._highest = 0
-        self._missing: set[int] = set()
+        self._missing: dict[int, float] = {}  # number -> since when
 
-    def take(self, number: int) -> str:
+    def take(self, number: int, now_s: float) -> str:
         """Says of the next number that comes: "in order", "out of order" or "again"."""
         if number > self._highest:
-            self._missing.update(range(self._highest + 1, number))
+            self._missing.update(dict.fromkeys(range(self._highest + 1, number), now_s))
             self._highest = number
             return "in order"
-        if number in self._missing:
-            self._missing.remove(number)
-            return "out of order"
-        return "again"
+        return "again" if self._missing.pop(number, None) is None else "out of order"
+
+    def missing_since(self, late_s: float) -> list[int]:
+        """The numbers that later ones have overtaken before `late_s`."""
+        return [number for number, since_s in self._missing.items() if since_s < late_s]
 
 
 class Post:
@@ -100,6 +102,7 @@ class Post:
         self._numbers: dict[tuple[str, str], tuple[int, count[int]]] = {}
         self._streams: dict[tuple[str, int], Stream] = {}
         self._sent_again: set[str] = set()
+        self._given_up: set[tuple[str, int, int]] = set()  # process, stream, number
         self._receipts: dict[tuple[str, str], int] = {}  # (sender, match) -> the backend's number
         self._likes: dict[tuple[str, str], float] = {}
         self._matches: dict[str, tuple[float, set[str]]] = {}
@@ -166,8 +169,10 @@ class Post:
         header = Header.parse(message_id)
         if header is None:
             return None
-        key = header.process, header.stream
-        came = self._streams.setdefault(key, Stream()).take(header.number)
+        now_s = self._clock.monotonic_s()
+        came = self._stream(header.process, header.stream).take(header.number, now_s)
+        if (header.process, header.stream, header.number) in self._given_up:
+            return None
         if came == "again":
             if not from_history and message_id not in self._sent_again:
                 self._count("messages_duplicated")
@@ -175,7 +180,7 @@ class Post:
         if came == "out of order" and not from_history:
             self._count("messages_reordered")
         self._count("messages_delivered")
-        self._fire("message delivery", max(0.0, self._clock.monotonic_s() * 1e3 - header.sent_us / 1e3), None)
+        self._fire("message delivery", max(0.0, now_s * 1e3 - header.sent_us / 1e3), None)
         if sent := self._sent.get(message_id):
             sent.delivered = True
         return header
@@ -185,6 +190,15 @@ class Post:
         found = [sent for sent in self._sent.values() if sent.sender == sender and sent.seq is None]
         self._sent_again.update(sent.id for sent in found)
         return found
+
+    def _stream(self, process: str, stream: int) -> Stream:
+        return self._streams.setdefault((process, stream), Stream())
+
+    def _lost(self, process: str, stream: int, number: int) -> None:
+        if (process, stream, number) not in self._given_up:
+            self._given_up.add((process, stream, number))
+            self._count("messages_lost")
+            self._fire("message delivery", LOST_AFTER_S * 1000, "not delivered within 10 s")
 
     def _confirm(self, sent: Sent) -> None:
         # Whether it has come is seen at the socket, if that is here: a receipt alone proves nothing then.
@@ -238,9 +252,13 @@ class Post:
         late_s = self._clock.monotonic_s() - LOST_AFTER_S
         for sent in [sent for sent in self._sent.values() if sent.at_s < late_s]:
             del self._sent[sent.id]
-            if not (sent.delivered or sent.confirmed.is_set() or (self.ending and not sent.here)):
-                self._count("messages_lost")
-                self._fire("message delivery", LOST_AFTER_S * 1000, "not delivered within 10 s")
+            header = Header.parse(sent.id)
+            if header and not (sent.delivered or (self.ending and not sent.here)):
+                self._lost(header.process, header.stream, header.number)
+        for (process, stream), came in self._streams.items():
+            if process != self._process:  # what is sent here is missed by its sender
+                for number in came.missing_since(late_s):
+                    self._lost(process, stream, number)
         for match_id in [i for i, (at_s, _) in self._matches.items() if at_s < late_s]:
             del self._matches[match_id]
             self._fire("match detection", LOST_AFTER_S * 1000, "only one side heard of it within 10 s")

@@ -170,7 +170,7 @@ class Recorder:
                 writer.observe(ended, {"users": float(self._runner.user_count), **probe.read()})
             for sample in self._watch.read() if self._watch else []:
                 writer.observe(int(sample["second"]), sample)
-            for window in self._collector.take():
+            for window in self._collector.take(pause=lambda: gevent.sleep(0)):
                 writer.add(window)
             try:
                 writer.flush(now)

@@ -48,7 +48,7 @@ class Reporter:
         self._clock.adjust(msg.data)
 
     def _send(self, last: bool) -> None:
-        windows = [window.packed() for window in self._collector.take(everything=last)]
+        windows = [window.packed() for window in self._collector.take(everything=last, pause=lambda: gevent.sleep(0))]
         clock = self._clock.describe("").model_dump()
         self._runner.send_message(WINDOWS, {"windows": windows, "last": last, "clock": clock})
 

@@ -97,7 +97,29 @@ def test_a_receipt_proves_nothing_when_the_receiver_is_here(watch: Watch, post: 
     post.receipt("anna", "match", 1)
     watch.ms += LOST_AFTER_S * 1000 + 1
     post.count_lost()
-    assert watch.counted["lost"] == 0  # the backend says that it has come: the sample is missing, not the message
+    assert watch.counted["lost"] == 1
+
+
+def test_what_a_later_message_has_overtaken_for_good_is_missed_by_the_process_that_receives(watch: Watch) -> None:
+    here, there = office(watch, "a", ("anna",)), office(watch, "b", ("ben",))
+    dropped, arrived = send(here), send(here)
+    there.received(arrived.id)
+    for seq, sent in enumerate((dropped, arrived), 1):
+        here.stored(sent.id, seq)
+    here.receipt("anna", "match", 2)  # everything up to the second, says the backend
+    watch.ms += LOST_AFTER_S * 1000 + 1
+    here.count_lost()
+    there.count_lost()
+    there.count_lost()
+    assert watch.counted == {"sent": 2, "delivered": 1, "lost": 1}
+
+
+def test_what_was_given_up_is_not_delivered_any_more(watch: Watch, post: Post) -> None:
+    sent = send(post)
+    watch.ms += LOST_AFTER_S * 1000 + 1
+    post.count_lost()
+    assert post.received(sent.id) is None
+    assert watch.counted == {"sent": 1, "lost": 1}
 
 
 @pytest.mark.parametrize("foreign", ["somebody else's", "md-a-1", "md-A-1-1-1-1", "md-a-1-1-1-1-extra"])

@@ -1,0 +1,56 @@
+"""Pairs of people who write each other over our sockets; prints what the post office counted, as JSON.
+
+`python -m tests.proof.chat_clients HOST PAIRS MESSAGES`. A process of its own: gevent patches the standard library.
+"""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import json  # noqa: E402  # after the patch
+import sys  # noqa: E402
+from collections import Counter  # noqa: E402
+
+import gevent  # noqa: E402
+
+from loadtests import post as post_module  # noqa: E402
+from loadtests.post import Post  # noqa: E402
+from loadtests.recording.clock import RunClock  # noqa: E402
+from loadtests.sockets import Socket  # noqa: E402
+
+post_module.LOST_AFTER_S = 1.0  # else every proof would wait ten seconds for what was dropped
+
+
+def main(host: str, pairs: int, messages: int) -> None:
+    counted: Counter[str] = Counter()
+    latencies_ms: list[float] = []
+
+    def fire(name: str, latency_ms: float, problem: str | None) -> None:
+        counted[f"{name}: failed" if problem else name] += 1
+        if name == "message delivery" and not problem:
+            latencies_ms.append(latency_ms)
+
+    def count(column: str) -> None:
+        counted[column.removeprefix("messages_")] += 1
+
+    clock = RunClock()
+    post = Post(fire, count, clock, "proof")
+
+    def talk(number: int) -> None:
+        one, other = f"a{number}", f"b{number}"
+        sockets = [Socket(host, person, person, post, fire, clock, lambda match, after: []) for person in (one, other)]
+        assert all(socket.connect() for socket in sockets)
+        for turn in range(messages):
+            text = "last" if turn == messages - 1 else "Hi!"
+            sockets[0].send_message(f"{one}+{other}", other, text)
+            gevent.sleep(0.001)
+        gevent.sleep(1.5)
+
+    gevent.joinall([gevent.spawn(talk, number) for number in range(pairs)], raise_error=True)
+    post.count_lost()
+    assert max(latencies_ms) < 1000, "a latency that no message had"
+    print(json.dumps(counted))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,125 @@
+"""Servers and generators of the proofs: each runs as a process of its own, as in a real test."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hdrh.histogram import HdrHistogram
+
+from loadtests.record import Record
+from loadtests.record.histograms import histogram, percentile_ms
+from scenarios.children import end_with_parent
+
+HERE = Path(__file__).parent
+PERCENTILES = (50.0, 95.0, 99.0)
+
+
+@dataclass
+class Server:
+    """A running test server."""
+
+    host: str
+
+    def log(self) -> dict[str, list[float]]:
+        """Milliseconds it really took, by "path status"."""
+        with urllib.request.urlopen(f"{self.host}/log", timeout=10) as response:
+            found: dict[str, list[float]] = json.load(response)
+        return found
+
+
+@contextmanager
+def server(*arguments: str) -> Iterator[Server]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.proof.server", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=end_with_parent,
+    )
+    with process:
+        try:
+            assert process.stdout
+            yield Server(f"http://127.0.0.1:{int(process.stdout.readline())}")
+        finally:
+            process.terminate()
+
+
+@dataclass
+class Generated:
+    """What a generator left: our record, and Locust's own statistics."""
+
+    record: Record
+    locusts_own: list[dict[str, Any]]
+
+    def by_locust_ms(self, name: str, percentile: float) -> float:
+        """A percentile as Locust itself computes it, from its rounded times."""
+        entry = next(entry for entry in self.locusts_own if entry["name"] == name)
+        times = sorted(((float(ms), count) for ms, count in entry["response_times"].items()), reverse=True)
+        left, wanted = entry["num_requests"], int(entry["num_requests"] * percentile / 100)
+        for ms, count in times:
+            left -= count
+            if left <= wanted:
+                return ms
+        return 0.0
+
+
+Generate = Callable[..., Generated]
+
+
+@pytest.fixture
+def generate(tmp_path: Path) -> Generate:
+    """Runs Locust with one of the users of traffic.py."""
+
+    def run(
+        user: str,
+        host: str,
+        users: int,
+        seconds: int,
+        *arguments: str,
+        settings: Sequence[str] = (),
+        name: str = "run",
+        rate: float = 0.0,
+    ) -> Generated:
+        folder, own = tmp_path / name, tmp_path / f"{name}-own"
+        argv = [sys.executable, "-m", "locust", "-f", str(HERE / "traffic.py"), user, "--headless", "--only-summary"]
+        argv += ["-H", host, "-u", str(users), "-r", str(rate or users), "-t", f"{seconds}s", "--stop-timeout", "10"]
+        argv += ["--exit-code-on-error", "0", "--json-file", str(own), *arguments]
+        done = subprocess.run(
+            argv,
+            env=os.environ | {"MATCHDAY_RECORD": str(folder), "MATCHDAY_SET": " ".join(settings)},
+            capture_output=True,
+            text=True,
+            timeout=seconds + 60,
+            preexec_fn=end_with_parent,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return Generated(Record.read(folder), json.loads(own.with_suffix(".json").read_text()))
+
+    return run
+
+
+def everything(record: Record, name: str, failed: bool = False) -> HdrHistogram:
+    """All samples of a name, the first and the last second included."""
+    total = histogram()
+    for interval in record.intervals:
+        if interval.name == name and interval.failed is failed:
+            interval.add_to(total)
+    return total
+
+
+def quantile(values: Sequence[float], percentile: float) -> float:
+    """The value at or below which that share of the values lies (nearest rank)."""
+    return sorted(values)[max(0, ceil(percentile / 100 * len(values)) - 1)]
+
+
+def off_by(found: HdrHistogram, true: Sequence[float]) -> dict[float, tuple[float, float]]:
+    """By percentile: (true, measured); milliseconds."""
+    return {p: (quantile(true, p), percentile_ms(found, p)) for p in PERCENTILES}

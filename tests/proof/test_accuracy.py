@@ -1,0 +1,114 @@
+"""The figures of a run are those of what the server really did. `make proof` prints them for docs/accuracy.md."""
+
+from collections.abc import Callable
+
+import pytest
+
+from loadtests.record import Record
+from tests.proof.conftest import PERCENTILES, Generate, everything, off_by, quantile, server
+
+LAWS = ("constant", "bimodal", "lognormal", "around-105")
+# 0.5 % of the true value, or 1 ms: what client and loop need themselves.
+SHARE, ABSOLUTE_MS = 0.005, 1.0
+ATTEMPTS = 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_percentiles_are_those_of_the_server(generate: Generate, processes: int) -> None:
+    record, done, own = measured_calmly(generate, processes)
+    print(f"\n{processes} process(es): true ms, ours, Locust's own")
+    wrong = []
+    for law in LAWS:
+        true = done[f"/law/{law} 200"]
+        ours = everything(record, f"GET /law/{law}")
+        assert ours.get_total_count() == len(true), "every request is in the record, the last one too"
+        for percentile, (wanted, measured) in off_by(ours, true).items():
+            locusts = own(f"/law/{law}", percentile)
+            print(
+                f"  {law:12} p{percentile:g}: {wanted:8.2f} {measured:8.2f} ({measured / wanted - 1:+.2%})"
+                f" {locusts:8.0f} ({locusts / wanted - 1:+.2%})  of {len(true):,}"
+            )
+            if abs(measured - wanted) > max(SHARE * wanted, ABSOLUTE_MS):
+                wrong.append(f"{law} p{percentile:g}: {measured:.2f} instead of {wanted:.2f} ms")
+    assert wrong == []
+
+
+def measured_calmly(generate: Generate, processes: int) -> tuple[Record, dict[str, list[float]], Callable[..., float]]:
+    """A run that nothing disturbed: a loop that is 3 ms late cannot be right to 1 ms, and says so itself."""
+    more = ("--processes", str(processes)) if processes > 1 else ()
+    calm = ["targets.validity.generator_drift_p99_ms=3"]
+    for attempt in range(ATTEMPTS):
+        with server() as backend:
+            found = generate("Laws", backend.host, 24, 38, *more, settings=calm, name=f"run-{attempt}", rate=5)
+            done = backend.log()
+        if not found.record.run.problems:
+            return found.record, done, found.by_locust_ms
+        print([trust.problem for trust in found.record.run.problems])
+    raise AssertionError(f"This machine was too busy to measure anything, {ATTEMPTS} times.")
+
+
+@pytest.mark.slow
+def test_a_stall_shows_in_full_under_open_arrivals(generate: Generate) -> None:
+    """200 arrivals a second, 2 s of stall in every 20 s.
+
+    A tenth of the arrivals come during a stall and wait for its end, evenly from 0 to 2 s. So P(latency > x) is
+    0.1 (2 - x) / 2: the p95 is 1 s, the p99 1.8 s.
+    """
+    stalls, seconds = "10:12,30:32", 40
+    with server("--stalls", stalls) as backend:
+        open_ = generate("Evenly", backend.host, 1, seconds, name="open")
+    with server("--stalls", stalls) as backend:
+        closed = generate("Closed", backend.host, 20, seconds, name="closed")
+    ours = everything(open_.record, "GET /stalling")
+    service = everything(open_.record, "SERVICE GET /stalling")
+    assert ours.get_total_count() == service.get_total_count() == pytest.approx(200 * seconds, rel=0.01)
+    print(f"\n2 s of stall in 20 s at 200/s: {ours.get_total_count():,} arrivals")
+    for percentile, analytic_ms in ((95.0, 1000.0), (99.0, 1800.0)):
+        measured = ours.get_value_at_percentile(percentile) / 1000
+        own = closed.by_locust_ms("/stalling", percentile)
+        count = everything(closed.record, "GET /stalling").get_total_count()
+        print(f"  p{percentile:g}: analytic {analytic_ms:.0f} ms, ours {measured:.0f} ms", end="")
+        print(f" ({measured / analytic_ms - 1:+.1%}); Locust's own, 20 users x 10/s: {own:.0f} ms of {count:,}")
+        assert measured == pytest.approx(analytic_ms, rel=0.05)
+    assert open_.record.run.problems == ()
+
+
+def test_arrivals_that_cannot_start_are_counted_and_make_the_run_invalid(generate: Generate) -> None:
+    with server("--stalls", "1:6") as backend:
+        found = generate("Few", backend.host, 1, 8)
+    dropped = sum(value or 0 for value in found.record.series["dropped"])
+    # 5 s of stall at 200/s, of which 50 may be under way.
+    assert dropped == pytest.approx(5 * 200 - 50, rel=0.05)
+    assert any("dropped" in trust.problem for trust in found.record.run.problems)
+
+
+def test_fast_failures_do_not_move_the_percentiles_of_successes(generate: Generate) -> None:
+    with server() as backend:
+        found = generate("Flaky", backend.host, 24, 8)
+        done = backend.log()
+    successes, failures = done["/flaky 200"], done["/flaky 500"]
+    ours = everything(found.record, "GET /flaky")
+    assert ours.get_total_count() == len(successes)
+    assert everything(found.record, "GET /flaky", failed=True).get_total_count() == len(failures)
+    mixed = quantile(successes + failures, 50)
+    share = len(failures) / (len(failures) + len(successes))
+    print(f"\n{share:.0%} of the requests fail at once: true ms, ours, Locust's own")
+    for percentile in PERCENTILES:
+        wanted, measured = off_by(ours, successes)[percentile]
+        print(f"  p{percentile:g}: {wanted:.2f} {measured:.2f} {found.by_locust_ms('/flaky', percentile):.0f}")
+        assert measured == pytest.approx(wanted, rel=SHARE, abs=ABSOLUTE_MS)
+    assert mixed < 0.9 * quantile(successes, 50), "else this proof could not fail"
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_last_request_counts_also_when_answers_are_slow(generate: Generate, processes: int) -> None:
+    """50 users, 2 s for every answer, 7 s: the fourth answer comes when the time is over. Locust loses it."""
+    more = ("--processes", str(processes)) if processes > 1 else ()
+    with server() as backend:
+        found = generate("Slow", backend.host, 50, 7, *more)
+        done = backend.log()
+    true = len(done["/law/two-seconds 200"])
+    own = next(entry["num_requests"] for entry in found.locusts_own if entry["name"] == "/law/two-seconds")
+    print(f"\n{processes} process(es): {true} answers of 2 s, {own} in Locust's own statistics")
+    assert everything(found.record, "GET /law/two-seconds").get_total_count() == true == 200

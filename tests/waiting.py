@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 async def eventually(read: Callable[[], Awaitable[object]], wanted: object) -> None:
@@ -13,3 +13,11 @@ async def eventually(read: Callable[[], Awaitable[object]], wanted: object) -> N
     while (found := await read()) != wanted:
         assert time.monotonic() < deadline, f"still {found!r}, not {wanted!r}"
         await asyncio.sleep(0.02)
+
+
+def wait_for(fact: Callable[[], object], what: str) -> None:
+    """The same for what needs no loop: return as soon as the fact is there."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not fact():
+        assert time.monotonic() < deadline, f"no {what} within {PATIENCE_S:.0f} s"
+        time.sleep(0.05)

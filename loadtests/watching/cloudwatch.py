@@ -31,6 +31,9 @@ class CloudWatch:
             config=Config(connect_timeout=TIMEOUT_S, read_timeout=TIMEOUT_S, retries={"total_max_attempts": 2}),
         )
 
+    def close(self) -> None:
+        self._client.close()
+
     def samples(self, until: int) -> Iterator[dict[str, float]]:
         """A sample for each second before `until` that has become known. Raises botocore's errors."""
         by_second: dict[int, dict[str, float]] = {}

@@ -1,9 +1,10 @@
 """Pages in Prometheus' text format: the backend's own, a node exporter's, a database exporter's."""
 
-import urllib.request
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 
+import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from loadtests.watching.reading import Reading, Source
@@ -12,14 +13,15 @@ from scenarios.stack_info import PrometheusMetric, PrometheusPage
 TIMEOUT_S = 0.8
 
 
-def page(info: PrometheusPage) -> Source:
+@contextmanager
+def page(info: PrometheusPage) -> Iterator[Source]:
     """A page as a source. A metric that is not on it is an error of the whole page: a typing error must show."""
 
     def read() -> Reading:
-        with urllib.request.urlopen(info.url, timeout=TIMEOUT_S) as response:
-            return parsed(info.metrics, response.read().decode())
+        return parsed(info.metrics, client.get(info.url).raise_for_status().text)
 
-    return Source(info.url, frozenset(metric.column for metric in info.metrics), read)
+    with httpx.Client(timeout=TIMEOUT_S) as client:
+        yield Source(info.url, frozenset(metric.column for metric in info.metrics), read)
 
 
 def parsed(metrics: tuple[PrometheusMetric, ...], text: str) -> Reading:

@@ -41,7 +41,8 @@ def redis(url: str) -> Iterator[Source]:
         yield Source("Redis", frozenset({"cache_hits", "cache_misses"}), read)
 
 
-def queue(info: QueueInfo) -> Source:
+@contextmanager
+def queue(info: QueueInfo) -> Iterator[Source]:
     import boto3
     from botocore.config import Config
 
@@ -59,4 +60,7 @@ def queue(info: QueueInfo) -> Source:
         found = sqs.get_queue_attributes(QueueUrl=info.url, AttributeNames=wanted)["Attributes"]
         return Reading({"queue_backlog": float(sum(int(found[name]) for name in wanted))})
 
-    return Source("SQS", frozenset({"queue_backlog"}), read)
+    try:
+        yield Source("SQS", frozenset({"queue_backlog"}), read)
+    finally:
+        sqs.close()

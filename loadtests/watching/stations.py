@@ -5,6 +5,7 @@ Reading /proc, serverStatus and metrics pages takes milliseconds that the genera
 it is told to end or nobody reads any more. What CloudWatch says comes later, for seconds that are past.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cache
@@ -62,6 +63,8 @@ class StationWatch:
         self._process.terminate()
         self._process.wait()
         self._reader.join()
+        assert self._process.stdout
+        self._process.stdout.close()
         return self.read()
 
 
@@ -70,9 +73,9 @@ class Watch:
 
     def __init__(self, stack: StackInfo, closing: ExitStack) -> None:
         self._processes = Processes(stack)
-        self._sources: list[Source] = [prometheus.page(page) for page in stack.prometheus]
+        self._sources: list[Source] = [closing.enter_context(prometheus.page(page)) for page in stack.prometheus]
         if stack.queue:
-            self._sources.append(servers.queue(stack.queue))
+            self._sources.append(closing.enter_context(servers.queue(stack.queue)))
         if stack.mongo_url:
             self._sources.append(closing.enter_context(servers.mongo(stack.mongo_url)))
         if stack.redis_url:
@@ -92,7 +95,7 @@ class Watch:
         return {column: value for column, value in values.items() if column not in missing}
 
 
-def samples(stack: StackInfo) -> Iterator[Sample]:
+def samples(stack: StackInfo) -> Generator[Sample]:
     """A sample a second, aligned to the clock, until we are told to end; and what CloudWatch has published."""
     with ExitStack() as closing:
         watch = Watch(stack, closing)
@@ -110,7 +113,7 @@ class _CloudWatchInTurn:
     """Asks CloudWatch once a period, beside the second's work: its answer may take seconds."""
 
     def __init__(self, info: CloudWatchInfo, closing: ExitStack) -> None:
-        self._source = CloudWatch(info, int(time.time()))
+        self._source = closing.enter_context(contextlib.closing(CloudWatch(info, int(time.time()))))
         self._period_s = info.period_s
         self._thread = closing.enter_context(ThreadPoolExecutor(1))
         self._asked: Future[list[Sample]] | None = None

@@ -66,12 +66,12 @@ def valkey(folder: Path, port: int) -> ServerProcess:
 
 
 def aws(folder: Path, port: int) -> ServerProcess:
-    """The emulator of S3 and SQS."""
+    """The emulator of S3, SQS and CloudWatch."""
     environment = {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
-        "SERVICES": "s3,sqs",
+        "SERVICES": "s3,sqs,cloudwatch",
         "TMPDIR": str(folder),
         "LOG_LEVEL": "WARNING",
     }

@@ -5,8 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,6 @@ SHORT += ["--set", "targets.validity.generator_drift_p99_ms=100000"]
 SHORT += ["--set", "targets.targets.api_response_time.percentile=99.99"]
 for _rare in ("profile_load", "match_detection", "message_delivery", "discovery_feed", "image_load"):
     SHORT += ["--set", f"targets.targets.{_rare}.judged=false"]
-PATIENCE_S = 60.0
 
 
 @dataclass
@@ -94,14 +92,6 @@ class Shell:
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
-
-
-def wait_for(fact: Callable[[], object], what: str) -> None:
-    """Return as soon as the fact is there."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not fact():
-        assert time.monotonic() < deadline, f"no {what} within {PATIENCE_S:.0f} s"
-        time.sleep(0.05)
 
 
 def seconds_recorded(runs: Path) -> int:

@@ -8,7 +8,8 @@ import psutil
 import pytest
 
 from loadtests.record import Record
-from tests.e2e.conftest import POPULATION, SHORT, SIGNALS, Shell, family, generator, plain, seconds_recorded, wait_for
+from tests.e2e.conftest import POPULATION, SHORT, SIGNALS, Shell, family, generator, plain, seconds_recorded
+from tests.waiting import wait_for
 
 LONG = [*POPULATION, *SHORT, "--duration", "10m"]
 RECORDED_S = 4

@@ -55,12 +55,16 @@ class Collector:
         self._turn()
         if everything:
             self._close()
-        taken, self._closed = self._closed, []
-        for window, histograms in taken:
+        taken: list[Window] = []
+        while self._closed:
+            window, histograms = first = self._closed[0]
             for tag, values in histograms.items():
                 window.histograms[tag] = values.encode(), values.get_max_value(), values.get_total_count()
                 pause()
-        return [window for window, _ in taken]
+            # Whoever took it in a pause has it; whoever was killed in one has left it to the next.
+            if self._closed and self._closed[0] is first:
+                taken.append(self._closed.pop(0)[0])
+        return taken
 
     def _turn(self) -> None:
         second = int(self._clock())

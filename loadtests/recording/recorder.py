@@ -176,6 +176,6 @@ class Recorder:
                 writer.flush(now)
             except OSError as error:
                 self._unwritable = f"the record could not be written any more: {error.strerror}"
-                log.error("%s. The test is stopped.", self._unwritable.capitalize())
+                log.error("%s%s. The test is stopped.", self._unwritable[0].upper(), self._unwritable[1:])
                 gevent.spawn(self._runner.quit)
                 return

@@ -48,9 +48,12 @@ class Reporter:
         self._clock.adjust(msg.data)
 
     def _send(self, last: bool) -> None:
-        windows = [window.packed() for window in self._collector.take(everything=last, pause=lambda: gevent.sleep(0))]
+        # The last ones at once: whoever ended the test, another greenlet may end the process in a pause.
+        windows = self._collector.take(everything=True) if last else self._collector.take(pause=lambda: gevent.sleep(0))
         clock = self._clock.describe("").model_dump()
-        self._runner.send_message(WINDOWS, {"windows": windows, "last": last, "clock": clock})
+        self._runner.send_message(
+            WINDOWS, {"windows": [window.packed() for window in windows], "last": last, "clock": clock}
+        )
 
     def _tick(self) -> None:
         for _ in range(_FIRST_QUESTIONS):

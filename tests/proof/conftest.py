@@ -2,11 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -28,6 +29,11 @@ class Server:
     """A running test server."""
 
     host: str
+    process: subprocess.Popen[str]
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait()
 
     def log(self) -> dict[str, list[float]]:
         """Milliseconds it really took, by "path status"."""
@@ -47,7 +53,7 @@ def server(*arguments: str) -> Iterator[Server]:
     with process:
         try:
             assert process.stdout
-            yield Server(f"http://127.0.0.1:{int(process.stdout.readline())}")
+            yield Server(f"http://127.0.0.1:{int(process.stdout.readline())}", process)
         finally:
             process.terminate()
 
@@ -88,22 +94,38 @@ def generate(tmp_path: Path) -> Generate:
         name: str = "run",
         rate: float = 0.0,
     ) -> Generated:
-        folder, own = tmp_path / name, tmp_path / f"{name}-own"
-        argv = [sys.executable, "-m", "locust", "-f", str(HERE / "traffic.py"), user, "--headless", "--only-summary"]
-        argv += ["-H", host, "-u", str(users), "-r", str(rate or users), "-t", f"{seconds}s", "--stop-timeout", "10"]
-        argv += ["--exit-code-on-error", "0", "--json-file", str(own), *arguments]
-        done = subprocess.run(
-            argv,
-            env=os.environ | {"MATCHDAY_RECORD": str(folder), "MATCHDAY_SET": " ".join(settings)},
-            capture_output=True,
-            text=True,
-            timeout=seconds + 60,
-            preexec_fn=end_with_parent,
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        return Generated(Record.read(folder), json.loads(own.with_suffix(".json").read_text()))
+        own = tmp_path / f"{name}-own"
+        arguments = (*arguments, "--json-file", str(own))
+        rated = ("-r", str(rate or users))
+        with locust(tmp_path / name, user, host, users, seconds, *rated, *arguments, settings=settings) as process:
+            _, log = process.communicate(timeout=seconds + 60)
+        assert process.returncode == 0, log[-3000:]
+        return Generated(Record.read(tmp_path / name), json.loads(own.with_suffix(".json").read_text()))
 
     return run
+
+
+@contextmanager
+def locust(
+    folder: Path, user: str, host: str, users: int, seconds: int, *arguments: str, settings: Sequence[str] = ()
+) -> Iterator[subprocess.Popen[str]]:
+    """A running generator; whatever is left of it at the end is killed."""
+    argv = [sys.executable, "-m", "locust", "-f", str(HERE / "traffic.py"), user, "--headless", "--only-summary"]
+    argv += ["-H", host, "-u", str(users), "-r", str(users), "-t", f"{seconds}s", "--stop-timeout", "10"]
+    with subprocess.Popen(
+        [*argv, "--exit-code-on-error", "0", *arguments],
+        env=os.environ | {"MATCHDAY_RECORD": str(folder), "MATCHDAY_SET": " ".join(settings)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=end_with_parent,
+    ) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def everything(record: Record, name: str, failed: bool = False) -> HdrHistogram:

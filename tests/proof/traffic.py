@@ -111,3 +111,13 @@ class Burner(FastHttpUser):
         until = time.perf_counter() + 0.02
         while time.perf_counter() < until:
             pass
+
+
+class Many(FastHttpUser):
+    """A name of its own for every request: a record that grows fast."""
+
+    wait_time = constant(0)
+
+    @task
+    def ask(self) -> None:
+        self.client.get("/stalling", name=f"/stalling/{random.randrange(10**6)}")

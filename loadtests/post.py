@@ -180,6 +180,8 @@ class Post:
         if came == "out of order" and not from_history:
             self._count("messages_reordered")
         self._count("messages_delivered")
+        if header.process != self._process:
+            self._count("messages_crossed")
         self._fire("message delivery", max(0.0, now_s * 1e3 - header.sent_us / 1e3), None)
         if sent := self._sent.get(message_id):
             sent.delivered = True

@@ -57,6 +57,7 @@ class Messages(_Part):
 
     sent: int
     delivered: int
+    crossed: int  # of them, from one generator process to another
     lost: int
     duplicated: int
     reordered: int

@@ -19,6 +19,7 @@ SERIES_COLUMNS = (
     "sockets",  # WebSockets open at the generator
     "messages_sent",
     "messages_delivered",
+    "messages_crossed",  # delivered from one generator process to another
     "messages_lost",
     "messages_duplicated",
     "messages_reordered",

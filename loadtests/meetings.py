@@ -1,11 +1,12 @@
 """Who talks with whom: people who look for somebody are brought together, also across processes of the generator.
 
-Within a process at once. With several workers the master brings those together whom their own process has nobody
-for: their messages then cross processes, and machines, as people's messages do.
+Within a process at once. With several workers every other person looks elsewhere first, and the master brings them
+together: their messages then cross processes, and machines, as people's messages do.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 from gevent.event import AsyncResult
@@ -37,12 +38,13 @@ class Meetings:
 
     def __init__(self, tell_master: Callable[[str, dict[str, Any]], None] | None = None) -> None:
         self._tell_master = tell_master
+        self._at_home = cycle((True, False)) if tell_master else cycle((True,))
         self._looking: dict[str, _Looking] = {}
         self._met: set[frozenset[str]] = set()
 
     def meet(self, person_id: str, sex: Sex, within_s: float) -> Meeting | None:
         """Wait for somebody of the other sex whom this person has not met. None when nobody comes in time."""
-        for other in self._looking.values():
+        for other in self._looking.values() if next(self._at_home) else ():
             pair = frozenset((person_id, other.person_id))
             if other.sex is not sex and pair not in self._met:
                 self._met.add(pair)

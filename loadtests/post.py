@@ -103,6 +103,7 @@ class Post:
         self._streams: dict[tuple[str, int], Stream] = {}
         self._sent_again: set[str] = set()
         self._given_up: set[tuple[str, int, int]] = set()  # process, stream, number
+        self._from_history: set[tuple[str, int, int]] = set()
         self._receipts: dict[tuple[str, str], int] = {}  # (sender, match) -> the backend's number
         self._likes: dict[tuple[str, str], float] = {}
         self._matches: dict[str, tuple[float, set[str]]] = {}
@@ -169,14 +170,17 @@ class Post:
         header = Header.parse(message_id)
         if header is None:
             return None
-        now_s = self._clock.monotonic_s()
+        now_s, key = self._clock.monotonic_s(), (header.process, header.stream, header.number)
         came = self._stream(header.process, header.stream).take(header.number, now_s)
-        if (header.process, header.stream, header.number) in self._given_up:
+        if key in self._given_up:
             return None
         if came == "again":
-            if not from_history and message_id not in self._sent_again:
+            if not from_history and message_id not in self._sent_again and key not in self._from_history:
                 self._count("messages_duplicated")
+            self._from_history.discard(key)
             return None
+        if from_history:
+            self._from_history.add(key)  # it may still come over the socket, once
         if came == "out of order" and not from_history:
             self._count("messages_reordered")
         self._count("messages_delivered")

@@ -113,6 +113,7 @@ class Socket:
                 return
             self._settled.clear()
             self._socket = None
+            socket.shutdown()  # type: ignore[no-untyped-call]  # a server may wait for our end to be closed
             self._post.away(self.person)
             self._fire("connection", 0.0, f"lost: {problem}")
             socket = None if problem == f"closed {SESSION_ENDED}" else self._back()
@@ -140,11 +141,11 @@ class Socket:
         for sent in self._post.send_again(self.person):
             self._send_now(sent)
         # Beside the reading: what comes over the socket meanwhile must not wait for history.
-        gevent.spawn(self._catch_up)
+        gevent.spawn(self._catch_up, dict(self._seen))
         return socket
 
-    def _catch_up(self) -> None:
-        for match_id, seen in list(self._seen.items()):
+    def _catch_up(self, seen_before: dict[str, int]) -> None:
+        for match_id, seen in seen_before.items():
             for message in self._history(match_id, seen):
                 if message["sender_id"] != self.person:
                     self._take(message, from_history=True)

@@ -77,8 +77,8 @@ def test_people_of_two_processes_meet_through_the_master(wire: Wire) -> None:
 
 def test_who_was_met_at_home_or_gave_up_is_not_offered_to_others(wire: Wire) -> None:
     look(wire.workers["a"], "anna", Sex.FEMALE)
-    look(wire.workers["a"], "adam", Sex.MALE).get(timeout=1)
     look(wire.workers["a"], "alma", Sex.FEMALE, within_s=0).get(timeout=1)
+    look(wire.workers["a"], "adam", Sex.MALE).get(timeout=1)
     assert look(wire.workers["b"], "ben", Sex.MALE, within_s=0.01).get(timeout=1) is None
 
 

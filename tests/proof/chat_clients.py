@@ -1,6 +1,7 @@
 """Pairs of people who write each other over our sockets; prints what the post office counted, as JSON.
 
-`python -m tests.proof.chat_clients HOST PAIRS MESSAGES`. A process of its own: gevent patches the standard library.
+`python -m tests.proof.chat_clients HOST PAIRS MESSAGES HANG-UPS`; one message in HANG-UPS throws its receiver out. A
+process of its own: gevent patches the standard library.
 """
 
 from gevent import monkey
@@ -9,7 +10,9 @@ monkey.patch_all()
 
 import json  # noqa: E402  # after the patch
 import sys  # noqa: E402
+import urllib.request  # noqa: E402
 from collections import Counter  # noqa: E402
+from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
 
@@ -21,7 +24,7 @@ from loadtests.sockets import Socket  # noqa: E402
 post_module.LOST_AFTER_S = 1.0  # else every proof would wait ten seconds for what was dropped
 
 
-def main(host: str, pairs: int, messages: int) -> None:
+def main(host: str, pairs: int, messages: int, hang_ups: int) -> None:
     counted: Counter[str] = Counter()
     latencies_ms: list[float] = []
 
@@ -33,15 +36,22 @@ def main(host: str, pairs: int, messages: int) -> None:
     def count(column: str) -> None:
         counted[column.removeprefix("messages_")] += 1
 
+    def history(match_id: str, after: int) -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"{host}/history/{match_id}/{after}", timeout=10) as response:
+            found: list[dict[str, Any]] = json.load(response)
+        return found
+
     clock = RunClock()
     post = Post(fire, count, clock, "proof")
 
     def talk(number: int) -> None:
         one, other = f"a{number}", f"b{number}"
-        sockets = [Socket(host, person, person, post, fire, clock, lambda match, after: []) for person in (one, other)]
+        sockets = [Socket(host, person, person, post, fire, clock, history) for person in (one, other)]
         assert all(socket.connect() for socket in sockets)
         for turn in range(messages):
             text = "last" if turn == messages - 1 else "Hi!"
+            if hang_ups and turn % hang_ups == hang_ups // 2:
+                text = "hang up"
             sockets[0].send_message(f"{one}+{other}", other, text)
             gevent.sleep(0.001)
         gevent.sleep(1.5)
@@ -53,4 +63,4 @@ def main(host: str, pairs: int, messages: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

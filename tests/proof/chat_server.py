@@ -9,10 +9,13 @@ import json
 import random
 import sys
 from collections import Counter, defaultdict
+from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 
 FAULTS = ("drop", "double", "swap")
 
@@ -40,8 +43,14 @@ class Chat:
                 await self._message(person, frame)
             elif frame["type"] == "delivered":
                 await self._tell(self._other(frame["match_id"], person), {**frame, "type": "receipt"})
-            elif frame["type"] == "hang up":
-                await socket.close(1012)
+
+    def look_up(self, connection: ServerConnection, request: Request) -> Response | None:
+        """`GET /history/MATCH/AFTER`: what REST tells a client that was away."""
+        if not request.path.startswith("/history/"):
+            return None
+        _, _, match_id, after = request.path.split("/")
+        found = [message for message in self.history[match_id] if message["seq"] > int(after)]
+        return connection.respond(HTTPStatus.OK, json.dumps(found))
 
     async def _message(self, sender: str, frame: dict[str, Any]) -> None:
         match_id = frame["match_id"]
@@ -51,6 +60,10 @@ class Chat:
         self.did["sent"] += 1
         await self._tell(sender, {"type": "ack", "match_id": match_id, "id": frame["id"], "seq": message["seq"]})
         receiver = self._other(match_id, sender)
+        if frame["text"] == "hang up":
+            if socket := self._sockets.pop(receiver, None):
+                await socket.close(1012)  # the message is stored, and its receiver thrown out
+            return
         fault = self._rng.choice(FAULTS) if self._rng.random() < self._share else ""
         if fault == "swap" and sender not in self._held and frame["text"] != "last":
             self._held[sender] = message
@@ -64,7 +77,8 @@ class Chat:
 
     async def _tell(self, person: str, frame: dict[str, Any]) -> None:
         if person in self._sockets:
-            await self._sockets[person].send(json.dumps(frame))
+            with suppress(ConnectionClosed):
+                await self._sockets[person].send(json.dumps(frame))
 
     def _other(self, match_id: str, person: str) -> str:
         one, other = match_id.split("+")
@@ -73,7 +87,7 @@ class Chat:
 
 async def main(fault_share: float, seed: int) -> None:
     chat = Chat(fault_share, seed)
-    async with serve(chat.live, "127.0.0.1", 0) as server:
+    async with serve(chat.live, "127.0.0.1", 0, process_request=chat.look_up) as server:
         print(next(iter(server.sockets)).getsockname()[1], flush=True)
         await asyncio.to_thread(sys.stdin.readline)
         print(json.dumps({kind: chat.did[kind] for kind in ("sent", *FAULTS)}), flush=True)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
@@ -11,8 +12,8 @@ from scenarios.children import end_with_parent
 PAIRS, MESSAGES = 20, 100
 
 
-@pytest.mark.parametrize("fault_share", [0.0, 0.02, 0.3])
-def test_every_fault_on_the_wire_is_counted_and_none_is_invented(fault_share: float) -> None:
+def chatted(fault_share: float, messages: int = MESSAGES, hang_ups: int = 0) -> tuple[Counter[str], Counter[str]]:
+    """(what the server did, what the clients counted)."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.proof.chat_server", str(fault_share), "7"],
         stdin=subprocess.PIPE,
@@ -23,21 +24,35 @@ def test_every_fault_on_the_wire_is_counted_and_none_is_invented(fault_share: fl
         assert server.stdout
         host = f"http://127.0.0.1:{int(server.stdout.readline())}"
         clients = subprocess.run(
-            [sys.executable, "-m", "tests.proof.chat_clients", host, str(PAIRS), str(MESSAGES)],
+            [sys.executable, "-m", "tests.proof.chat_clients", host, str(PAIRS), str(messages), str(hang_ups)],
             capture_output=True,
             text=True,
             timeout=60,
         )
         did, _ = server.communicate("tell\n", timeout=10)
     assert clients.returncode == 0, clients.stderr
-    done, counted = json.loads(did), json.loads(clients.stdout)
-    print(f"\nfaults {fault_share:.0%}: the server did {done}, counted: {counted}")
-    assert done["sent"] == counted["sent"] == PAIRS * MESSAGES
-    assert (counted.get("lost", 0), counted.get("duplicated", 0), counted.get("reordered", 0)) == (
-        done["drop"],
-        done["double"],
-        done["swap"],
-    )
-    assert counted["delivered"] == done["sent"] - done["drop"]
-    assert counted.get("message delivery: failed", 0) == done["drop"]
-    assert fault_share == 0 or min(done.values()) > 0, "else this proof could not fail"
+    return Counter(json.loads(did)), Counter(json.loads(clients.stdout))
+
+
+@pytest.mark.parametrize("fault_share", [0.0, 0.02, 0.3])
+def test_every_fault_on_the_wire_is_counted_and_none_is_invented(fault_share: float) -> None:
+    did, counted = chatted(fault_share)
+    print(f"\nfaults {fault_share:.0%}: the server did {dict(did)}, counted: {dict(counted)}")
+    assert did["sent"] == counted["sent"] == PAIRS * MESSAGES
+    assert counted["lost"] == counted["message delivery: failed"] == did["drop"]
+    assert counted["duplicated"] == did["double"]
+    assert counted["reordered"] == did["swap"]
+    assert counted["delivered"] == did["sent"] - did["drop"]
+    assert fault_share == 0 or min(did.values()) > 0, "else this proof could not fail"
+
+
+def test_who_is_thrown_out_comes_back_and_misses_nothing() -> None:
+    """Every 40th message throws its receiver out and is not passed on: only history has it."""
+    did, counted = chatted(0.0, messages=120, hang_ups=40)
+    hang_ups = 3 * PAIRS
+    print(f"\n{hang_ups} sockets lost: counted {dict(counted)}")
+    assert did["sent"] == counted["sent"] == counted["delivered"] == counted["message delivery"] == 120 * PAIRS
+    assert (counted["lost"], counted["duplicated"], counted["reordered"]) == (0, 0, 0)
+    # A connection that is lost is a failure, coming back is a sample of its own.
+    assert 0 < counted["reconnect"] == counted["connection: failed"] <= hang_ups
+    assert counted["reconnect: failed"] == 0

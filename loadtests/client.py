@@ -1,10 +1,11 @@
 """The API as typed calls: one method an endpoint, named in the statistics by its route."""
 
-import json
 from dataclasses import dataclass
 from typing import Any, Self
 
-from locust.contrib.fasthttp import FastHttpSession, ResponseContextManager
+import orjson
+
+from loadtests.session import Answer, Session
 
 
 class Refused(Exception):
@@ -26,9 +27,10 @@ class Card:
 class Api:
     """One person's calls. Each raises Refused when the answer is a failure."""
 
-    def __init__(self, session: FastHttpSession) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
         self._headers: dict[str, str] = {}
+        self._headers_with_json = {"Content-Type": "application/json"}
 
     @property
     def token(self) -> str:
@@ -41,6 +43,7 @@ class Api:
         """Returns the person's id."""
         session = self._call("POST", "/auth/session", body={"phone": phone, "code": code})
         self._headers = {"Authorization": f"Bearer {session['token']}"}
+        self._headers_with_json |= self._headers
         return str(session["person_id"])
 
     def sign_out(self) -> None:
@@ -64,15 +67,11 @@ class Api:
 
     def image(self, url: str) -> bool:
         """Load an image. Returns whether a cache had it (CloudFront says "Hit from cloudfront")."""
-        response = self._session.request("GET", url, name=_IMAGE_NAME, context={"image": True}, catch_response=True)
-        with response:
-            response.request_meta["request_type"] = "IMAGE"
-            if not _ok(response):
-                response.failure(_why(response))
-        if not _ok(response):
+        answer = self._session.ask("GET", url)
+        self._session.count("IMAGE", _IMAGE_NAME, answer, _problem(answer))
+        if not answer.ok:
             raise Refused(url)
-        headers: Any = response.headers or {}
-        return "hit" in str(headers.get("X-Cache", "")).lower()
+        return "hit" in (answer.header("x-cache") or "").lower()
 
     def swipe(self, target_id: str, like: bool) -> bool:
         """Returns whether the swipe that stands is a like: the first one wins."""
@@ -94,55 +93,43 @@ class Api:
         """All of it: presign, upload to the store, complete."""
         photo = self._call("POST", "/photos")
         body, content_type = _multipart(photo["upload"]["fields"], jpeg)
-        response = self._session.request(
-            "POST",
-            photo["upload"]["url"],
-            name="photo upload",
-            data=body,  # type: ignore[arg-type]  # bytes are sent as they are, whatever the annotation says
-            headers={"Content-Type": content_type},
-            catch_response=True,
-        )
-        with response:
-            response.request_meta["request_type"] = "STORE"  # S3's latency, not the API's
-            if not _ok(response):
-                response.failure(_why(response))
-        if _ok(response):
+        answer = self._session.ask("POST", photo["upload"]["url"], body, {"Content-Type": content_type})
+        # S3's latency, not the API's.
+        self._session.count("STORE", "photo upload", answer, _problem(answer))
+        if answer.ok:
             self._call("POST", f"/photos/{photo['id']}/complete", "/photos/{id}/complete")
 
     def _call(self, method: str, path: str, name: str | None = None, body: Any = None) -> Any:
-        response = self._session.request(
-            method, path, name=name or path, json=body, headers=self._headers, catch_response=True
-        )
-        with response:
-            if not _ok(response):
-                response.failure(_why(response))
-                raise Refused(f"{method} {name or path}")
+        if body is None:
+            answer = self._session.ask(method, path, headers=self._headers)
+        else:
+            answer = self._session.ask(method, path, orjson.dumps(body), self._headers_with_json)
+        problem, found = _problem(answer), None
+        if problem is None and answer.content:
             try:
-                return json.loads(response.content) if response.content else None
-            except ValueError:
-                response.failure("the answer is no JSON")
-                raise Refused(f"{method} {name or path}") from None
+                found = orjson.loads(answer.content)
+            except orjson.JSONDecodeError:
+                problem = "the answer is no JSON"
+        self._session.count(method, name or path, answer, problem)
+        if problem:
+            raise Refused(f"{method} {name or path}")
+        return found
 
 
 _IMAGE_NAME = "photo"
 _BOUNDARY = "matchday-7d1f9c"
 
 
-def _ok(response: ResponseContextManager) -> bool:
-    """Whether a whole answer came and it says yes."""
-    if response.request_meta["exception"] is not None:
-        return False
-    return 200 <= (response.status_code or 0) < 300
-
-
-def _why(response: ResponseContextManager) -> str:
-    """A failure's reason, without ids: Locust keeps one entry for each distinct text."""
-    if not response.status_code:
-        return f"no answer: {type(getattr(response, 'error', None)).__name__}"
+def _problem(answer: Answer) -> str | None:
+    """A failure's reason, without ids: Locust keeps one entry for each distinct text. None for a success."""
+    if answer.ok:
+        return None
+    if not answer.status_code:
+        return f"no answer: {type(answer.error).__name__}"
     try:
-        return f"{response.status_code} {json.loads(response.content)['error']['code']}"
+        return f"{answer.status_code} {orjson.loads(answer.content)['error']['code']}"
     except (ValueError, KeyError, TypeError):
-        return str(response.status_code)
+        return str(answer.status_code)
 
 
 def _multipart(fields: dict[str, str], jpeg: bytes) -> tuple[bytes, str]:

@@ -50,6 +50,8 @@ class RunClock:
 
     def time(self) -> float:
         """Seconds since the epoch."""
+        if self._shared:  # asked with every sample: no call more than needed
+            return self._monotonic() + self._wall
         return self.monotonic_s() + self._wall
 
     def monotonic_s(self) -> float:

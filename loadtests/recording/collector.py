@@ -4,9 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
-from hdrh.histogram import HdrHistogram
-
-from loadtests.record.histograms import clamped_us, histogram, tag_of
+from loadtests.record.histograms import Counts, tag_of
 from loadtests.recording.machine import SelfWatch
 from loadtests.recording.window import Window
 
@@ -17,21 +15,20 @@ class Collector:
     def __init__(self, clock: Callable[[], float] = time.time, watch: SelfWatch | None = None) -> None:
         self._clock = clock
         self._watch = watch
-        self._open: dict[str, HdrHistogram] = {}
+        self._open: dict[tuple[str, bool], Counts] = {}
         self._second = int(self._clock())
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._peaks: defaultdict[str, float] = defaultdict(float)
-        self._closed: list[tuple[Window, dict[str, HdrHistogram]]] = []
+        self._closed: list[tuple[Window, dict[tuple[str, bool], Counts]]] = []
         self._gauges: dict[str, Callable[[], float]] = {}
 
     def record(self, name: str, latency_ms: float, failed: bool = False) -> None:
         """A sample of `name` ("TYPE name") that ended now."""
         self._turn()
-        tag = tag_of(name, failed)
-        values = self._open.get(tag)
-        if values is None:
-            values = self._open[tag] = histogram()
-        values.record_value(clamped_us(latency_ms))
+        counts = self._open.get((name, failed))
+        if counts is None:
+            counts = self._open[name, failed] = Counts()
+        counts.add(latency_ms)
 
     def add(self, column: str, amount: float = 1) -> None:
         """Count something in a column of series.csv."""
@@ -57,9 +54,9 @@ class Collector:
             self._close()
         taken: list[Window] = []
         while self._closed:
-            window, histograms = first = self._closed[0]
-            for tag, values in histograms.items():
-                window.histograms[tag] = values.encode(), values.get_max_value(), values.get_total_count()
+            window, counted = first = self._closed[0]
+            for (name, failed), counts in counted.items():
+                window.histograms[tag_of(name, failed)] = counts.encoded(), counts.highest_us, counts.total
                 pause()
             # Whoever took it in a pause has it; whoever was killed in one has left it to the next.
             if self._closed and self._closed[0] is first:
@@ -84,6 +81,5 @@ class Collector:
             window.sums["generator_memory_mb"] = memory_mb
         self._sums.clear()
         self._peaks.clear()
-        # New ones for the next second: to empty a histogram takes twelve times as long as to make one.
         self._closed.append((window, self._open))
         self._open = {}

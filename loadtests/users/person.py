@@ -6,10 +6,11 @@ from contextlib import suppress
 from typing import Any, ClassVar
 
 import gevent
-from locust import FastHttpUser
+from locust import User
 from locust.exception import StopUser
 
 from loadtests.client import Api, Card, Refused
+from loadtests.session import Session
 from loadtests.sockets import Socket
 from loadtests.users.world import NobodyLeft, World
 from scenarios.outcome import ExitCode
@@ -24,24 +25,29 @@ NO_POPULATION = (
 )
 
 
-class Person(FastHttpUser):
+class Person(User):
     """Signs in, opens a socket, acts until the session's time is over, signs out, becomes somebody else."""
 
     abstract = True
     world: ClassVar[World]
-    connection_timeout = 10.0
-    network_timeout = 30.0
+    connection_timeout_s: ClassVar[float] = 10.0
+    network_timeout_s: ClassVar[float] = 30.0
 
     def on_start(self) -> None:
         self._index: int | None = None
         self.sex = Sex.MALE
         self.person_id = ""
-        self.api = Api(self.client)
+        assert self.host
+        self.session = Session(
+            self.host, self.environment.events.request, self.connection_timeout_s, self.network_timeout_s
+        )
+        self.api = Api(self.session)
         self.socket: Socket | None = None
         self._leaves_at = 0.0
 
     def on_stop(self) -> None:
         self._leave()
+        self.session.close()
 
     def be_signed_in(self) -> None:
         """At the start of every task: whoever is here goes when their time is over, and the next one comes."""

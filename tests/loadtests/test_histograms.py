@@ -1,12 +1,15 @@
 """Tags survive the log; histograms keep three digits."""
 
+from math import ceil
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtests.record.histograms import (
     HIGHEST_US,
-    clamped_us,
+    LOWEST_US,
+    Counts,
     histogram,
     name_of,
     percentile_ms,
@@ -32,13 +35,29 @@ def test_tags_of_routes_stay_readable() -> None:
 def test_a_percentile_is_within_a_thousandth(values_ms: list[float]) -> None:
     found = histogram()
     for value in values_ms:
-        found.record_value(clamped_us(value))
+        found.record_value(round(value * 1000))
     assert percentile_ms(found, 100) == pytest.approx(max(values_ms), rel=1.1e-3, abs=1e-3)
 
 
-@given(st.floats(0, 1e12))
-def test_whatever_comes_fits_the_histogram(value_ms: float) -> None:
-    assert 1 <= clamped_us(value_ms) <= HIGHEST_US
+@given(st.lists(st.one_of(st.floats(0, 3), st.floats(0, 1e12)), min_size=1, max_size=200))
+def test_counts_are_the_histogram_of_the_same_samples_bit_for_bit(values_ms: list[float]) -> None:
+    counts, direct = Counts(), histogram()
+    for value in values_ms:
+        counts.add(value)
+        direct.record_value(min(max(int(value * 1000 + 0.5), LOWEST_US), HIGHEST_US))
+    assert counts.encoded() == direct.encode()
+    assert counts.total == len(values_ms)
+    assert direct.values_are_equivalent(counts.highest_us, direct.get_max_value())
+
+
+@given(st.lists(st.integers(LOWEST_US, HIGHEST_US), min_size=1, max_size=300), st.sampled_from([50, 90, 95, 99, 100]))
+def test_a_percentile_is_the_value_of_the_nearest_rank(values_us: list[int], percentile: float) -> None:
+    found = histogram()
+    for value in values_us:
+        found.record_value(value)
+    rank = max(1, ceil(percentile / 100 * len(values_us)))
+    true_us = sorted(values_us)[rank - 1]
+    assert found.values_are_equivalent(round(percentile_ms(found, percentile) * 1000), true_us)
 
 
 @pytest.mark.parametrize(("percentile", "samples"), [(50, 2), (90, 10), (95, 20), (99, 100), (99.9, 1000)])

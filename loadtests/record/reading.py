@@ -133,8 +133,10 @@ class Record:
         totals = self._totals
         return {name: _latency(totals.get((name, False)), totals.get((name, True))) for name in self.names()}
 
-    def per_second(self, patterns: Sequence[str], percentile: float) -> tuple[list[int], list[float]]:
-        """Seconds and the percentile (ms) of the successes of each, over the whole run."""
+    def per_second(
+        self, patterns: Sequence[str], percentiles: Sequence[float]
+    ) -> tuple[list[int], dict[float, list[float]]]:
+        """Seconds, and by percentile the value (ms) of the successes of each, over the whole run."""
         windows: dict[int, HdrHistogram] = {}
         for interval in self._matching(patterns):
             if interval.second in windows:
@@ -142,7 +144,7 @@ class Record:
             else:
                 windows[interval.second] = interval.decoded()
         seconds = sorted(windows)
-        return seconds, [percentile_ms(windows[second], percentile) for second in seconds]
+        return seconds, {p: [percentile_ms(windows[second], p) for second in seconds] for p in percentiles}
 
     def _matching(self, patterns: Sequence[str]) -> Iterator[Interval]:
         wanted = {name for name in {i.name for i in self.intervals} if matches(name, patterns)}

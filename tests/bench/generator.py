@@ -36,15 +36,15 @@ def deck() -> str:
 
 
 @contextmanager
-def canned(folder: Path) -> Iterator[str]:
-    """nginx with answers as long as the backend's, without the backend's work."""
+def canned(folder: Path, chat_port: int = 9) -> Iterator[str]:
+    """nginx with answers as long as the backend's, without the backend's work; /ws goes to `chat_port`."""
     port = free_port()
     folder.chmod(0o755)  # started by root, nginx reads as somebody else
     (folder / "deck.json").write_text(deck())
     (folder / "photo.webp").write_bytes(b"x" * 4000)
     (folder / "nginx.conf").write_text(f"""
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{ worker_connections 4096; }}
+daemon off; worker_processes 1; worker_rlimit_nofile 20000; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections 30000; }}
 http {{
   access_log off; keepalive_requests 100000000; client_body_temp_path {folder}/body;
   proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
@@ -52,6 +52,12 @@ http {{
     listen 127.0.0.1:{port}; default_type application/json;
     location = /discovery {{ alias {folder}/deck.json; }}
     location = /swipes {{ return 200 '{{"like": true}}'; }}
+    location = /auth/otp {{ return 202 '{{}}'; }}
+    location = /auth/session {{ return 200 '{{"token": "t$request_id", "person_id": "p$request_id"}}'; }}
+    location = /me {{ return 200 '{{"sex": "male", "location": {{"latitude": 1, "longitude": 1}}}}'; }}
+    location = /matches {{ return 200 '{{"matches": []}}'; }}
+    location = /ws {{ proxy_pass http://127.0.0.1:{chat_port}; proxy_http_version 1.1; proxy_read_timeout 600s;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; }}
     location = /healthz {{ return 200 'ok'; }}
     location = {PHOTO} {{ add_header X-Cache Hit; alias {folder}/photo.webp; }}
   }}

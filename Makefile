@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test proof schema clean
+.PHONY: help install demo test proof proof-reader bench-generator schema clean
 
 help: ## what can be made
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -31,6 +31,14 @@ test: .venv/.installed ## lint, types, import rules and all tests
 
 proof: .venv/.installed ## what makes the measurements trusted, with figures (about 10 minutes)
 	$(BIN)/pytest tests/proof -s
+
+proof-reader: .venv/.installed ## read latency.hlog with another HdrHistogram (needs Node.js)
+	$(BIN)/python -m tests.proof.readers.check
+
+bench-generator: .venv/.installed ## load per CPU second, memory per person, size of a record (about 5 minutes)
+	$(BIN)/python -m tests.bench.generator
+	$(BIN)/python -m tests.bench.people
+	$(BIN)/python -m tests.bench.record
 
 schema: .venv/.installed ## write the JSON Schema of run.json anew
 	$(BIN)/python -m loadtests.record > docs/run.schema.json

@@ -21,8 +21,8 @@ from scenarios.stack_info import STACK_VARIABLE
 
 LOG_FILE = "locust.log"
 POLL_S = 0.25
-# Users finish what they are at, the record gets its summary.
-STOP_WITHIN_S = 20.0
+# Users finish what they are at (10 s), lost workers are waited for (10 s), the record gets its summary.
+STOP_WITHIN_S = 45.0
 _LOG_LINES_SHOWN = 8
 
 

@@ -140,13 +140,13 @@ class Recorder:
         self._writer = None
         if self._ticker:
             self._ticker.kill()
-        if self._watch:
-            for sample in self._watch.stop():
-                writer.observe(int(sample["second"]), sample)
         for window in self._collector.take(everything=True):
             writer.add(window)
         clocks = self._workers.clocks.values() if self._workers else ()
         reason = self._unwritable or self._cut_short(writer)
+        # Whoever interrupts a run does not wait for CloudWatch.
+        for sample in self._watch.stop(patient=not reason) if self._watch else []:
+            writer.observe(int(sample["second"]), sample)
         writer.finish("interrupted" if reason else "finished", reason, self._stopping_from, clocks, lost)
         for worker in lost:
             log.error("%s was lost during the run: what it had not sent by then is missing.", worker)

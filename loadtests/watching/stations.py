@@ -58,9 +58,13 @@ class StationWatch:
         for line in self._process.stdout:
             self._arrived.append(json.loads(line))
 
-    def stop(self) -> list[Sample]:
-        """End it. Returns what it still had to say; with CloudWatch that may take the stack file's `wait_s`."""
-        self._process.terminate()
+    def stop(self, patient: bool = True) -> list[Sample]:
+        """End it. Returns what it still had to say: with CloudWatch that may take the stack file's `wait_s`, if
+        `patient`."""
+        if patient:
+            self._process.terminate()
+        else:
+            self._process.kill()
         self._process.wait()
         self._reader.join()
         assert self._process.stdout

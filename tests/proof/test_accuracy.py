@@ -10,7 +10,7 @@ from tests.proof.conftest import PERCENTILES, Generate, everything, off_by, quan
 LAWS = ("constant", "bimodal", "lognormal", "around-105")
 # 0.5 % of the true value, or 1 ms: what client and loop need themselves.
 SHARE, ABSOLUTE_MS = 0.005, 1.0
-ATTEMPTS = 4
+ATTEMPTS = 6
 
 
 @pytest.mark.slow
@@ -35,12 +35,12 @@ def test_percentiles_are_those_of_the_server(generate: Generate, processes: int)
 
 
 def measured_calmly(generate: Generate, processes: int) -> tuple[Record, dict[str, list[float]], Callable[..., float]]:
-    """A run that nothing disturbed: a loop that is 3 ms late cannot be right to 1 ms, and says so itself."""
+    """A run that nothing disturbed: with others at work on two cores nobody is right to 1 ms, and the run says so."""
     more = ("--processes", str(processes)) if processes > 1 else ()
-    calm = ["targets.validity.generator_drift_p99_ms=3"]
+    calm = ["targets.validity.generator_drift_p99_ms=2", "targets.validity.foreign_cpu_cores=0.2"]
     for attempt in range(ATTEMPTS):
         with server() as backend:
-            found = generate("Laws", backend.host, 24, 38, *more, settings=calm, name=f"run-{attempt}", rate=5)
+            found = generate("Laws", backend.host, 12, 66, *more, settings=calm, name=f"run-{attempt}", rate=6)
             done = backend.log()
         if not found.record.run.problems:
             return found.record, done, found.by_locust_ms
@@ -62,7 +62,7 @@ def test_a_stall_shows_in_full_under_open_arrivals(generate: Generate) -> None:
         closed = generate("Closed", backend.host, 20, seconds, name="closed")
     ours = everything(open_.record, "GET /stalling")
     service = everything(open_.record, "SERVICE GET /stalling")
-    assert ours.get_total_count() == service.get_total_count() == pytest.approx(200 * seconds, rel=0.01)
+    assert ours.get_total_count() == service.get_total_count() == pytest.approx(200 * seconds, rel=0.02)
     print(f"\n2 s of stall in 20 s at 200/s: {ours.get_total_count():,} arrivals")
     for percentile, analytic_ms in ((95.0, 1000.0), (99.0, 1800.0)):
         measured = ours.get_value_at_percentile(percentile) / 1000

@@ -21,7 +21,7 @@ def set_up(environment: Environment, **_: Any) -> None:
     Arrivals.collector, _clock = install(environment, Plan(scenario, Path(os.environ["MATCHDAY_RECORD"]), None))
 
 
-ASKING_S = 30.0
+ASKING_S = 60.0
 all_there = Event()
 events.spawning_complete.add_listener(lambda **_: all_there.set())
 events.init.add_listener(set_up)

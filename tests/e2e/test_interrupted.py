@@ -80,7 +80,7 @@ def test_when_matchday_itself_is_killed_nothing_survives_it(shell: Shell) -> Non
 
 
 def test_two_at_once_find_ports_of_their_own(shell: Shell) -> None:
-    short = [*POPULATION, *SHORT, "--duration", "3s"]
+    short = [*POPULATION, *SHORT, "--duration", "8s"]
     with shell.started("run", "phase-1", *short) as one, shell.started("run", "phase-1", *short) as other:
         outs = [process.communicate(timeout=120)[0] for process in (one, other)]
     assert (one.returncode, other.returncode) == (3, 3), outs

@@ -31,4 +31,4 @@ def test_overload_makes_every_run_invalid_and_calm_makes_none(generate: Generate
     print(f" ({disturbed} more were disturbed by others)")
     assert blamed == runs
     assert wrongly == []
-    assert disturbed < runs
+    assert runs == 1 or disturbed < runs

@@ -13,6 +13,7 @@ from loadtests.record import LOOP_DRIFT
 from loadtests.recording.clock import RunClock
 from loadtests.recording.collector import Collector
 from loadtests.recording.intended import take_wait_ms
+from loadtests.recording.interrupt import interrupt_main_only
 from loadtests.recording.machine import SelfWatch
 from loadtests.recording.recorder import CLOCK, WINDOWS, Plan, Recorder
 from loadtests.recording.worker import Reporter
@@ -28,6 +29,7 @@ def install(environment: Environment, plan: Plan) -> tuple[Collector, RunClock]:
 
     Returns its collector, for what Locust's events do not carry, and the clock that all processes share.
     """
+    interrupt_main_only()
     clock = RunClock()
     collector = Collector(clock.time, SelfWatch())
     environment.events.request.add_listener(_on_request(collector))

@@ -11,6 +11,7 @@ from typing import Any
 
 import gevent
 from gevent.event import Event
+from gevent.lock import RLock
 from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner, Runner
 
@@ -92,6 +93,7 @@ class Recorder:
         self._watch: StationWatch | None = None
         self._stopping_from: float | None = None
         self._unwritable = ""
+        self._finishing = RLock()
 
     def start(self) -> None:
         """A test starts: open its record. Raises UsageError when it cannot be written."""
@@ -133,6 +135,10 @@ class Recorder:
 
     def finish(self) -> None:
         """No user runs any more: wait for the last samples, close the record. Does nothing when none is open."""
+        with self._finishing:  # Ctrl-C may ask for it while the end of the run time is at it
+            self._finish()
+
+    def _finish(self) -> None:
         writer = self._writer
         if not writer:
             return

@@ -84,7 +84,7 @@ class Chatter(Person):
         while True:
             if turns_left:
                 self.pause(self.world.duration_s(traffic.typing_s))
-                if not self.socket.settle():
+                if not self.settled(self.socket):
                     return
                 turns_left -= 1
                 sent = self.socket.send_message(match_id, meeting.other_id, next(_LINES), turns_left)

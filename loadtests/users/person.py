@@ -51,7 +51,7 @@ class Person(User):
 
     def be_signed_in(self) -> None:
         """At the start of every task: whoever is here goes when their time is over, and the next one comes."""
-        if self.socket and self.socket.settle() and time.monotonic() < self._leaves_at:
+        if self.socket and self.settled(self.socket) and time.monotonic() < self._leaves_at:
             self.socket.keep_alive()
             return
         if self.socket:
@@ -82,6 +82,13 @@ class Person(User):
         """Do nothing for a while; when the test ends, not even that."""
         with self.world.idle():
             gevent.sleep(seconds)
+
+    def settled(self, socket: Socket) -> bool:
+        """Whether a socket is open; one that was lost is given the time to come back."""
+        if socket.open:
+            return True
+        with self.world.idle():
+            return socket.settle()
 
     def _arrive(self) -> bool:
         try:

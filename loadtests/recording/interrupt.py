@@ -1,0 +1,21 @@
+"""Ctrl-C ends a test as its time would: users finish their request, and the last samples are written."""
+
+import signal
+from types import FrameType
+
+import gevent
+
+
+def interrupt_main_only() -> None:
+    """Deliver the first SIGINT to the main greenlet, where Locust waits for it, and to no other.
+
+    Python raises KeyboardInterrupt in whatever greenlet happens to run: a user loses the request under way, or the
+    listener that takes the workers' windows dies. A second SIGINT does just that, for a loop that never comes back.
+    """
+
+    def on_sigint(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        hub = gevent.get_hub()
+        hub.loop.run_callback_threadsafe(hub.parent.throw, KeyboardInterrupt)
+
+    signal.signal(signal.SIGINT, on_sigint)

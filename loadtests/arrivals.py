@@ -9,6 +9,7 @@ import time
 from typing import ClassVar
 
 import gevent
+from gevent import GreenletExit
 from gevent.pool import Pool
 from locust import FastHttpUser, task
 from locust.runners import WorkerRunner
@@ -49,7 +50,7 @@ class Arrivals(FastHttpUser):
 
     @task
     def schedule(self) -> None:
-        """Until the test ends; what is under way then is waited for, as long as --stop-timeout allows."""
+        """Until the test ends; what is under way then is waited for, as long as --stop-timeout allows, then failed."""
         due_s = time.perf_counter()
         while self._state != LOCUST_STATE_STOPPING:
             due_s += self._gap_s()
@@ -66,4 +67,9 @@ class Arrivals(FastHttpUser):
 
     def _one(self, due_s: float) -> None:
         started_late((time.perf_counter() - due_s) * 1000)
-        self.arrive()
+        try:
+            self.arrive()
+        except GreenletExit:
+            # FastHttpUser's session leaves no trace of a request that is killed.
+            self.collector.record("ARRIVAL not answered", (time.perf_counter() - due_s) * 1000, failed=True)
+            raise

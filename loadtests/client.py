@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import orjson
+from gevent import GreenletExit
 
 from loadtests.session import Answer, Session
 
@@ -124,6 +125,8 @@ def _problem(answer: Answer) -> str | None:
     """A failure's reason, without ids: Locust keeps one entry for each distinct text. None for a success."""
     if answer.ok:
         return None
+    if isinstance(answer.error, GreenletExit):
+        return "no answer when the test ended, nor --stop-timeout later"
     if not answer.status_code:
         return f"no answer: {type(answer.error).__name__}"
     try:

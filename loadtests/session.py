@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from gevent import GreenletExit
 from geventhttpclient import HTTPClient
 from locust.contrib.fasthttp import FAILURE_EXCEPTIONS
 from locust.event import EventHook
@@ -20,14 +21,14 @@ CONNECTIONS_PER_ORIGIN = 10  # an app loads several images at a time
 
 @dataclass
 class Answer:
-    """What came back. Without an answer `status_code` is 0 and `error` says why."""
+    """What came back. Without an answer `status_code` is 0 and `error` says why (GreenletExit: the test was over)."""
 
     status_code: int
     content: bytes
     header: Callable[[str], str | None]  # by name, whatever its case
     took_ms: float
     started_at: float  # seconds since the epoch
-    error: Exception | None = None
+    error: BaseException | None = None
 
     @property
     def ok(self) -> bool:
@@ -46,14 +47,14 @@ class Session:
     _clients: dict[str, HTTPClient] = field(default_factory=dict)
 
     def ask(self, method: str, url: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
-        """Send a request, wait for all of its answer. `url` is a path on the host, or a whole URL."""
+        """Send a request, wait for all of its answer; `count` it then. `url` is a path on the host, or a whole URL."""
         origin, path = _parts(self.host, url)
         started_at, start_s = time.time(), time.perf_counter()
         try:
             response = self._client(origin).request(method, path, body, headers)
             content = bytes(response.read())
             status = int(response.get_code())
-        except FAILURE_EXCEPTIONS as error:
+        except (*FAILURE_EXCEPTIONS, GreenletExit) as error:
             return Answer(0, b"", lambda name: None, (time.perf_counter() - start_s) * 1000, started_at, error)
         took_ms = (time.perf_counter() - start_s) * 1000
         if response.get("content-encoding") == "gzip":
@@ -61,7 +62,10 @@ class Session:
         return Answer(status, content, lambda name: _text(response.get(name)), took_ms, started_at)
 
     def count(self, request_type: str, name: str, answer: Answer, problem: Exception | str | None) -> None:
-        """Tell Locust's listeners of a request, as successful when there is no problem."""
+        """Tell Locust's listeners of a request, as successful when there is no problem.
+
+        Raises GreenletExit when that is what ended the request: its user ends here, but the request counts.
+        """
         self.request_event.fire(
             request_type=request_type,
             name=name,
@@ -72,6 +76,8 @@ class Session:
             context={},
             start_time=answer.started_at,
         )
+        if isinstance(answer.error, GreenletExit):
+            raise answer.error
 
     def close(self) -> None:
         for client in self._clients.values():

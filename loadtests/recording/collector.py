@@ -3,7 +3,9 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from itertools import count
 
+from loadtests.record import LOOP_DRIFT
 from loadtests.record.histograms import Counts, tag_of
 from loadtests.recording.machine import SelfWatch
 from loadtests.recording.window import Window
@@ -19,16 +21,40 @@ class Collector:
         self._second = int(self._clock())
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._peaks: defaultdict[str, float] = defaultdict(float)
-        self._closed: list[tuple[Window, dict[tuple[str, bool], Counts]]] = []
+        self._closed: dict[int, tuple[Window, dict[tuple[str, bool], Counts]]] = {}
+        self._number = count()
         self._gauges: dict[str, Callable[[], float]] = {}
+        self._test_ended_at: float | None = None
+        self._under_way_at_end: dict[tuple[str, bool], Counts] = {}
+
+    def begin(self) -> None:
+        """A test begins: what was counted before is not part of it."""
+        self.take(everything=True)
+        self._test_ended_at = None
+
+    def end(self, at: float) -> None:
+        """The test ends at that moment: what is under way then counts in the last whole second before it.
+
+        Without this rule a backend that stalls until the end of a test would leave no sample of its stall.
+        """
+        self._test_ended_at = at
 
     def record(self, name: str, latency_ms: float, failed: bool = False) -> None:
         """A sample of `name` ("TYPE name") that ended now."""
         self._turn()
-        counts = self._open.get((name, failed))
+        samples = self._open
+        if self._test_ended_at is not None and self._clock() - latency_ms / 1000 < self._test_ended_at:
+            samples = self._under_way_at_end
+        counts = samples.get((name, failed))
         if counts is None:
-            counts = self._open[name, failed] = Counts()
+            counts = samples[name, failed] = Counts()
         counts.add(latency_ms)
+
+    def drifted(self, late_ms: float) -> None:
+        """The loop is late by that much."""
+        self._turn()
+        self._open.setdefault((LOOP_DRIFT, False), Counts()).add(late_ms)
+        self.peak("generator_drift_ms", late_ms)
 
     def add(self, column: str, amount: float = 1) -> None:
         """Count something in a column of series.csv."""
@@ -52,16 +78,13 @@ class Collector:
         self._turn()
         if everything:
             self._close()
-        taken: list[Window] = []
-        while self._closed:
-            window, counted = first = self._closed[0]
+        closed = list(self._closed.items())
+        for _, (window, counted) in closed:
             for (name, failed), counts in counted.items():
                 window.histograms[tag_of(name, failed)] = counts.encoded(), counts.highest_us, counts.total
                 pause()
-            # Whoever took it in a pause has it; whoever was killed in one has left it to the next.
-            if self._closed and self._closed[0] is first:
-                taken.append(self._closed.pop(0)[0])
-        return taken
+        # Whoever took a window in a pause has it; whoever was killed in one has left them all to the next.
+        return [self._closed.pop(number)[0] for number, _ in closed if number in self._closed]
 
     def _turn(self) -> None:
         second = int(self._clock())
@@ -81,5 +104,8 @@ class Collector:
             window.sums["generator_memory_mb"] = memory_mb
         self._sums.clear()
         self._peaks.clear()
-        self._closed.append((window, self._open))
+        self._closed[next(self._number)] = window, self._open
         self._open = {}
+        if self._test_ended_at is not None and self._under_way_at_end:
+            self._closed[next(self._number)] = Window(int(self._test_ended_at) - 1), self._under_way_at_end
+            self._under_way_at_end = {}

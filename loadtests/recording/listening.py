@@ -9,7 +9,6 @@ from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadtests.record import LOOP_DRIFT
 from loadtests.recording.clock import RunClock
 from loadtests.recording.collector import Collector
 from loadtests.recording.intended import take_wait_ms
@@ -99,9 +98,7 @@ def _watch_drift(collector: Collector) -> None:
         gevent.sleep(max(0.0, due - time.perf_counter()))
         # A stall that spans several ticks is late for each of them, not once.
         while True:
-            late_ms = (time.perf_counter() - due) * 1000
-            collector.record(LOOP_DRIFT, late_ms)
-            collector.peak("generator_drift_ms", late_ms)
+            collector.drifted((time.perf_counter() - due) * 1000)
             if due + DRIFT_EVERY_S > time.perf_counter():
                 break
             due += DRIFT_EVERY_S

@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 TICK_S = 0.1
 # After the workers' users had their --stop-timeout: a worker that is still silent then is counted as lost.
 LAST_REPORT_WITHIN_S = 10.0
-WINDOWS, STOP, CLOCK = "matchday windows", "matchday stop", "matchday clock"  # messages between master and workers
+# Messages between master and workers.
+WINDOWS, CLOCK, ENDING, STOP = "matchday windows", "matchday clock", "matchday ending", "matchday stop"
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Recorder:
         if isinstance(self._runner, MasterRunner):
             self._workers = Workers(self._runner, self._environment.stop_timeout or 0.0)
         self._watch = StationWatch(self._stack) if self._stack else None
-        self._collector.take(everything=True)  # what happened before is not part of it
+        self._collector.begin()
         self._ticker = gevent.spawn(self._tick, self._writer)
         log.info("run record: %s", folder)
 
@@ -131,7 +132,12 @@ class Recorder:
             self._writer.steady(self._clock.time(), users)
 
     def stopping(self) -> None:
-        self._stopping_from = self._stopping_from or self._clock.time()
+        """The test ends now; users may still have requests under way."""
+        if self._stopping_from is None:
+            self._stopping_from = self._clock.time()
+            self._collector.end(self._stopping_from)
+            if isinstance(self._runner, MasterRunner):
+                self._runner.send_message(ENDING, {"at": self._stopping_from})
 
     def finish(self) -> None:
         """No user runs any more: wait for the last samples, close the record. Does nothing when none is open."""

@@ -7,7 +7,7 @@ from locust.runners import WorkerRunner
 
 from loadtests.recording.clock import RunClock
 from loadtests.recording.collector import Collector
-from loadtests.recording.recorder import CLOCK, STOP, WINDOWS
+from loadtests.recording.recorder import CLOCK, ENDING, STOP, WINDOWS
 
 # A few quick round trips before the users start, then one a second.
 _FIRST_QUESTIONS, _FIRST_EVERY_S = 10, 0.1
@@ -23,6 +23,7 @@ class Reporter:
         self._testing = False
         self._runner.register_message(STOP, self._stop, concurrent=True)
         self._runner.register_message(CLOCK, self._adjust)
+        self._runner.register_message(ENDING, lambda environment, msg: self._collector.end(msg.data["at"]))
         events = environment.events
         events.test_start.add_listener(self._begin)
         events.test_stop.add_listener(self._end)
@@ -31,7 +32,7 @@ class Reporter:
         gevent.spawn(self._tick)
 
     def _begin(self, **_: object) -> None:
-        self._collector.take(everything=True)
+        self._collector.begin()
         self._testing = True
         self._send(last=False)  # from now on the master knows of us
 

@@ -3,6 +3,7 @@
 import base64
 from itertools import cycle
 
+from gevent import GreenletExit
 from gevent.pool import Group
 from locust import task
 
@@ -43,23 +44,25 @@ class Browser(Person):
         if not self._seen:
             return
         person_id = self._seen.pop(0).person_id
-        start_s, problem = self.world.clock.monotonic_s(), None
+        start_s, failure, loading = self.world.clock.monotonic_s(), None, Group()
         try:
             card = self.api.profile(person_id)
-            loading = Group()
             for url in card.photo_urls:
                 loading.spawn(self._load_quietly, url)
             loading.join()
-        except Refused as refused:
-            problem = refused
+        except (Refused, GreenletExit) as error:
+            failure = error
+            loading.kill()
         self.environment.events.request.fire(
             request_type="FLOW",
             name="profile load",
             response_time=(self.world.clock.monotonic_s() - start_s) * 1000,
             response_length=0,
-            exception=problem,
+            exception=failure and "a part of it failed",
             context={},
         )
+        if isinstance(failure, GreenletExit):
+            raise failure
 
     def _load_quietly(self, url: str) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from loadtests.record.histograms import name_of
 from loadtests.recording.collector import Collector
 from loadtests.recording.window import Window
 from tests.loadtests.making import START, Clock
@@ -51,9 +52,13 @@ def test_who_takes_in_the_pause_of_another_has_what_the_other_has_not(collector:
     assert count(in_between) == 6
 
 
-def test_who_is_killed_in_a_pause_has_lost_nothing(collector: Collector) -> None:
+@pytest.mark.parametrize("pauses", [1, 3, 6])
+def test_who_is_killed_in_a_pause_has_lost_nothing(collector: Collector, pauses: int) -> None:
     def killed() -> None:
-        raise KeyboardInterrupt
+        nonlocal pauses
+        pauses -= 1
+        if not pauses:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         collector.take(pause=killed)
@@ -68,3 +73,23 @@ def test_a_clock_that_is_put_back_by_a_moment_opens_no_second_again(clock: Clock
     collector.record("GET /a", 1.0)
     clock.now += 1.1
     assert [(window.second - START, count([window])) for window in collector.take()] == [(0, 0), (1, 2)]
+
+
+def test_what_is_under_way_at_the_end_counts_in_the_last_whole_second_of_the_test(clock: Clock) -> None:
+    collector = Collector(clock)
+    clock.now += 2.5
+    collector.end(clock.now)
+    clock.now += 1.0
+    collector.record("GET /begun_before", 1001.0)
+    collector.record("GET /begun_after", 999.0)
+    counted = {(name_of(tag)[0], window.second - START) for window in collector.take(True) for tag in window.histograms}
+    assert counted == {("GET /begun_before", 1), ("GET /begun_after", 3)}
+
+
+def test_the_end_of_one_test_is_forgotten_in_the_next(clock: Clock) -> None:
+    collector = Collector(clock)
+    clock.now += 2.5
+    collector.end(clock.now)
+    collector.begin()
+    collector.record("GET /a", 1000.0)
+    assert [window.second - START for window in collector.take(everything=True)] == [2]

@@ -113,3 +113,33 @@ def test_the_last_request_counts_also_when_answers_are_slow(generate: Generate, 
     own = next(entry["num_requests"] for entry in found.locusts_own if entry["name"] == "/law/two-seconds")
     print(f"\n{processes} process(es): {true} answers of 2 s, {own} in Locust's own statistics")
     assert everything(found.record, "GET /law/two-seconds").get_total_count() == true == 200
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize(("stall_ends_s", "failed"), [(8, False), (60, True)], ids=["answered late", "never answered"])
+def test_a_backend_that_stalls_until_the_end_is_judged_by_it(
+    generate: Generate, processes: int, stall_ends_s: int, failed: bool
+) -> None:
+    """10 users, 6 s, from 3 s on nothing is answered; --stop-timeout is 3 s. Each user's last request counts."""
+    more = ("--processes", str(processes)) if processes > 1 else ()
+    with server("--stalls", f"3:{stall_ends_s}") as backend:
+        record = generate("Asking", backend.host, 10, 6, "--stop-timeout", "3", *more).record
+    judged = record.latency(["GET /stalling"], failed)
+    waited = sum(
+        step.count_at_value_iterated_to
+        for step in judged.get_recorded_iterator()
+        if step.value_iterated_to > 2_000_000  # microseconds
+    )
+    assert waited == 10
+
+
+def test_arrivals_that_nobody_answers_fail(generate: Generate) -> None:
+    """200 a second for 6 s, from 3 s on nothing is answered."""
+    with server("--stalls", "3:60") as backend:
+        record = generate("Evenly", backend.host, 1, 6, "--stop-timeout", "2").record
+    assert record.run.stopping_from
+    lasted_s = record.run.stopping_from - record.run.started_at.timestamp()
+    answered = everything(record, "GET /stalling").get_total_count()
+    failed = record.latency(["ARRIVAL not answered"], failed=True).get_total_count()
+    assert answered + failed == pytest.approx(200 * lasted_s, rel=0.02)
+    assert failed == pytest.approx(200 * (lasted_s - 3), rel=0.05)

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from gevent.event import Event
-from locust import FastHttpUser, between, constant, constant_throughput, events, task
+from locust import FastHttpUser, User, between, constant, constant_throughput, events, task
 from locust.env import Environment
 
 from loadtests.arrivals import Arrivals
 from loadtests.recording.listening import install
 from loadtests.recording.recorder import Plan
+from loadtests.session import Session
 from scenarios.load import load
 
 
@@ -90,6 +91,21 @@ class Slow(FastHttpUser):
     @task
     def ask(self) -> None:
         self.client.get("/law/two-seconds")
+
+
+class Asking(User):
+    """Asks as Matchday's own people do: what nobody answers is counted when the test is over."""
+
+    wait_time = constant(0.1)
+
+    def on_start(self) -> None:
+        assert self.host
+        self.session = Session(self.host, self.environment.events.request, 10, 30)
+
+    @task
+    def ask(self) -> None:
+        answer = self.session.ask("GET", "/stalling")
+        self.session.count("GET", "/stalling", answer, None if answer.ok else "no answer")
 
 
 class Calm(FastHttpUser):

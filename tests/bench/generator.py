@@ -84,7 +84,7 @@ def locust(user: str, recorded: bool) -> Callable[[str, Path], float]:
         if recorded:
             environment["MATCHDAY_RECORD"] = tempfile.mkdtemp(dir=folder) + "/run"
         argv = [sys.executable, "-m", "locust", "-f", str(HERE / "users.py"), user, "--headless", "--only-summary"]
-        argv += ["-H", host, "-u", str(USERS), "-r", str(USERS), "-t", f"{SECONDS}s"]
+        argv += ["-H", host, "-u", str(USERS), "-r", str(USERS), "-t", f"{SECONDS}s", "--stop-timeout", "5"]
         subprocess.run(argv, env=environment, check=True, capture_output=True, preexec_fn=end_with_parent)
         found = json.loads(figures.read_text())
         assert not found["failures"], found

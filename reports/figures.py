@@ -11,10 +11,11 @@ def number(value: float | None, unit: str = "") -> str:
     return f"{text} {unit}".strip()
 
 
-def limit(value: float | None, better: str, unit: str = "") -> str:
+def limit(value: float | None, better: str, unit: str = "", inclusive: bool = False) -> str:
+    """`inclusive`: what is exactly at an upper limit keeps it."""
     if value is None:
         return number(None)
-    return f"{'<' if better == 'lower' else '≥'} {number(value, unit)}"
+    return f"{'≥' if better == 'higher' else '≤' if inclusive else '<'} {number(value, unit)}"
 
 
 def usd(amount: Decimal) -> str:

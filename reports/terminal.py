@@ -108,7 +108,7 @@ def _alerts(results: Iterable[AlertResult]) -> Table:
     table.columns[1].justify = table.columns[2].justify = "right"
     states = {True: Text("FIRING", "bold red"), False: Text("quiet", "green"), None: Text("–", "dim")}
     for r in results:
-        wanted = limit(r.limit, r.better, r.unit).replace("<", "≤")
+        wanted = limit(r.limit, r.better, r.unit, inclusive=True)
         table.add_row(r.title, number(r.measured, r.unit), wanted, states[r.firing], Text(r.note, "dim"))
     return table
 
@@ -120,8 +120,8 @@ def _validity(trusts: Iterable[Trust]) -> Table:
     table.columns[1].justify = table.columns[2].justify = "right"
     for trust in trusts:
         state = Text("NO", "bold magenta") if trust.problem else Text("yes", "green")
-        bound = "≥" if trust.key == "load_reached" else "≤"
-        table.add_row(trust.title, number(trust.measured, trust.unit), f"{bound} {number(trust.limit)}", state)
+        wanted = limit(trust.limit, trust.better, inclusive=True)
+        table.add_row(trust.title, number(trust.measured, trust.unit), wanted, state)
     return table
 
 

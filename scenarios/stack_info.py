@@ -36,14 +36,19 @@ class Station(_Part):
     cores: float = Field(gt=0)
 
 
-class QueueInfo(_Part):
-    """The SQS queue whose backlog is watched. Without keys boto3's usual places serve."""
+class AwsAccess(_Part):
+    """How a service of AWS is reached. Without keys boto3's usual places serve."""
 
-    url: str
     region: str
     endpoint_url: str | None = None
     access_key_id: str | None = None
     secret_access_key: str | None = None
+
+
+class QueueInfo(AwsAccess):
+    """The SQS queue whose backlog is watched."""
+
+    url: str
 
 
 class PrometheusMetric(_Part):
@@ -75,13 +80,9 @@ class CloudWatchMetric(_Part):
     per_second: bool = False  # a Sum over the period: the column holds the rate
 
 
-class CloudWatchInfo(_Part):
-    """Metrics that CloudWatch keeps, one value a period. Without keys boto3's usual places serve."""
+class CloudWatchInfo(AwsAccess):
+    """Metrics that CloudWatch keeps, one value a period."""
 
-    region: str
-    endpoint_url: str | None = None
-    access_key_id: str | None = None
-    secret_access_key: str | None = None
     period_s: int = Field(default=60, ge=1)
     wait_s: float = Field(default=180.0, ge=0)  # CloudWatch is late: how long the end of a run waits for its values
     metrics: tuple[CloudWatchMetric, ...] = Field(min_length=1)
@@ -132,5 +133,4 @@ class StackInfo(_Part):
 def _parsed(path: Path) -> Any:
     if path.suffix == ".toml":
         return tomllib.loads(path.read_text())
-
     return json.loads(path.read_bytes())

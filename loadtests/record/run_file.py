@@ -71,6 +71,7 @@ class Trust(_Part):
     measured: float | None  # None: nothing measured it
     limit: float
     unit: str
+    better: Literal["lower", "higher"] = "lower"
     problem: str = ""  # empty: it holds
     advice: str = ""
 

@@ -62,6 +62,10 @@ class Workers:
         else:
             self._working.add(worker)
 
+    def ending(self, at: float) -> None:
+        """The test ends at that moment, for all of them."""
+        self._runner.send_message(ENDING, {"at": at})
+
     def stop(self) -> tuple[str, ...]:
         """Let every worker end its users and send its last window. Returns those that did not."""
         # Locust itself tells them only after the test is over, and waits half a second for what they still have.
@@ -136,8 +140,8 @@ class Recorder:
         if self._stopping_from is None:
             self._stopping_from = self._clock.time()
             self._collector.end(self._stopping_from)
-            if isinstance(self._runner, MasterRunner):
-                self._runner.send_message(ENDING, {"at": self._stopping_from})
+            if self._workers:
+                self._workers.ending(self._stopping_from)
 
     def finish(self) -> None:
         """No user runs any more: wait for the last samples, close the record. Does nothing when none is open."""

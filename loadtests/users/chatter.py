@@ -75,10 +75,8 @@ class Chatter(Person):
     def _talk(self, match_id: str, meeting: Meeting) -> None:
         traffic = self.world.scenario.traffic
         assert self.socket
-        inbox, patience_s = (
-            self.socket.inbox(match_id),
-            LOST_AFTER_S + PATIENCE_IN_TYPING_TIMES * traffic.typing_s.mean_s,
-        )
+        inbox = self.socket.inbox(match_id)
+        patience_s = LOST_AFTER_S + PATIENCE_IN_TYPING_TIMES * traffic.typing_s.mean_s
         turns_left = self.world.conversation_length() if meeting.leads else 0
         sent = None
         while True:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from scenarios.stack_info import CloudWatchInfo
+from loadtests.watching import aws
+from scenarios.stack_info import CloudWatchInfo, CloudWatchMetric
 
 TIMEOUT_S = 5.0
 _AGAIN_EVERY_S = 5.0
@@ -16,20 +17,10 @@ class CloudWatch:
     """Asks for what CloudWatch has published since `from_second`."""
 
     def __init__(self, info: CloudWatchInfo, from_second: int) -> None:
-        import boto3
-        from botocore.config import Config
-
         self._info = info
         self._from = from_second - from_second % info.period_s
         self._next: dict[str, int] = {metric.column: from_second for metric in info.metrics}
-        self._client = boto3.client(
-            "cloudwatch",
-            region_name=info.region,
-            endpoint_url=info.endpoint_url,
-            aws_access_key_id=info.access_key_id,
-            aws_secret_access_key=info.secret_access_key,
-            config=Config(connect_timeout=TIMEOUT_S, read_timeout=TIMEOUT_S, retries={"total_max_attempts": 2}),
-        )
+        self._client = aws.client("cloudwatch", info, TIMEOUT_S, attempts=2)
 
     def close(self) -> None:
         self._client.close()
@@ -77,7 +68,7 @@ class CloudWatch:
                     if at.timestamp() + info.period_s <= time.time():
                         yield metric.column, int(at.timestamp()), value * scale
 
-    def _statistic(self, metric: Any) -> dict[str, Any]:
+    def _statistic(self, metric: CloudWatchMetric) -> dict[str, Any]:
         dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions.items()]
         named = {"Namespace": metric.namespace, "MetricName": metric.metric, "Dimensions": dimensions}
         return {"Metric": named, "Period": self._info.period_s, "Stat": metric.statistic}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from loadtests.watching import aws
 from loadtests.watching.reading import Reading, Source
 from scenarios.stack_info import QueueInfo
 
@@ -43,17 +44,7 @@ def redis(url: str) -> Iterator[Source]:
 
 @contextmanager
 def queue(info: QueueInfo) -> Iterator[Source]:
-    import boto3
-    from botocore.config import Config
-
-    sqs = boto3.client(
-        "sqs",
-        region_name=info.region,
-        endpoint_url=info.endpoint_url,
-        aws_access_key_id=info.access_key_id,
-        aws_secret_access_key=info.secret_access_key,
-        config=Config(connect_timeout=TIMEOUT_S, read_timeout=TIMEOUT_S, retries={"total_max_attempts": 1}),
-    )
+    sqs = aws.client("sqs", info, TIMEOUT_S)
     wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
     def read() -> Reading:

@@ -1,5 +1,7 @@
 """Verdicts: pass, fail, inconclusive, invalid. What nothing measured is never a pass."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from capacity.targets import Check, check
-from loadtests.record import Record
 from scenarios.load import load
 from scenarios.outcome import ExitCode, Verdict
 from tests.loadtests.making import HEALTHY, WARM_UP_S, Second, healthy, write
@@ -155,10 +156,11 @@ def test_a_run_that_ended_in_its_warm_up_is_inconclusive(tmp_path: Path) -> None
     assert "before anything could be measured" in found.reasons[0]
 
 
-def test_a_killed_generator_makes_the_run_invalid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record: Record = write(tmp_path / "run", 30, healthy, finish=False)
-    monkeypatch.setattr("loadtests.record.reading._alive", lambda pid: False)
-    found = check(record)
+def test_a_killed_generator_makes_the_run_invalid(tmp_path: Path) -> None:
+    record = write(tmp_path / "run", 30, healthy, finish=False)
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    found = check(replace(record, run=record.run.model_copy(update={"generator_pid": ended.pid})))
     assert found.verdict is Verdict.INVALID
     assert "the load generator was killed" in found.reasons[0]
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.record import Clock, Record
+from loadtests.record import LOOP_DRIFT, Clock, Record
+from loadtests.record.histograms import Counts, tag_of
+from loadtests.recording.window import Window
 from loadtests.recording.writer import RecordWriter
 from tests.loadtests.making import HEALTHY, START, Second, healthy, run_info, write
 
@@ -50,6 +52,21 @@ def test_what_was_measured_is_said_beside_its_limit_also_when_it_holds(tmp_path:
     assert found["foreign_cpu"].limit == 0.5
 
 
+@pytest.mark.parametrize("key", ["generator_drift", "generator_cpu", "foreign_cpu"])
+def test_what_nothing_measured_is_not_trusted(tmp_path: Path, key: str) -> None:
+    column = {"generator_cpu": "generator_cpu_percent", "foreign_cpu": "foreign_cpu_cores"}.get(key)
+
+    def happened(number: int) -> Second:
+        second = healthy(number)
+        if column:
+            return replace(second, columns={name: value for name, value in HEALTHY.items() if name != column})
+        return replace(second, ok={name: values for name, values in second.ok.items() if name != LOOP_DRIFT})
+
+    (problem,) = write(tmp_path / "run", 30, happened).run.problems
+    assert problem.key == key
+    assert "Nothing measured it" in problem.problem
+
+
 def test_a_generator_that_is_busy_in_few_seconds_is_well_and_in_many_is_not(tmp_path: Path) -> None:
     def busy_every(period: int) -> Callable[[int], Second]:
         def happened(number: int) -> Second:
@@ -66,10 +83,14 @@ def test_a_worker_that_was_lost_or_whose_clock_is_vague_makes_the_run_invalid(tm
     clocks = [
         Clock(worker=name, shared=False, offset_ms=5.0, error_ms=error) for name, error in (("a", 0.4), ("b", 12))
     ]
+    counts = Counts()
+    counts.add(0.5)
+    drift = {tag_of(LOOP_DRIFT, failed=False): (counts.encoded(), counts.highest_us, counts.total)}
     writer = RecordWriter(tmp_path / "run", run_info())
     writer.steady(START - 10, 100)
     for second in range(5):
         writer.observe(START + second, HEALTHY)
+        writer.add(Window(START + second, histograms=drift))
     writer.finish("finished", "", START + 5, clocks, workers_lost=["a"])
     problems = [trust.problem for trust in Record.read(tmp_path / "run").run.problems]
     assert problems == [

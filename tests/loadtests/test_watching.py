@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import islice
 
-import boto3
 import pytest
 
-from loadtests.watching import prometheus, stations
+from loadtests.watching import aws, prometheus, stations
 from loadtests.watching.cloudwatch import CloudWatch
 from loadtests.watching.reading import Reading, Source
 from loadtests.watching.stations import StationWatch, Watch
@@ -162,13 +161,7 @@ def cloudwatch(stack: LocalStack) -> CloudWatchInfo:
 
 
 def publish(info: CloudWatchInfo, metric: CloudWatchMetric, minute: int, value: float) -> None:
-    client = boto3.client(
-        "cloudwatch",
-        region_name=info.region,
-        endpoint_url=info.endpoint_url,
-        aws_access_key_id=info.access_key_id,
-        aws_secret_access_key=info.secret_access_key,
-    )
+    client = aws.client("cloudwatch", info, timeout_s=10)
     dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions.items()]
     at = datetime.fromtimestamp(minute * 60, UTC)
     datum = {"MetricName": metric.metric, "Dimensions": dimensions, "Timestamp": at, "Value": value}
@@ -202,7 +195,7 @@ def test_what_cloudwatch_publishes_late_is_filled_in_at_the_end(cloudwatch: Clou
 
 
 def test_a_cloudwatch_that_is_away_costs_its_columns_not_the_run(
-    cloudwatch: CloudWatchInfo, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    cloudwatch: CloudWatchInfo, capfd: pytest.CaptureFixture[str]
 ) -> None:
     away = cloudwatch.model_copy(update={"endpoint_url": "http://127.0.0.1:1", "wait_s": 0.0})
     stack = StackInfo(host="http://127.0.0.1:1", stations={"app": Station(cores=2)}, cloudwatch=away)

@@ -8,23 +8,31 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from capacity.costs import CostReport, phase_bill, ten_thousand
 from reports.as_json import dumps
 from reports.terminal import Steps, console, print_check, print_costs, print_demands
 from scenarios.load import PHASES, load, load_plan
-from scenarios.outcome import ExitCode, MatchdayError, Verdict
+from scenarios.outcome import ExitCode, MatchdayError, UsageError, Verdict
 from scenarios.schema import Scenario
 
 if TYPE_CHECKING:
+    from capacity.gate.patience import Patience
+    from capacity.gate.result import GateResult
+    from capacity.gate.verdicts import Referee
+    from loadtests.duel import Side
+    from loadtests.launch import Launch, Live
     from loadtests.record import Record
     from reference_app.stack import LocalStack
+    from reports.gate import Outputs
 
 _EXIT_CODES = (
     "Exit codes: 0 pass, 1 a target failed, 2 wrong usage or configuration, 3 inconclusive, "
@@ -45,10 +53,41 @@ Runs = Annotated[Path, typer.Option("--runs", help="Folder of the run records.")
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the scenario; repeatable.")
 ]
+Host = Annotated[str | None, typer.Option(help="URL of a running backend; without it a local stack.")]
+StackFile = Annotated[Path | None, typer.Option(help="Stack file that `matchday up` wrote.")]
+Processes = Annotated[int, typer.Option(min=1, help="Processes of the load generator.")]
+Noise = Annotated[Path, typer.Option("--noise", help="Noise floors of machines, as `duel --same` measures them.")]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KIND", help="Compare although it differs: scenario, population, traffic, load, machine."),
+]
+JunitFile = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML.")]
+MarkdownFile = Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help="Write Markdown.")]
+CommentFile = Annotated[Path | None, typer.Option("--comment", metavar="FILE", help="Markdown of less than 64 KiB.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write JSON; `-` prints it.")]
+BenchmarkFile = Annotated[
+    Path | None, typer.Option("--benchmark", metavar="FILE", help="Write JSON for github-action-benchmark.")
+]
+HtmlFile = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page with charts.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 _RUNS = Path("runs")
+_NOISE = Path("runs/noise.json")
 _INTERRUPTING = (signal.SIGINT, signal.SIGTERM)
+
+
+class _ManyAfterBaseline(TyperCommand):
+    """`gate A B --baseline C D`: what follows --baseline, up to the next option, belongs to it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        spread, many = list[str](), False
+        for number, arg in enumerate(args):
+            if arg.startswith("-") and arg != "-":
+                many = arg == "--baseline"
+            elif many and args[number - 1] != "--baseline":
+                spread.append("--baseline")
+            spread.append(arg)
+        return super().parse_args(ctx, spread)
 
 
 def _seconds(text: str) -> float:
@@ -82,12 +121,15 @@ def demo(runs: Runs = _RUNS) -> None:
 @app.command()
 @_interruptible()
 def up(
-    phase: Annotated[int, typer.Option(min=1, max=3, help="Which phase's stack.")] = 1, settings: Settings = None
+    phase: Annotated[int, typer.Option(min=1, max=3, help="Which phase's stack.")] = 1,
+    settings: Settings = None,
+    stack_file: Annotated[
+        Path | None, typer.Option("--stack-file", help="Where to write the stack file once it is healthy.")
+    ] = None,
 ) -> None:
     """A phase's stack with its population, until Ctrl-C."""
     with _local_stack(load(f"phase-{phase}", settings or [])) as stack:
-        file = stack.folder / "stack.json"
-        stack.info.write(file)
+        file = _written(stack, stack_file)
         out = console()
         out.print(f"[bold]{stack.host}[/bold]  healthy; API: {stack.host}/docs; Ctrl-C ends it. In another shell:")
         # Not wrapped: people copy these lines.
@@ -105,14 +147,14 @@ def up(
 @_interruptible()
 def run(
     scenario: ScenarioName,
-    host: Annotated[str | None, typer.Option(help="URL of a running backend; without it a local stack.")] = None,
-    stack: Annotated[Path | None, typer.Option(help="Stack file that `matchday up` wrote.")] = None,
+    host: Host = None,
+    stack: StackFile = None,
     users: Annotated[int | None, typer.Option(min=1, help="Concurrent people.")] = None,
     duration_s: Annotated[
         float | None,
         typer.Option("--duration", parser=_seconds, metavar="TIME", help="Time at full load: 90s, 5m, 1h."),
     ] = None,
-    processes: Annotated[int, typer.Option(min=1, help="Processes of the load generator.")] = 1,
+    processes: Processes = 1,
     ui: Annotated[bool, typer.Option("--ui", help="Locust's web UI, until Ctrl-C.")] = False,
     settings: Settings = None,
     runs: Runs = _RUNS,
@@ -140,6 +182,135 @@ def check(run: RunName = "latest", as_json: AsJson = False, runs: Runs = _RUNS) 
         console().print(f"{record.folder} ({record.state}, {result.measured_seconds} s measured)")
         print_check(console(), result)
     raise typer.Exit(result.verdict.exit_code)
+
+
+@app.command(cls=_ManyAfterBaseline)
+@_interruptible()
+def gate(
+    run_names: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]...", help="Run records; with --until-sure a scenario.")
+    ] = None,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RUN...", help="Compare with these: run records, or folders of them."),
+    ] = None,
+    history: Annotated[
+        Path | None, typer.Option(help="Folder of records whose trend is shown, as `baseline update` keeps it.")
+    ] = None,
+    allow: Allow = None,
+    until_sure: Annotated[bool, typer.Option("--until-sure", help="Run a scenario until the verdict is sure.")] = False,
+    budget_s: Annotated[
+        float, typer.Option("--budget", parser=_seconds, metavar="TIME", help="With --until-sure: no longer than this.")
+    ] = "5m",  # type: ignore[assignment]  # the parser makes seconds of it
+    host: Host = None,
+    stack: StackFile = None,
+    processes: Processes = 1,
+    settings: Settings = None,
+    noise: Noise = _NOISE,
+    junit: JunitFile = None,
+    markdown: MarkdownFile = None,
+    comment: CommentFile = None,
+    json: JsonFile = None,
+    benchmark: BenchmarkFile = None,
+    html: HtmlFile = None,
+    runs: Runs = _RUNS,
+) -> None:
+    """The verdict for CI: a run by its targets, or runs against a baseline. Fails only what is surely slower."""
+    from capacity.gate.baselines import records_at
+    from capacity.gate.verdicts import gate_against, gate_runs
+    from reports.gate import Outputs
+
+    outputs = Outputs(junit, markdown, comment, json, benchmark, html)
+    if until_sure:
+        found, interrupted = _run_until_sure(
+            run_names or ["smoke"], budget_s, settings or [], runs, host, stack, processes, noise
+        )
+        raise typer.Exit(ExitCode.INTERRUPTED if interrupted else _say(found, outputs))
+    if host or stack or settings:
+        raise UsageError("--host, --stack and --set are for --until-sure: a record is what it is.")
+    records = [_record(name, runs) for name in run_names or ["latest"]]
+    if baseline:
+        before = [record for name in baseline for record in records_at(_resolved(name, runs))]
+        raise typer.Exit(_say(gate_against(records, before, allow or [], noise), outputs))
+    raise typer.Exit(_say(gate_runs(records, records_at(history) if history else [], noise), outputs))
+
+
+@app.command()
+@_interruptible()
+def duel(
+    scenario: ScenarioName = "sprint",
+    baseline: Annotated[str | None, typer.Option(metavar="URL", help="URL or stack file; else a local stack.")] = None,
+    candidate: Annotated[str | None, typer.Option(metavar="URL", help="URL or stack file; else a local stack.")] = None,
+    same: Annotated[
+        bool, typer.Option("--same", help="The baseline against itself: measures this machine's noise floor.")
+    ] = False,
+    pairs: Annotated[int, typer.Option(min=2, max=200, help="Pairs of runs at most.")] = 16,
+    budget_s: Annotated[
+        float, typer.Option("--budget", parser=_seconds, metavar="TIME", help="No longer than this.")
+    ] = "10m",  # type: ignore[assignment]  # the parser makes seconds of it
+    at_once: Annotated[bool, typer.Option("--at-once", help="Both sides at the same time, not in turn.")] = False,
+    settings: Settings = None,
+    baseline_settings: Annotated[
+        list[str] | None, typer.Option("--baseline-set", metavar="KEY=VALUE", help="For the baseline's local stack.")
+    ] = None,
+    candidate_settings: Annotated[
+        list[str] | None, typer.Option("--candidate-set", metavar="KEY=VALUE", help="For the candidate's local stack.")
+    ] = None,
+    noise: Noise = _NOISE,
+    junit: JunitFile = None,
+    markdown: MarkdownFile = None,
+    comment: CommentFile = None,
+    json: JsonFile = None,
+    benchmark: BenchmarkFile = None,
+    html: HtmlFile = None,
+    runs: Runs = _RUNS,
+) -> None:
+    """Short runs of two backends in turn, until one verdict is sure."""
+    from capacity.gate.relative import Plan
+    from capacity.gate.verdicts import Referee
+    from loadtests.record import new_folder
+    from loadtests.recording.writer import check_writable
+    from reports.gate import Outputs
+
+    if same and (candidate or candidate_settings):
+        raise UsageError("--same compares the baseline with itself: leave --candidate and --candidate-set out.")
+    started_s = time.monotonic()
+    asked = load(scenario, settings or [])
+    check_writable(runs)
+    referee = Referee(Plan(pairs), noise, same)
+    arguments = [*_scenario_arguments(scenario, settings or []), "--headless"]
+    ours = [*(settings or []), *(baseline_settings or [])]
+    theirs = ours if same else [*(settings or []), *(candidate_settings or [])]
+    with ExitStack() as closing:
+        sides = (
+            _side("baseline", baseline, scenario, ours, closing),
+            _side("candidate", baseline if same else candidate, scenario, theirs, closing),
+        )
+        folder = new_folder(runs, f"duel-{asked.name}")
+        like = _fight(folder, arguments, sides, at_once, referee, started_s + budget_s, asked)
+    found = referee.result(like)
+    code = _say(found, Outputs(junit, markdown, comment, json, benchmark, html))
+    raise typer.Exit(_keep_noise(referee, noise) if same else code)
+
+
+baselines = typer.Typer(help="The folder of records that gates compare with.", no_args_is_help=True)
+app.add_typer(baselines, name="baseline")
+
+
+@baselines.command("update")
+@_interruptible()
+def baseline_update(
+    run_names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run records to add.")],
+    folder: Annotated[Path, typer.Option("--baseline", help="The folder.")] = Path("baselines"),
+    keep: Annotated[int, typer.Option(min=1, help="How many records stay; the oldest go.")] = 100,
+    allow: Allow = None,
+    runs: Runs = _RUNS,
+) -> None:
+    """Add runs to the baseline. Refuses what must not be compared with: invalid, failed, or unlike the others."""
+    from capacity.gate.baselines import update
+
+    added, removed = update(folder, [_record(name, runs) for name in run_names], allow or [], keep)
+    print(f"{folder}: {added} added, {removed} removed.")
 
 
 @app.command()
@@ -177,7 +348,7 @@ def _rehearse(
 
     scenario = load(name, settings)
     check_writable(runs)
-    arguments = ["--scenario", name, *(part for setting in settings for part in ("--set", setting))]
+    arguments = _scenario_arguments(name, settings)
     arguments += ["--web-host", "127.0.0.1", "--autostart"] if ui else ["--headless"]
     arguments += _distributed(processes) if processes > 1 else []
     if host or stack_file:
@@ -185,10 +356,12 @@ def _rehearse(
         record, interrupted = _measure(scenario, arguments, runs, stack_file, ui)
     else:
         with _local_stack(scenario) as stack:
-            file = stack.folder / "stack.json"
-            stack.info.write(file)
-            record, interrupted = _measure(scenario, arguments, runs, file, ui)
+            record, interrupted = _measure(scenario, arguments, runs, _written(stack), ui)
     return _conclude(record, interrupted)
+
+
+def _scenario_arguments(name: str, settings: Sequence[str]) -> list[str]:
+    return ["--scenario", name, *(part for setting in settings for part in ("--set", setting))]
 
 
 def _distributed(processes: int) -> list[str]:
@@ -207,18 +380,14 @@ def _measure(
     from loadtests.launch import Launch
     from loadtests.record import Record, new_folder
 
-    load_, interrupted = scenario.load, False
+    interrupted = False
     launch = Launch(new_folder(runs, scenario.name), arguments, stack_file)
     if ui:
         console().print("Locust's web UI: [bold]http://127.0.0.1:8089[/bold], until Ctrl-C")
     try:
-        with Steps(console(), f"Load: {load_.concurrent_users} people") as steps:
+        with Steps(console(), f"Load: {scenario.load.concurrent_users} people") as steps:
             for live in launch.follow():
-                if not live.users:
-                    continue  # everybody has been sent home: the record is being closed
-                p95 = f"p95 {live.p95_ms:.0f} ms" if live.p95_ms else "p95 -"
-                text = f"{live.users} people, {live.requests_per_s:.0f} requests/s, {live.failures} failed, {p95}"
-                steps.show(text, min(live.elapsed_s, load_.duration_s), load_.duration_s)
+                _show(steps, live, scenario.load.duration_s)
     except KeyboardInterrupt:
         interrupted = True
         console().print("Interrupted: ending the load ...")
@@ -226,6 +395,151 @@ def _measure(
             raise
     record = Record.read(launch.folder)
     return record, interrupted and not record.complete
+
+
+def _show(steps: Steps, live: "Live", duration_s: float, where: str = "") -> None:
+    if not live.users:
+        return  # everybody has been sent home: the record is being closed
+    p95 = f"p95 {live.p95_ms:.0f} ms" if live.p95_ms else "p95 -"
+    text = f"{live.users} people, {live.requests_per_s:.0f} requests/s, {live.failures} failed, {p95}"
+    steps.show(f"{where}{text}", min(live.elapsed_s, duration_s), duration_s)
+
+
+def _run_until_sure(
+    names: Sequence[str],
+    budget_s: float,
+    settings: Sequence[str],
+    runs: Path,
+    host: str | None,
+    stack_file: Path | None,
+    processes: int,
+    noise: Path,
+) -> tuple["GateResult", bool]:
+    """Run one scenario until every target is surely met, or one surely not, or the budget ends."""
+    from capacity.gate.patience import Patience
+    from capacity.gate.verdicts import gate_runs
+    from loadtests.launch import Launch
+    from loadtests.record import Record, new_folder
+    from loadtests.recording.writer import check_writable
+
+    if len(names) > 1 or (runs / names[0]).is_dir() or names[0] == "latest":
+        raise UsageError("--until-sure takes one scenario, such as smoke: a record that is closed can learn no more.")
+    settings = [*settings, f"load.hold_s={budget_s}"]
+    scenario = load(names[0], settings)
+    check_writable(runs)
+    arguments = _scenario_arguments(names[0], settings)
+    arguments += ["--headless", "--until-stopped", *(["--host", host] if host else [])]
+    arguments += _distributed(processes) if processes > 1 else []
+    patience = Patience(budget_s, scenario.targets.gate.confidence)
+    with ExitStack() as closing:
+        if not host and not stack_file:
+            stack_file = _written(closing.enter_context(_local_stack(scenario)))
+        launch = Launch(new_folder(runs, scenario.name), arguments, stack_file)
+        interrupted = False
+        try:
+            _follow_until_sure(launch, patience, scenario, noise)
+        except KeyboardInterrupt:
+            interrupted = True
+            if not launch.stop():
+                raise
+    return gate_runs([Record.read(launch.folder)], [], noise, patience.confidence), interrupted
+
+
+def _follow_until_sure(launch: "Launch", patience: "Patience", scenario: Scenario, noise: Path) -> None:
+    from capacity.gate.patience import sure
+    from capacity.gate.verdicts import gate_runs
+    from loadtests.record import Record, RecordError
+
+    with Steps(console(), f"Load until sure: {scenario.load.concurrent_users} people") as steps:
+        for live in launch.follow():
+            _show(steps, live, scenario.load.duration_s)
+            if not patience.due(live.elapsed_s - scenario.load.ramp_s - scenario.load.warm_up_s):
+                continue
+            with suppress(RecordError):  # nothing has succeeded so far
+                if sure(gate_runs([Record.read(launch.folder)], [], noise, patience.confidence).runs[0]):
+                    launch.stop()
+                    return
+
+
+def _side(name: str, where: str | None, scenario: str, settings: Sequence[str], closing: ExitStack) -> "Side":
+    """One of a duel: a URL, the stack file of a running backend, or a local stack of its own."""
+    from loadtests.duel import Side
+
+    if where and where.startswith(("http://", "https://")):
+        return Side(name, ("--host", where))
+    if where:
+        return Side(name, (), Path(where))
+    return Side(name, (), _written(closing.enter_context(_local_stack(load(scenario, settings), f"{name}: "))))
+
+
+def _fight(
+    folder: Path,
+    arguments: Sequence[str],
+    sides: tuple["Side", "Side"],
+    at_once: bool,
+    referee: "Referee",
+    until_s: float,
+    scenario: Scenario,
+) -> "Record":
+    """Pairs of runs until the referee has seen enough or the time is over. Returns one of the runs."""
+    from loadtests.duel import Duel, forget, introduce
+
+    with Steps(console(), f"Duel: {scenario.load.concurrent_users} people") as steps:
+        first, second = introduce(sides, folder)
+
+        def said(where: str, live: "Live") -> None:
+            _show(steps, live, scenario.load.duration_s, f"{where}: ")
+
+        pairs = Duel(folder, arguments, (first, second), at_once, said).pairs()
+        longest_s = 0.0
+        try:
+            while True:
+                began_s = time.monotonic()
+                pair = next(pairs)
+                referee.add(pair.baseline, pair.candidate)
+                longest_s = max(longest_s, time.monotonic() - began_s)
+                if referee.over or time.monotonic() + longest_s > until_s:
+                    return pair.candidate
+        finally:
+            forget(folder)
+
+
+def _keep_noise(referee: "Referee", file: Path) -> ExitCode:
+    from capacity.gate.noise import store_noise
+
+    out = console()
+    if referee.pairs < 2:
+        return ExitCode.INCONCLUSIVE
+    floor = referee.noise()
+    store_noise(file, floor)
+    out.print()
+    out.print(f"Noise floor of this machine, {floor.pairs} pairs, kept in {file}", soft_wrap=True)
+    return ExitCode.PASS
+
+
+def _say(found: "GateResult", outputs: "Outputs") -> ExitCode:
+    """Print a gate's answer and write what is wanted of it."""
+    from reports.gate import write
+    from reports.gate_terminal import print_gate
+
+    if outputs.json == Path("-"):
+        print(dumps(found))
+        outputs = replace(outputs, json=None)
+    else:
+        print_gate(console(), found)
+    for path in write(found, outputs):
+        print(f"Written: {path}", file=sys.stderr)
+    return found.verdict.exit_code
+
+
+def _written(stack: "LocalStack", file: Path | None = None) -> Path:
+    """The stack's file, where it is wanted or in its own folder."""
+    file = file or stack.folder / "stack.json"
+    try:
+        stack.info.write(file)
+    except OSError as error:
+        raise UsageError(f"The stack file {file} cannot be written: {error.strerror}.") from error
+    return file
 
 
 def _conclude(record: "Record", interrupted: bool) -> ExitCode:
@@ -246,27 +560,33 @@ def _conclude(record: "Record", interrupted: bool) -> ExitCode:
 
 
 @contextmanager
-def _local_stack(scenario: Scenario) -> Iterator["LocalStack"]:
+def _local_stack(scenario: Scenario, name: str = "") -> Iterator["LocalStack"]:
     """A running, populated stack; stopped at the end, whatever happens."""
     from reference_app.stack import LocalStack
 
     with ExitStack() as running:
-        with Steps(console(), f"Stack of phase {scenario.phase}") as steps:
+        with Steps(console(), f"{name}Stack of phase {scenario.phase}") as steps:
             stack = running.enter_context(LocalStack(scenario, steps.show))
         try:
             people = scenario.population.users
-            with Steps(console(), f"Population: {people:,} people") as steps:
+            with Steps(console(), f"{name}Population: {people:,} people") as steps:
                 stack.populate(scenario.population, lambda done, of: steps.show(f"{done:,} of {of:,}", done, of))
             yield stack
         finally:
-            with Steps(console(), "Stopping the stack"):
+            with Steps(console(), f"{name}Stopping the stack"):
                 running.close()
 
 
 def _record(run: str, runs: Path) -> "Record":
-    from loadtests.record import Record, resolve
+    from loadtests.record import Record
 
-    return Record.read(resolve(run, runs))
+    return Record.read(_resolved(run, runs))
+
+
+def _resolved(run: str, runs: Path) -> Path:
+    from loadtests.record import resolve
+
+    return resolve(run, runs)
 
 
 def _write_report(record: "Record") -> Path:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import mean, median
 from typing import Literal
 
-from loadtests.record import Clock, Messages, Record, Trust, matches
-from loadtests.record.histograms import percentile_ms, samples_needed
+from loadtests.record import Clock, Messages, Record, Trust, Windows, matches
+from loadtests.record.histograms import samples_needed
 from scenarios.outcome import Verdict
 from scenarios.schema import Alert, Target
 
@@ -82,10 +83,10 @@ class Check:
 def check(record: Record) -> Check:
     """Compare a run with its scenario's targets and alerts."""
     wanted = record.run.scenario.targets
-    targets = tuple(_target(key, target, record) for key, target in wanted.targets.items())
-    failures = _target("failures", wanted.failures, record)
+    targets = tuple(judged_target(key, target, record) for key, target in wanted.targets.items())
+    failures = judged_target("failures", wanted.failures, record)
     alerts = tuple(_alert(key, alert, record) for key, alert in wanted.alerts.items())
-    verdict, reasons = _overall(record, (*targets, failures))
+    verdict, reasons = overall(record, (*targets, failures))
     run = record.run
     return Check(
         verdict,
@@ -100,7 +101,7 @@ def check(record: Record) -> Check:
     )
 
 
-def _overall(record: Record, results: Sequence[TargetResult]) -> tuple[Verdict, tuple[str, ...]]:
+def overall(record: Record, results: Sequence[TargetResult]) -> tuple[Verdict, tuple[str, ...]]:
     if record.broken:
         return Verdict.INVALID, (f"The load generator did not end by itself ({record.state}).",)
     if problems := record.run.problems:
@@ -135,7 +136,7 @@ def _why(result: TargetResult) -> str:
     return f"{result.title}: {measured}, {bound} {result.limit:.4g} {result.unit} wanted ({result.note})"
 
 
-def _target(key: str, target: Target, record: Record) -> TargetResult:
+def judged_target(key: str, target: Target, record: Record) -> TargetResult:
     limit = target.limit_at(record.run.scenario.population.users)
     measurement = _TARGET_METRICS[target.metric](target, record)
     verdict, note = _verdict(target, limit, measurement)
@@ -171,18 +172,22 @@ def within(value: float, limit: float, better: Literal["lower", "higher"]) -> bo
     return value < limit if better == "lower" else value >= limit
 
 
-def _latency(percentile: float | None, samples: Sequence[str], record: Record) -> Measurement:
+def _latency(percentile: float | None, windows: Windows) -> Measurement:
     assert percentile is not None
-    ok = record.latency(samples)
-    count = int(ok.get_total_count())
-    failed = int(record.latency(samples, failed=True).get_total_count())
+    count, failed = int(windows.successes.sum()), int(windows.failed.sum())
     if not count and not failed:
         return Measurement(None, _NOTHING, nothing=True)
     failed_share = failed / (count + failed)
     needed = samples_needed(percentile)
     if count < needed:
         return Measurement(None, f"{count} samples, p{percentile:g} needs {needed} at least", failed_share)
-    return Measurement(percentile_ms(ok, percentile), f"p{percentile:g} of {count:,}", failed_share)
+    return Measurement(windows.percentile_ms(percentile), f"p{percentile:g} of {count:,}", failed_share)
+
+
+def windows_of(target: Target, record: Record) -> Windows:
+    """The windows of the stage that a latency target names."""
+    stage = record.ramp if target.windows == "ramp" else record.measured
+    return record.windows(target.samples, *(stage or (0, 0)))
 
 
 def _values(target: Target, record: Record, column: str) -> list[float]:
@@ -201,8 +206,16 @@ def _concurrent(target: Target, record: Record) -> Measurement:
 
 
 def _uptime(target: Target, record: Record) -> Measurement:
-    answered = _values(target, record, "answered")
-    return _from_values(answered, lambda values: 100 * mean(values), f"of {len(answered)} s")
+    up = seconds_up(target, record)
+    return _from_values(up, lambda values: 100 * mean(values), f"of {len(up)} s")
+
+
+def seconds_up(target: Target, record: Record) -> list[float]:
+    """For each second 1 when the service was there: it answered the probe, or somebody's request succeeded."""
+    span = (0.0, record.run.stopping_from or inf) if target.windows == "all" else record.measured or (0.0, 0.0)
+    answered, requests, failures = (record.column(name, *span) for name in ("answered", "requests", "failures"))
+    rows = zip(answered, requests, failures, strict=True)
+    return [float(probe or (asked or 0) > (failed or 0)) for probe, asked, failed in rows if probe is not None]
 
 
 def _failed(requests: Sequence[float], failures: Sequence[float]) -> Measurement:
@@ -212,7 +225,7 @@ def _failed(requests: Sequence[float], failures: Sequence[float]) -> Measurement
 
 
 _TARGET_METRICS: dict[str, Callable[[Target, Record], Measurement]] = {
-    "latency_ms": lambda target, record: _latency(target.percentile, target.samples, record),
+    "latency_ms": lambda target, record: _latency(target.percentile, windows_of(target, record)),
     "concurrent_users": _concurrent,
     "database_queries_peak_per_s": lambda target, record: _from_values(
         _values(target, record, "database_queries"), max, ""
@@ -274,7 +287,9 @@ _ALERT_METRICS: dict[str, Callable[[Alert, Record], Measurement]] = {
     "station_cpu_percent": _station_cpu,
     "machine_memory_percent": lambda _, record: _column("memory_percent", mean, "of the machine", record),
     "mongo_pool_percent": _pool,
-    "api_latency_ms": lambda alert, record: _latency(alert.percentile, API_SAMPLES, record),
+    "api_latency_ms": lambda alert, record: _latency(
+        alert.percentile, record.windows(API_SAMPLES, *(record.measured or (0, 0)))
+    ),
     "error_percent": lambda _, record: _failed(record.measured_values("requests"), record.measured_values("failures")),
     "cache_hit_percent": _cache_hits,
     "open_sockets": lambda _, record: _column("sockets", median, "", record),

@@ -1,6 +1,7 @@
 """The API as typed calls: one method an endpoint, named in the statistics by its route."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
 import orjson
@@ -23,6 +24,14 @@ class Card:
     @classmethod
     def of(cls, profile: dict[str, Any]) -> Self:
         return cls(profile["id"], tuple(photo["card_url"] for photo in profile["photos"]))
+
+
+@dataclass(frozen=True)
+class Swipe:
+    """A swipe that stands, and when it was made: in this run, or long ago."""
+
+    like: bool
+    at: datetime
 
 
 class Api:
@@ -74,9 +83,10 @@ class Api:
             raise Refused(url)
         return "hit" in (answer.header("x-cache") or "").lower()
 
-    def swipe(self, target_id: str, like: bool) -> bool:
-        """Returns whether the swipe that stands is a like: the first one wins."""
-        return bool(self._call("POST", "/swipes", body={"target_id": target_id, "like": like})["like"])
+    def swipe(self, target_id: str, like: bool) -> Swipe:
+        """Returns the swipe that stands: the first one wins."""
+        stands = self._call("POST", "/swipes", body={"target_id": target_id, "like": like})
+        return Swipe(bool(stands["like"]), datetime.fromisoformat(stands["at"]))
 
     def matches(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._call("GET", "/matches")["matches"]

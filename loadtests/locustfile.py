@@ -1,7 +1,7 @@
 """What `locust -f loadtests/locustfile.py -H URL` loads: three kinds of people, and the recorder.
 
-Options of its own: --scenario, --set, --record, --stack, --otp-test-secret; each can be set by a variable in the
-environment, too. Users, rate and time come from the scenario unless Locust's own options say otherwise.
+Options of its own: --scenario, --set, --record, --stack, --otp-test-secret, --until-stopped; most can be set by a
+variable in the environment, too. Users, rate and time come from the scenario unless Locust's own options say otherwise.
 """
 
 from locust import events
@@ -49,6 +49,9 @@ def add_options(parser: LocustArgumentParser) -> None:
     parser.add_argument("--record", default="", env_var="MATCHDAY_RECORD", help="folder of the record, new")
     parser.add_argument("--stack", default="", env_var=STACK_VARIABLE, help="file that `matchday up` wrote")
     parser.add_argument(
+        "--until-stopped", action="store_true", help="the run time is a bound: ending earlier is the plan"
+    )
+    parser.add_argument(
         "--otp-test-secret",
         default="",
         env_var="MATCHDAY_OTP_TEST_SECRET",
@@ -79,7 +82,7 @@ def _set_up(environment: Environment) -> None:
         check_writable(folder.parent if folder else Path("runs"))
         _check_host(environment, secret)
     environment.stop_timeout = environment.stop_timeout or END_WITHIN_S
-    collector, clock = listening.install(environment, Plan(scenario, folder, stack))
+    collector, clock = listening.install(environment, Plan(scenario, folder, stack, options.until_stopped))
     people_meet = _meetings(environment.runner)
 
     def begin(**_: Any) -> None:

@@ -132,6 +132,7 @@ class Post:
         for sent in list(self._sent.values()):
             if sent.receiver == person or (sent.sender == person and not sent.here):
                 del self._sent[sent.id]
+                sent.confirmed.set()  # nobody is there to confirm it: its sender need not wait
         for match_id, (_, waiting) in list(self._matches.items()):
             waiting.discard(person)
             if not waiting:
@@ -217,6 +218,10 @@ class Post:
     def liking(self, swiper: str, target: str) -> None:
         """A like goes out now."""
         self._likes[swiper, target] = self._clock.monotonic_s()
+
+    def did_not_like(self, swiper: str, target: str) -> None:
+        """The like that went out does not stand: no match will follow from it."""
+        self._likes.pop((swiper, target), None)
 
     def matched(self, match_id: str, person: str, other: str) -> None:
         """`person`'s socket heard of a match. The sample is the slower of the sockets that are here."""

@@ -19,6 +19,7 @@ from reference_app.platform.mongo import database, ensure_indexes
 from reference_app.platform.redis import connection
 from reference_app.profiles import routes as profiles
 from reference_app.settings import Settings
+from reference_app.slowdown import Slowdown
 from reference_app.swipes import routes as swipes
 from reference_app.swipes.service import Background
 
@@ -57,5 +58,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.install(app)
     for module in (health, auth, profiles, photos, discovery, swipes, chat, socket):
         app.include_router(module.router)
+    if slowdown := app.state.settings.slowdown:
+        app.add_middleware(Slowdown, shares=slowdown)
     app.add_middleware(RequestMetrics)
     return app
+
+
+def endpoints() -> set[str]:
+    """Every method and route, as in "GET /profiles/{id}"."""
+    paths = create_app().openapi()["paths"]
+    return {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}

@@ -1,5 +1,6 @@
 """Settings from the environment, `MATCHDAY_` before each name. Numbers carry their evidence beside them."""
 
+import json
 from typing import Literal, Self
 
 from pydantic import model_validator
@@ -43,12 +44,18 @@ class Settings(BaseSettings):
     twilio_from: str = ""
     twilio_base_url: str = "https://api.twilio.com"
 
+    slowdown: dict[str, float] = {}  # extra CPU of endpoints as a share: a release that got slower, to try gates with
+
     session_ttl_s: int = 30 * 86_400
     presence_ttl_s: int = 60  # two missed pings of 25 s
 
     def as_environment(self) -> dict[str, str]:
         """The variables from which a child process reads the same settings."""
-        return {f"MATCHDAY_{name.upper()}": str(value) for name, value in self if value is not None}
+        return {
+            f"MATCHDAY_{name.upper()}": json.dumps(value) if isinstance(value, dict) else str(value)
+            for name, value in self
+            if value is not None
+        }
 
     @model_validator(mode="after")
     def _safe_where_it_matters(self) -> Self:

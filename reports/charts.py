@@ -49,7 +49,7 @@ POINTS_MAX = 600
 
 def latency_over_time(record: Record, limit_ms: float | None) -> str:
     """p50, p95 and p99 of the API, second by second, with the target as a line."""
-    with _chart() as (axes, svg):
+    with chart() as (axes, svg):
         colours = {99: YELLOW, 95: ORANGE, 50: BLUE}
         seconds, values = record.per_second(API_SAMPLES, tuple(colours))
         for percentile, colour in colours.items():
@@ -66,7 +66,7 @@ def latency_over_time(record: Record, limit_ms: float | None) -> str:
 
 def users_and_requests(record: Record) -> str:
     """How many people, how many requests a second, how many of them failed."""
-    with _chart() as (axes, svg):
+    with chart() as (axes, svg):
         _plot_columns(axes, record, {"users": ("people", GREY), "requests": ("requests/s", BLUE)})
         _plot_columns(axes, record, {"failures": ("failures/s", RED)})
         axes.set_ylim(bottom=0)
@@ -77,7 +77,7 @@ def users_and_requests(record: Record) -> str:
 def resources(record: Record) -> str:
     """CPU cores in use by every station and by the generator."""
     colours = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW)
-    with _chart() as (axes, svg):
+    with chart() as (axes, svg):
         columns = {
             f"cpu_cores_{name}": (name, colour) for name, colour in zip(record.run.stations, colours * 3, strict=False)
         }
@@ -92,7 +92,7 @@ def resources(record: Record) -> str:
 def percentiles(latencies: Mapping[str, Latency]) -> str:
     """p50, p95 and p99 of every request, slowest p95 on top."""
     rows = sorted(((n, x) for n, x in latencies.items() if x.p95 is not None), key=lambda row: row[1].p95 or 0)
-    with _chart(height=0.6 + 0.24 * max(len(rows), 3)) as (axes, svg):
+    with chart(height=0.6 + 0.24 * max(len(rows), 3)) as (axes, svg):
         places = range(len(rows))
         for row, (_, latency) in enumerate(rows):
             axes.plot([latency.p50 or 0, latency.p99 or latency.p95 or 0], [row, row], color="#C9CED6", lw=3, zorder=1)
@@ -111,7 +111,7 @@ def percentiles(latencies: Mapping[str, Latency]) -> str:
 
 def costs(bills: Sequence[PhaseBill]) -> str:
     """What each phase's lines add up to, beside the range that the plan states."""
-    with _chart() as (axes, svg):
+    with chart() as (axes, svg):
         for place, bill in enumerate(bills):
             low, high = map(float, bill.stated_usd_per_month)
             axes.bar(place, high - low, bottom=low, width=0.55, color="#D6E4F0", label="plan" if not place else None)
@@ -127,7 +127,7 @@ def costs(bills: Sequence[PhaseBill]) -> str:
 
 
 @contextmanager
-def _chart(height: float | None = None) -> Iterator[tuple[Axes, Callable[[], str]]]:
+def chart(height: float | None = None) -> Iterator[tuple[Axes, Callable[[], str]]]:
     """A figure in our style; call what comes with it, after the block, for the SVG."""
     with mpl.rc_context(_STYLE):  # type: ignore[arg-type]  # the stubs want a literal for each key
         figure = Figure(figsize=(_WIDE[0], height or _WIDE[1]), layout="constrained")

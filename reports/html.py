@@ -7,9 +7,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from capacity.costs import PhaseBill
 from capacity.demands import demands
+from capacity.gate.result import GateResult
 from capacity.targets import Check, request_names
 from loadtests.record import REPORT_FILE, Record
-from reports import charts, figures
+from reports import charts, figures, gate_charts, gate_rows
+from reports.markdown import how
 
 _templates = Environment(
     loader=PackageLoader("reports"),
@@ -20,6 +22,24 @@ _templates = Environment(
 )
 _templates.filters.update(number=figures.number, usd=figures.usd, usd_range=figures.usd_range)
 _templates.globals["limit"] = figures.limit
+
+
+def gate_page(result: GateResult) -> str:
+    """The page of a gate, as one HTML file."""
+    return _templates.get_template("gate.html").render(
+        result=result,
+        tables=[
+            (title, [row for row in found if row.decides], [row for row in found if not row.decides])
+            for title, found in gate_rows.rows(result)
+        ],
+        columns=gate_rows.columns(result),
+        runs={run.run: run for run in result.runs},
+        how=list(how(result)),
+        changes=gate_charts.changes(result.comparison) if result.comparison else "",
+        trends=[(gate_rows.trend_text(trend), gate_charts.trend(trend)) for trend in result.trends],
+        measured_rows=gate_rows.measured_rows,
+        warm_up_text=gate_rows.warm_up_text,
+    )
 
 
 def write_report(record: Record, check: Check, bills: Sequence[PhaseBill]) -> Path:

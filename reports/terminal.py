@@ -15,7 +15,7 @@ from loadtests.record import Trust
 from reports.figures import limit, number, share_range, usd, usd_range
 from scenarios.outcome import Verdict
 
-_STYLES = {
+STYLES = {
     Verdict.PASS: "green",
     Verdict.FAIL: "bold red",
     Verdict.INCONCLUSIVE: "yellow",
@@ -75,7 +75,7 @@ class Steps:
 
 def print_check(out: Console, check: Check) -> None:
     """Verdict first, then why, then the tables."""
-    out.print(Text.assemble("Verdict: ", (check.verdict.upper(), _STYLES[check.verdict])))
+    out.print(Text.assemble("Verdict: ", (check.verdict.upper(), STYLES[check.verdict])))
     for reason in check.reasons:
         out.print(f"  {reason}")
     out.print()
@@ -97,7 +97,7 @@ def _targets(results: Iterable[TargetResult]) -> Table:
             r.title,
             number(r.measured, r.unit),
             limit(r.limit, r.better, r.unit),
-            Text(r.verdict, _STYLES[r.verdict]),
+            Text(r.verdict, STYLES[r.verdict]),
             Text(r.note, "dim"),
         )
     return table

@@ -38,8 +38,7 @@ def load(scenario: str, settings: Sequence[str] = ()) -> Scenario:
     Raises ScenarioError with every problem at once.
     """
     source = _find(scenario)
-    data = _read(source)
-    data.setdefault("name", Path(source.name).stem)
+    data = {"name": Path(source.name).stem} | _extended(_read(source), source.name)
     origin = dict.fromkeys(data, source.name)
     for key, file in _SHARED.items():
         data[key] = _merged(_read(_HOME / file), data.get(key, {}))
@@ -54,6 +53,16 @@ def load_plan() -> Plan:
     """The plan's prices for 10,000 users."""
     source = _HOME / "prices" / "plan.toml"
     return _validated(Plan, _read(source), lambda _: "prices/plan.toml")
+
+
+def _extended(data: dict[str, Any], file: str) -> dict[str, Any]:
+    """A scenario on top of the one that it extends, if it does."""
+    if "extends" not in data:
+        return data
+    base = data.pop("extends")
+    if base not in names() or f"{base}.toml" == file:
+        raise ScenarioError(f"{file}: extends: takes one of {', '.join(names())}, not itself; got {base!r}.")
+    return _merged(_extended(_read(_HOME / f"{base}.toml"), f"{base}.toml"), data)
 
 
 def _find(scenario: str) -> Traversable:

@@ -92,6 +92,14 @@ class PhaseCosts(Strict):
     lines: tuple[CostLine, ...] = Field(strict=False, min_length=1)
 
 
+class Backend(Strict):
+    """How the reference backend is started, where it is ours to start."""
+
+    slowdown: dict[str, Positive] = Field(
+        default={}, description='extra CPU of an endpoint as a share of its own: {"GET /discovery" = 0.1}'
+    )
+
+
 class Infrastructure(Strict):
     """The servers of a phase, as the plan draws them."""
 
@@ -178,18 +186,21 @@ class Target(Strict):
     """A limit on a measured quantity.
 
     `metric` says what is measured; for latencies `samples` are glob patterns over "TYPE name" of requests.
-    A target with `at_users` scales with the population: its limit holds at that many users. `windows` is the
-    warm-up rule: "after warm-up" leaves out the ramp and the scenario's warm_up_s, "all" nothing. A target that is
-    not `judged` is shown and decides nothing.
+    A target with `at_users` scales with the population: its limit holds at that many users. `windows` is the stage:
+    "after warm-up" leaves out the ramp and the scenario's warm_up_s, "ramp" everything else, "all" nothing. A target
+    that is not `judged` is shown and decides nothing. For the gate, `each_s` asks that the limit holds in every
+    stretch of so many seconds, and beyond `warning` it passes with a warning.
     """
 
     title: str
     what: str
     metric: Literal["latency_ms", "concurrent_users", "database_queries_peak_per_s", "uptime_percent", "failed_percent"]
     limit: Positive
+    warning: Positive | None = None
     unit: str
     better: Literal["lower", "higher"]
-    windows: Literal["after warm-up", "all"]
+    windows: Literal["after warm-up", "ramp", "all"]
+    each_s: int | None = Field(default=None, ge=1)
     judged: bool = True
     samples: tuple[str, ...] = Field(strict=False, default=())
     percentile: float | None = Field(default=None, gt=0, lt=100)
@@ -201,7 +212,20 @@ class Target(Strict):
         if given != ((True, True) if self.metric == "latency_ms" else (False, False)):
             raise ValueError("a latency_ms target needs samples and a percentile, any other target has neither")
         if self.metric == "latency_ms" and self.windows == "all":
-            raise ValueError('a latency_ms target has windows = "after warm-up": a cold start is no latency')
+            raise ValueError('a latency_ms target has windows = "after warm-up" or "ramp": together they mix two laws')
+        if self.metric != "latency_ms" and self.windows == "ramp":
+            raise ValueError('windows = "ramp" is for latency_ms targets')
+        if self.each_s is not None and self.metric != "latency_ms":
+            raise ValueError("each_s is for latency_ms targets")
+        return self
+
+    @model_validator(mode="after")
+    def _the_warning_comes_first(self) -> Self:
+        beyond = self.warning is not None and (
+            self.warning > self.limit if self.better == "lower" else self.warning < self.limit
+        )
+        if beyond:
+            raise ValueError(f"warning ({self.warning:g}) lies beyond the limit ({self.limit:g})")
         return self
 
     def limit_at(self, users: int) -> float:
@@ -240,13 +264,30 @@ class ValidityLimits(Strict):
     clock_error_ms: Positive
 
 
+class GateRules(Strict):
+    """How sure the gate must be, and which change it is to stop."""
+
+    confidence: float = Field(gt=0.5, lt=1, description="of the interval of a target in one run")
+    min_effect_share: Positive = Field(description="a smaller slowdown never fails, however sure")
+    rule_out_share: Positive = Field(description="a pass rules out a slowdown of this much")
+    false_alarms_share: float = Field(gt=0, lt=0.5, description="of comparisons without a change that may fail")
+    missed_share: float = Field(gt=0, lt=0.5, description="of slowdowns by rule_out_share that may pass")
+
+    @model_validator(mode="after")
+    def _something_lies_between(self) -> Self:
+        if self.rule_out_share <= self.min_effect_share:
+            raise ValueError("rule_out_share must be above min_effect_share, or nothing could ever pass")
+        return self
+
+
 class Targets(Strict):
-    """The targets, the limit on failures, the alerts, and what makes a run invalid."""
+    """The targets, the limit on failures, the alerts, what makes a run invalid, and the gate's rules."""
 
     targets: dict[str, Target]
     failures: Target
     alerts: dict[str, Alert]
     validity: ValidityLimits
+    gate: GateRules
 
 
 class Scenario(Strict):
@@ -259,6 +300,7 @@ class Scenario(Strict):
     population: Population
     load: Load
     infrastructure: Infrastructure
+    backend: Backend = Backend()
     costs: PhaseCosts
     traffic: Traffic
     targets: Targets

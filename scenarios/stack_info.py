@@ -93,6 +93,9 @@ class StackInfo(_Part):
 
     host: str
     stations: dict[str, Station] = {}
+    beside: tuple[
+        int, ...
+    ] = ()  # processes here, children included, that belong to the rehearsal but are not its stack
     mongo_url: str | None = None
     redis_url: str | None = None
     queue: QueueInfo | None = None

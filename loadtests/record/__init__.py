@@ -14,6 +14,7 @@ from loadtests.record.run_file import (
     Trust,
 )
 from loadtests.record.series import SERIES_FILE
+from loadtests.record.windows import Windows
 
 __all__ = [
     "LATENCY_FILE",
@@ -31,6 +32,7 @@ __all__ = [
     "RecordError",
     "Run",
     "Trust",
+    "Windows",
     "matches",
     "new_folder",
     "resolve",

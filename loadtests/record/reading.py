@@ -18,6 +18,7 @@ from loadtests.record.histograms import histogram, percentile_ms, samples_needed
 from loadtests.record.latency_log import LATENCY_FILE, Interval, read_log
 from loadtests.record.run_file import RUN_FILE, Latency, RecordError, Run, read_run
 from loadtests.record.series import SERIES_FILE, read_series
+from loadtests.record.windows import Sparse, Windows, windows
 
 # What the generator says of itself is no request, and a flow is made of requests that count already.
 # SERVICE is the same request once more, counted from when it was sent instead of when it was meant to be.
@@ -88,22 +89,28 @@ class Record:
         return (start, end) if end > start else None
 
     @property
+    def ramp(self) -> tuple[float, float]:
+        """[from, to) of the seconds in which people arrived."""
+        start = self.run.started_at.timestamp()
+        return (start // 1, (self.run.steady_from or start) // 1)
+
+    @property
     def measured_seconds(self) -> int:
         return int(self.measured[1] - self.measured[0]) if self.measured else 0
 
     def measured_values(self, column: str) -> list[float]:
         """What was measured in that column of series.csv, over the windows that count."""
-        if self.measured is None or column not in self.series:
-            return []
-        start, end = self.measured
-        rows = zip(self.series["second"], self.series[column], strict=True)
-        return [value for second, value in rows if second is not None and start <= second < end and value is not None]
+        return [value for value in self.column(column, *(self.measured or (0, 0))) if value is not None]
 
     def all_values(self, column: str) -> list[float]:
         """What was measured in that column from the first second until people are sent home, the ramp included."""
         end = self.run.stopping_from or float("inf")
+        return [value for value in self.column(column, 0, end) if value is not None]
+
+    def column(self, column: str, start: float, end: float) -> list[float | None]:
+        """A column of series.csv in the seconds [start, end), a value a row; None where nothing measured it."""
         rows = zip(self.series["second"], self.series.get(column, []), strict=False)
-        return [value for second, value in rows if second is not None and second < end and value is not None]
+        return [value for second, value in rows if second is not None and start <= second < end]
 
     @cached_property
     def _totals(self) -> dict[tuple[str, bool], HdrHistogram]:
@@ -115,6 +122,23 @@ class Record:
                 if start <= interval.second < end:
                     interval.add_to(totals.setdefault((interval.name, interval.failed), histogram()))
         return totals
+
+    @cached_property
+    def _sparse(self) -> dict[tuple[str, bool], list[Sparse]]:
+        """Every second's samples by (name, failed), over the whole run."""
+        found: dict[tuple[str, bool], list[Sparse]] = {}
+        for interval in self.intervals:
+            sparse = Sparse.of(interval.second, interval.decoded())
+            found.setdefault((interval.name, interval.failed), []).append(sparse)
+        return found
+
+    def windows(self, patterns: Sequence[str], start: float, end: float) -> Windows:
+        """What happened to the names that match, in each second of [start, end)."""
+        ok, failed = (
+            [s for (name, bad), found in self._sparse.items() if bad is kind and matches(name, patterns) for s in found]
+            for kind in (False, True)
+        )
+        return windows(ok, failed, int(start), int(end))
 
     def names(self) -> list[str]:
         """Every name that has samples in the windows that count."""

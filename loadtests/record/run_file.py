@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from scenarios.outcome import UsageError
 from scenarios.schema import Scenario
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 RUN_FILE, REPORT_FILE = "run.json", "report.html"
 
 
@@ -79,7 +79,7 @@ class Trust(_Part):
 class Run(_Part):
     """run.json."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     status: Literal["running", "finished", "interrupted", "crashed"]
     status_reason: str = ""
     scenario: Scenario

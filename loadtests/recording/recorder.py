@@ -42,6 +42,7 @@ class Plan:
     scenario: Scenario
     folder: Path | None
     stack: StackInfo | None
+    until_stopped: bool = False  # whoever started it ends it: that is no interruption
 
 
 class Workers:
@@ -90,7 +91,7 @@ class Recorder:
         self._runner: Runner = environment.runner
         self._collector, self._clock = collector, clock
         self._scenario, self._stack = plan.scenario, plan.stack
-        self._folder = plan.folder
+        self._folder, self._until_stopped = plan.folder, plan.until_stopped
         self._runs = plan.folder.parent if plan.folder else Path("runs")
         self._workers: Workers | None = None
         self._writer: RecordWriter | None = None
@@ -109,7 +110,7 @@ class Recorder:
             self._scenario,
             self._environment.host or "",
             self._runner.target_user_count,
-            float(options.run_time) if options and options.run_time else None,
+            float(options.run_time) if options and options.run_time and not self._until_stopped else None,
             stations,
         )
         folder = self._folder or new_folder(self._runs, self._scenario.name)

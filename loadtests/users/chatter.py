@@ -1,8 +1,10 @@
 """People who like each other and talk: match detection and message delivery are measured here."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 
+from gevent.event import Event
 from gevent.queue import Empty
 from locust import task
 
@@ -22,9 +24,10 @@ _LINES = cycle(
     )
 )
 WAIT_FOR_SOMEBODY_S = 5.0
+_LOOK_UP_EVERY_S = 0.5
 # Nobody types for ten times as long as people do: then they have left, or their message is lost.
 PATIENCE_IN_TYPING_TIMES = 10
-# A match that is older than the wait for it by more than clocks differ is from before.
+# The backend's clock against ours: what is older by more than this was there before.
 _CLOCKS_DIFFER = timedelta(seconds=2)
 
 
@@ -59,18 +62,40 @@ class Chatter(Person):
             return None
         heard, match = self.socket.expect_match(meeting.other_id)
         self.world.post.liking(self.person_id, meeting.other_id)
-        if not self.api.swipe(meeting.other_id, like=True):
-            return None  # they passed on the other before, and that stands
-        if heard.wait(LOST_AFTER_S):
+        began = datetime.now(UTC) - _CLOCKS_DIFFER
+        swipe = self.api.swipe(meeting.other_id, like=True)
+        if not swipe.like:  # they passed on the other before, and that stands
+            self.world.post.did_not_like(self.person_id, meeting.other_id)
+            return None
+        if swipe.at < began:
+            return self._match_of_old(meeting, heard, match)
+        if self._hears(heard, meeting):
             return match["id"]
-        found, age = self._match_by_rest(meeting.other_id)
-        # Without a match the other side has not liked, or is gone. A fresh one that we did not hear of was lost.
-        if found is None and meeting.here and self.world.post.both_like(self.person_id, meeting.other_id):
-            self.world.post.never_matched(self.person_id, meeting.other_id)
-        if found is not None and age < timedelta(seconds=LOST_AFTER_S) + _CLOCKS_DIFFER:
+        found, matched_at = self._match_by_rest(meeting.other_id)
+        # Without a match the other side has not liked, or is gone. A new one that we did not hear of was lost.
+        both = meeting.here and self.world.post.both_like(self.person_id, meeting.other_id)
+        if both if found is None else matched_at >= began:
             self.world.post.never_matched(self.person_id, meeting.other_id)
             return None
         return found
+
+    def _match_of_old(self, meeting: Meeting, heard: Event, match: dict[str, str]) -> str | None:
+        """They liked the other in an earlier run: the match is there, or has ended, or the other likes only now."""
+        found, _ = self._match_by_rest(meeting.other_id)
+        if found is None:
+            with self.world.idle():
+                heard.wait(LOST_AFTER_S)
+        return found or match.get("id")
+
+    def _hears(self, heard: Event, meeting: Meeting) -> bool:
+        """Wait for the match. When the test ends only if both have liked: whoever was sent home before likes nobody."""
+        deadline_s = time.monotonic() + LOST_AFTER_S
+        while not heard.is_set() and time.monotonic() < deadline_s:
+            heard.wait(_LOOK_UP_EVERY_S)
+            liked = self.world.post.both_like(self.person_id, meeting.other_id)
+            if self.world.post.ending and meeting.here and not liked:
+                break
+        return bool(heard.is_set())
 
     def _talk(self, match_id: str, meeting: Meeting) -> None:
         traffic = self.world.scenario.traffic
@@ -101,9 +126,9 @@ class Chatter(Person):
             self.pause(self.world.duration_s(traffic.typing_s))
             self.api.unmatch(match_id)
 
-    def _match_by_rest(self, other_id: str) -> tuple[str | None, timedelta]:
-        """The match with somebody as the backend knows it, and how old it is."""
+    def _match_by_rest(self, other_id: str) -> tuple[str | None, datetime]:
+        """The match with somebody as the backend knows it, and when it was made."""
         for match in self.api.matches():
             if match["with_profile"]["id"] == other_id:
-                return str(match["id"]), datetime.now(UTC) - datetime.fromisoformat(match["matched_at"])
-        return None, timedelta()
+                return str(match["id"]), datetime.fromisoformat(match["matched_at"])
+        return None, datetime.max.replace(tzinfo=UTC)

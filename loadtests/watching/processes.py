@@ -19,6 +19,9 @@ class Processes:
             if station.pids
         }
         self._own = psutil.Process()
+        self._beside = [p for p in map(_process, stack.beside) if p]
+        self._known = {pid for station in stack.stations.values() for pid in station.pids}
+        self._beside_s: dict[int, float] = {}
         self._at, self._before = time.monotonic(), self._cpu_s()
 
     def read(self) -> Reading:
@@ -34,9 +37,28 @@ class Processes:
         return Reading(values)
 
     def _cpu_s(self) -> dict[str, float]:
-        """By station; our own under the empty name."""
+        """By station; our own, and what runs beside the stack, under the empty name."""
         of_stations = {name: sum(map(_cpu_s, processes)) for name, processes in self._stations.items()}
-        return {"": _cpu_s(self._own), **of_stations}
+        return {"": _cpu_s(self._own) + self._of_those_beside(), **of_stations}
+
+    def _of_those_beside(self) -> float:
+        """The other side of a duel: its servers, its generator. Ours is below the same parent, and counts itself."""
+        if not self._beside:
+            return 0.0
+        ours = {self._own.pid, *_family(self._own.parent())}
+        for process in self._beside:
+            for pid in _family(process) - ours - self._known:
+                if found := _process(pid):
+                    self._beside_s[pid] = max(self._beside_s.get(pid, 0.0), _cpu_s(found))
+        return sum(self._beside_s.values())
+
+
+def _family(process: psutil.Process | None) -> set[int]:
+    """A process and all that it has started."""
+    try:
+        return {process.pid, *(child.pid for child in process.children(recursive=True))} if process else set()
+    except psutil.Error:
+        return set()
 
 
 def _process(pid: int) -> psutil.Process | None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psutil
 from botocore.exceptions import ClientError
@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
+from reference_app.app import endpoints
 from reference_app.platform import STORE_AWAY
 from reference_app.platform.objects import Objects
 from reference_app.platform.queue import Queue
@@ -119,6 +120,7 @@ class LocalStack:
 
     def _start(self) -> None:
         self._use(secret_key=secrets.token_hex(32), otp_test_secret=secrets.token_hex(16))
+        self._use_slowdown()
         self._start_stores()
         with _servers_answer():
             Objects.connect(self.settings).create_bucket()
@@ -149,7 +151,17 @@ class LocalStack:
             port = self._run(partial(servers.aws, self.folder))
             self._use(aws_endpoint_url=f"http://127.0.0.1:{port}", **_EMULATOR_KEYS)
 
-    def _use(self, **changes: str) -> None:
+    def _use_slowdown(self) -> None:
+        slowdown = self.scenario.backend.slowdown
+        if not slowdown:
+            return
+        known = endpoints()
+        if unknown := sorted(slowdown.keys() - known):
+            there = ", ".join(sorted(known))
+            raise StackError(f"backend.slowdown: the backend has no endpoint {unknown[0]!r}. There are: {there}.")
+        self._use(slowdown=slowdown)
+
+    def _use(self, **changes: Any) -> None:
         """Change settings, except those that the environment sets."""
         given = Settings().model_fields_set
         self.settings = self.settings.model_copy(update={k: v for k, v in changes.items() if k not in given})

@@ -11,4 +11,4 @@ router = APIRouter(tags=["swipes"])
 
 @router.post("/swipes", status_code=201)
 async def swipe(body: SwipeRequest, person: CurrentPerson, swipes: Swipes) -> Swipe:
-    return Swipe(target_id=body.target_id, like=await swipes.swipe(person, body.target_id, body.like))
+    return await swipes.swipe(person, body.target_id, body.like)

@@ -1,5 +1,6 @@
 """Bodies of the swipe endpoint."""
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -13,5 +14,8 @@ class SwipeRequest(Body):
 
 
 class Swipe(BaseModel):
+    """The swipe that stands: who swipes again changes nothing."""
+
     target_id: str
     like: bool
+    at: datetime

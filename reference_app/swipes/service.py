@@ -20,6 +20,7 @@ from reference_app.chat.hub import Fanout
 from reference_app.discovery.service import DiscoveryService, discovery_service
 from reference_app.errors import Conflict, NotFound
 from reference_app.platform import metrics, platform_of
+from reference_app.swipes.schemas import Swipe
 from reference_app.swipes.store import SwipeStore, match_id
 
 log = logging.getLogger(__name__)
@@ -78,17 +79,17 @@ class SwipeService:
     matchmaker: Matchmaker
     background: Background
 
-    async def swipe(self, swiper: str, target: str, like: bool) -> bool:
-        """Returns whether the swipe that stands is a like: the first one wins."""
+    async def swipe(self, swiper: str, target: str, like: bool) -> Swipe:
+        """Returns the swipe that stands: the first one wins."""
         if swiper == target:
             raise Conflict("Nobody can swipe on themselves.")
         in_deck = await self.discovery.take(swiper, target)
         if not in_deck and not await self.discovery.profiles.store.exists(target):
             raise NotFound("There is no such person.")
-        liked = await self.store.put(swiper, target, like)
-        if liked:
+        stands = await self.store.put(swiper, target, like)
+        if stands["like"]:
             self.background.start(self.matchmaker.check(swiper, target))
-        return liked
+        return Swipe(target_id=target, like=stands["like"], at=stands["at"])
 
 
 def swipe_service(connection: HTTPConnection) -> SwipeService:

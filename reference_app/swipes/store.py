@@ -21,15 +21,16 @@ def match_id(one: str, other: str) -> str:
 class SwipeStore:
     db: Database
 
-    async def put(self, swiper: str, target: str, like: bool) -> bool:
-        """Keep the first swipe of `swiper` on `target`. Returns whether that one is a like."""
-        swipe = await self.db.swipes.find_one_and_update(
+    async def put(self, swiper: str, target: str, like: bool) -> Document:
+        """Keep the first swipe of `swiper` on `target`. Returns that one: whether it is a `like`, and `at` when."""
+        swipe: Document | None = await self.db.swipes.find_one_and_update(
             {"swiper": swiper, "target": target},
             {"$setOnInsert": {"like": like, "at": datetime.now(UTC)}},
             upsert=True,
             return_document=ReturnDocument.AFTER,
         )
-        return bool(swipe and swipe["like"])
+        assert swipe is not None  # an upsert returns what it left
+        return swipe
 
     async def likes(self, swiper: str, target: str) -> bool:
         query = {"swiper": swiper, "target": target, "like": True}

@@ -33,7 +33,7 @@ def test_the_sender_is_the_one_that_was_chosen() -> None:
 
 
 def test_a_child_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = Settings(mongo_pool_size=7, redis_url="redis://127.0.0.1:1/0")
+    wanted = Settings(slowdown={"GET /discovery": 0.1}, mongo_pool_size=7, redis_url="redis://127.0.0.1:1/0")
     for name, value in wanted.as_environment().items():
         monkeypatch.setenv(name, value)
     assert Settings() == wanted

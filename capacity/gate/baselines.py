@@ -1,0 +1,110 @@
+"""Baselines: a folder of run records. The newest are what a gate compares with, all of them are the history."""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from capacity.gate.change_points import ChangePoint, change_points
+from capacity.gate.comparable import differences, unlike
+from capacity.gate.quantities import Outcome, Quantity, outcome, percentile_carried, quantities
+from capacity.targets import check
+from loadtests.record import LATENCY_FILE, RUN_FILE, SERIES_FILE, Record
+from scenarios.outcome import UsageError, Verdict
+
+BASELINES = Path("baselines")
+# Otava looks at windows of 50, and a history of half a year of weekly releases is 26.
+KEEP = 100
+_UNFIT = (Verdict.INVALID, Verdict.ERROR, Verdict.FAIL)
+
+
+def records_at(path: Path) -> list[Record]:
+    """The record at a path, or all records in a folder of them, oldest first. Raises RecordError or UsageError."""
+    if (path / RUN_FILE).exists() or not path.is_dir():
+        return [Record.read(path)]
+    folders = sorted(file.parent for file in path.rglob(RUN_FILE))
+    if not folders:
+        raise UsageError(f"There is no run record in {path}; `matchday baseline update` puts some there.")
+    return sorted((Record.read(folder) for folder in folders), key=lambda record: record.run.started_at)
+
+
+def update(folder: Path, records: Iterable[Record], allowed: Sequence[str], keep: int = KEEP) -> tuple[int, int]:
+    """Put runs into the history, and take the oldest out beyond `keep`. Returns how many were added and removed.
+
+    Raises UsageError for a run that must not be compared with: invalid, cut short, with a target missed, or unlike
+    those that are there. Nothing is changed then.
+    """
+    records = list(records)
+    there = records_at(folder) if folder.is_dir() and any(folder.rglob(RUN_FILE)) else []
+    like = there[-1] if there else records[0]
+    problems = [problem for record in records if (problem := _unfit(record))] + unlike(records, like, allowed)
+    if problems:
+        raise UsageError(
+            "The baseline stays as it is:\n  "
+            + "\n  ".join(problems)
+            + "\nMeasure again; --allow takes what may differ."
+        )
+    known = {record.folder.name for record in there}
+    added = [record for record in records if record.folder.name not in known]
+    for record in added:
+        _copy(record, folder / record.folder.name)
+    everything = records_at(folder)
+    for old in everything[: max(0, len(everything) - keep)]:
+        shutil.rmtree(old.folder)
+    return len(added), max(0, len(everything) - keep)
+
+
+def _unfit(record: Record) -> str:
+    if not record.complete:
+        return f"{record.folder}: {record.state}"
+    found = check(record)
+    return f"{record.folder}: {found.verdict}: {' '.join(found.reasons)}" if found.verdict in _UNFIT else ""
+
+
+def _copy(record: Record, folder: Path) -> None:
+    """Only what is read again; whole or not at all."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        begun = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(begun, ignore_errors=True)
+        begun.mkdir()
+        for name in (LATENCY_FILE, SERIES_FILE, RUN_FILE):
+            shutil.copyfile(record.folder / name, begun / name)
+        begun.rename(folder)
+    except OSError as error:
+        raise UsageError(f"The baseline in {folder.parent} cannot be written: {error.strerror}.") from error
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A target over the history and the newest runs: values (ms), the runs they come from, and where they changed."""
+
+    key: str
+    title: str
+    percentile: float
+    limit: float
+    runs: tuple[str, ...]
+    values_ms: tuple[float, ...]
+    changes: tuple[ChangePoint, ...]
+
+
+def trends(history: Sequence[Record], newest: Sequence[Record]) -> tuple[Trend, ...]:
+    """Every latency target over the runs of the history that are like the newest one, and the newest."""
+    scenario = newest[-1].run.scenario
+    wanted = [q for q in quantities(scenario, ()) if q.decides]
+    known = {record.folder.name for record in newest}
+    alike = [r for r in history if r.folder.name not in known and not list(differences(newest[-1], r))]
+    runs = sorted((*alike, *newest), key=lambda record: record.run.started_at)
+    outcomes = [outcome(record, wanted) for record in runs if record.measured]
+    limits = {key: target.limit for key, target in scenario.targets.targets.items()}
+    return tuple(trend for q in wanted if (trend := _trend(q, limits[q.key], outcomes)))
+
+
+def _trend(quantity: Quantity, limit: float, outcomes: Sequence[Outcome]) -> Trend | None:
+    samples = [run.samples[quantity.key] for run in outcomes]
+    percentile = percentile_carried(quantity, [sample.count for sample in samples]) if samples else None
+    if percentile is None:
+        return None
+    values = tuple(sample.at(percentile) for sample in samples)
+    runs = tuple(Path(run.run).name for run in outcomes)
+    return Trend(quantity.key, quantity.title, percentile, limit, runs, values, tuple(change_points(values)))

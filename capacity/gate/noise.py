@@ -1,0 +1,97 @@
+"""The noise floor of a machine: how much runs of one backend differ there, measured by its duel with itself."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from math import exp, sqrt
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+from scipy.stats import norm
+
+from capacity.gate.comparable import fingerprint, same_machine
+from loadtests.record import Machine, Run
+from scenarios.outcome import UsageError
+
+NOISE_FILE = "noise.json"
+
+
+class NoiseFloor(BaseModel):
+    """Standard deviations of the logarithm of each quantity (0.05 is about 5 %) on one machine, under one load.
+
+    `of_a_run`: from run to run. `of_a_pair`: of the ratio of two runs next to each other, which share slow moments.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    machine: Machine
+    scenario: str
+    load: str  # fingerprint of population, traffic and load
+    pairs: int
+    measured_at: datetime
+    of_a_run: dict[str, float]
+    of_a_pair: dict[str, float]
+
+    def factor_of_a_run(self, key: str, confidence: float) -> float:
+        """One run's value is within this factor of what the machine shows on average; 1 where it is unknown."""
+        return exp(float(norm.ppf((1 + confidence) / 2)) * self.of_a_run.get(key, 0.0))
+
+    def least_change(self, key: str, pairs: int, false_alarms_share: float) -> float:
+        """The change (as a share) that so many pairs of the same backend exceed with that chance only."""
+        return exp(_z(false_alarms_share) * self.of_a_pair.get(key, 0.0) / sqrt(pairs)) - 1
+
+    def least_change_unpaired(self, key: str, runs: tuple[int, int], false_alarms_share: float) -> float:
+        """The same for two groups of runs that do not alternate."""
+        return exp(_z(false_alarms_share) * self.of_a_run.get(key, 0.0) * sqrt(1 / runs[0] + 1 / runs[1])) - 1
+
+
+def _z(false_alarms_share: float) -> float:
+    return float(norm.ppf(1 - false_alarms_share))
+
+
+def measured_noise(
+    run: Run, baseline: Mapping[str, Sequence[float]], candidate: Mapping[str, Sequence[float]]
+) -> NoiseFloor:
+    """From values by quantity, a pair of runs a place; `run` is one of those runs. There must be two pairs."""
+    of_a_run, of_a_pair, pairs = {}, {}, 0
+    for key, values in baseline.items():
+        logs = np.log([values, candidate[key]])
+        pairs = logs.shape[1]
+        of_a_pair[key] = float((logs[1] - logs[0]).std(ddof=1))
+        of_a_run[key] = float(sqrt(logs.var(axis=1, ddof=1).mean()))
+    return NoiseFloor(
+        machine=run.machine,
+        scenario=run.scenario.name,
+        load=fingerprint(run),
+        pairs=pairs,
+        measured_at=datetime.now(UTC),
+        of_a_run=of_a_run,
+        of_a_pair=of_a_pair,
+    )
+
+
+def find_noise(path: Path, run: Run) -> NoiseFloor | None:
+    """What was measured on this run's machine under its load; None when nothing was. Raises UsageError."""
+    fitting = [n for n in _read(path) if same_machine(n.machine, run.machine) and n.load == fingerprint(run)]
+    return fitting[-1] if fitting else None
+
+
+def store_noise(path: Path, noise: NoiseFloor) -> None:
+    """Keep it in place of an older one of the same machine and load."""
+    kept = [n for n in _read(path) if not (same_machine(n.machine, noise.machine) and n.load == noise.load)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found = [n.model_dump(mode="json") for n in (*kept, noise)]
+    path.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _read(path: Path) -> list[NoiseFloor]:
+    if not path.is_file():
+        return []
+    try:
+        return [NoiseFloor.model_validate(entry) for entry in json.loads(path.read_bytes())]
+    except (OSError, ValueError, ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise UsageError(
+            f"{path} holds no noise floor that can be read ({first}); measure it again with `matchday duel --same`."
+        ) from error

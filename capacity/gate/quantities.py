@@ -1,0 +1,107 @@
+"""What two versions are compared by: for each target and each endpoint the tail and the typical latency of a run."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capacity.gate.absolute import steady
+from capacity.targets import request_names
+from loadtests.record import Record, matches
+from scenarios.schema import Scenario
+
+# A percentile of a short run rests on the samples beyond it: with fewer than this it is chance.
+SAMPLES_BEYOND = 10
+TYPICAL = 50.0
+_LADDER = (99.9, 99.0, 95.0, 90.0, 75.0, TYPICAL)
+_ENDPOINT_TAIL = 95.0
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A percentile of the latency of some requests. `decides`: without certainty about it nothing passes."""
+
+    key: str
+    title: str
+    samples: tuple[str, ...]
+    asked_percentile: float
+    decides: bool
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One run's counts and latencies of one quantity."""
+
+    count: int
+    failed: int
+    values_ms: dict[float, float]  # by percentile, as far as the ladder goes
+
+    def at(self, percentile: float) -> float:
+        return self.values_ms.get(percentile, nan)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run says of every quantity, by the keys of `quantities`."""
+
+    run: str
+    samples: dict[str, Sample]
+    requests: int
+    failures: int
+
+
+def quantities(scenario: Scenario, names: Iterable[str]) -> list[Quantity]:
+    """The targets' latencies, which decide, then those of the endpoints that no target already is."""
+    found: list[Quantity] = []
+    for key, target in scenario.targets.targets.items():
+        if target.percentile and target.judged and target.windows != "ramp":
+            found += _both(key, target.title, target.samples, target.percentile, decides=True)
+    names = sorted(set(names))
+    alone = {tuple(name for name in names if matches(name, q.samples)) for q in found}
+    for name in names:
+        if (name,) not in alone:
+            found += _both(name, name, (name,), _ENDPOINT_TAIL, decides=False)
+    return found
+
+
+def outcome(record: Record, wanted: Sequence[Quantity]) -> Outcome:
+    """What a run says of these quantities, over the seconds after its warm-up."""
+    span, _ = steady(record)
+    requests, failures = (sum(v or 0 for v in record.column(name, *span)) for name in ("requests", "failures"))
+    samples: dict[tuple[str, ...], Sample] = {}
+    for quantity in wanted:
+        if quantity.samples not in samples:
+            windows = record.windows(quantity.samples, *span)
+            count = int(windows.successes.sum())
+            values = {p: windows.percentile_ms(p) for p in _carried(count)}
+            samples[quantity.samples] = Sample(count, int(windows.failed.sum()), values)
+    return Outcome(str(record.folder), {q.key: samples[q.samples] for q in wanted}, int(requests), int(failures))
+
+
+def names_in(records: Iterable[Record]) -> set[str]:
+    """The names of all requests that any of these runs made."""
+    return {name for record in records for name in request_names(record)}
+
+
+def percentile_carried(quantity: Quantity, counts: Iterable[int]) -> float | None:
+    """The highest percentile, at most the one asked for, that every run has enough samples for."""
+    return next((p for p in _carried(min(counts)) if p <= quantity.asked_percentile), None)
+
+
+def table(outcomes: Sequence[Outcome], keys: Sequence[str], percentiles: Sequence[float]) -> NDArray[np.float64]:
+    """(runs, quantities): logarithms of the latencies."""
+    rows = [[run.samples[key].at(p) for key, p in zip(keys, percentiles, strict=True)] for run in outcomes]
+    logarithms: NDArray[np.float64] = np.log(np.array(rows, float).reshape(len(outcomes), len(keys)))
+    return logarithms
+
+
+def _both(key: str, title: str, samples: tuple[str, ...], percentile: float, decides: bool) -> Iterator[Quantity]:
+    yield Quantity(key, title, samples, percentile, decides)
+    if percentile != TYPICAL:
+        yield Quantity(f"{key} p{TYPICAL:g}", title, samples, TYPICAL, False)
+
+
+def _carried(count: int) -> list[float]:
+    return [p for p in _LADDER if count * (1 - p / 100) >= SAMPLES_BEYOND - 1e-9]

@@ -1,0 +1,35 @@
+"""Where a run's warm-up ends, by rule: MSER-5.
+
+Of all places to cut, the one that leaves the mean of the rest known best (White 1997, Simulation 69:323-334; batches
+of five as in White, Cobb and Spratt 2000, WSC:755-760). Each second counts by its median, and five seconds by the
+median of theirs: a warm-up lasts, a stall of two seconds does not move such a median, and is measured.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+BATCH = 5
+# What is cut must have been worse than the rest by this: latencies that only vary need no cut.
+WORSE_BY = 1.1
+
+
+def warm_up_windows(medians_ms: NDArray[np.float64]) -> int | None:
+    """How many of these windows (each by its median; NaN: nothing succeeded) belong to the warm-up.
+
+    None when the run never became steady: the best place to cut lies in its second half.
+    """
+    batches = len(medians_ms) // BATCH
+    if batches < 4:
+        return 0  # too few to tell
+    grouped = medians_ms[: batches * BATCH].reshape(batches, BATCH)
+    known = ~np.isnan(grouped).all(axis=1)
+    values = np.nanmedian(grouped[known], axis=1)
+    if len(values) < 4:
+        return 0
+    spread = [values[cut:].var() / (len(values) - cut) for cut in range(len(values) - 1)]
+    cut = int(np.argmin(spread))
+    if cut == 0 or np.median(values[:cut]) < WORSE_BY * np.median(values[cut:]):
+        return 0
+    if cut > len(values) // 2:
+        return None
+    return int(np.flatnonzero(known)[cut]) * BATCH

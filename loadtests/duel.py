@@ -1,0 +1,107 @@
+"""Runs two backends in turn, or both at once: pairs of short runs next to each other in time. Decides nothing."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtests.launch import Launch, Live
+from loadtests.record import Record
+from scenarios.stack_info import StackInfo
+
+BASELINE, CANDIDATE = "baseline", "candidate"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two: the stack file that says where it is, or Locust's options that do."""
+
+    name: str
+    arguments: tuple[str, ...] = ()
+    stack_file: Path | None = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two runs next to each other."""
+
+    baseline: Record
+    candidate: Record
+
+
+class Duel:
+    """`pairs` yields until nobody asks any more; whoever stops asking ends the duel, and the runs are kept."""
+
+    def __init__(
+        self,
+        folder: Path,
+        arguments: Sequence[str],
+        sides: tuple[Side, Side],
+        at_once: bool = False,
+        follow: Callable[[str, Live], None] = lambda title, live: None,
+    ) -> None:
+        """`arguments` are Locust's, for both sides; `follow` hears how each run stands."""
+        self._folder, self._arguments, self._sides = folder, tuple(arguments), sides
+        self._at_once, self._follow = at_once, follow
+
+    def pairs(self) -> Iterator[Pair]:
+        """Raises GeneratorError when a run left no record."""
+        number = 0
+        while True:
+            number += 1
+            # Who goes first changes: a machine that gets warm, or a neighbour that comes, favours nobody.
+            turns = self._sides if number % 2 else self._sides[::-1]
+            groups = [turns] if self._at_once else [(side,) for side in turns]
+            found: dict[str, Record] = {}
+            for group in groups:
+                found |= self._run(number, group)
+            yield Pair(found[BASELINE], found[CANDIDATE])
+
+    def _run(self, number: int, group: Sequence[Side]) -> dict[str, Record]:
+        """One run, or two at once."""
+        launches: dict[str, Launch] = {}
+        try:
+            for side in group:
+                folder = self._folder / f"{number:02}-{side.name}"
+                folder.mkdir()
+                launches[side.name] = Launch(folder, (*self._arguments, *side.arguments), side.stack_file)
+            following = {name: launch.follow() for name, launch in launches.items()}
+            while following:
+                for name, lives in list(following.items()):
+                    live = next(lives, None)
+                    if live is None:
+                        del following[name]
+                    else:
+                        self._follow(f"Pair {number}, {name}", live)
+        except BaseException:
+            for launch in launches.values():
+                launch.stop()
+            raise
+        return {name: Record.read(launch.folder) for name, launch in launches.items()}
+
+
+def introduce(sides: Sequence[Side], folder: Path) -> list[Side]:
+    """Tell each side's stack file what else of this duel runs on the machine: the other's servers are not foreign.
+
+    Both are children of this process, or stand in the other's stack file. Copies go to `folder`.
+    """
+    infos = {side.name: StackInfo.read(side.stack_file) for side in sides if side.stack_file}
+    pids = {name: {pid for s in info.stations.values() for pid in s.pids} for name, info in infos.items()}
+    introduced = []
+    for side in sides:
+        if side.name not in infos:
+            introduced.append(side)
+            continue
+        others = set().union(*(found for name, found in pids.items() if name != side.name)) - pids[side.name]
+        file = folder / f"{side.name}.stack.json"
+        infos[side.name].model_copy(update={"beside": (os.getpid(), *sorted(others))}).write(file)
+        introduced.append(Side(side.name, side.arguments, file))
+    return introduced
+
+
+def forget(folder: Path) -> None:
+    """Remove the stack files of a duel: they hold the secrets of test senders."""
+    for file in folder.glob("*.stack.json"):
+        with contextlib.suppress(OSError):
+            file.unlink()

@@ -1,0 +1,118 @@
+"""Where a gate's answer goes: files for CI servers, the step's summary, a page."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from capacity.gate.result import GateResult
+from reports.as_json import dumps
+from reports.gate_rows import compared_title
+from reports.junit import junit
+from reports.markdown import COMMENT_BYTES, SUMMARY_BYTES, markdown
+from scenarios.outcome import UsageError
+
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Which files are wanted; None where one is not."""
+
+    junit: Path | None = None
+    markdown: Path | None = None
+    comment: Path | None = None
+    json: Path | None = None
+    benchmark: Path | None = None
+    html: Path | None = None
+
+
+def write(result: GateResult, outputs: Outputs) -> list[Path]:
+    """Write what is wanted, and the step's summary where a GitHub runner asks for one. Returns the files written.
+
+    Raises UsageError for a file that cannot be written.
+    """
+    texts: list[tuple[Path | None, Callable[[], str]]] = [
+        (outputs.junit, lambda: junit(result)),
+        (outputs.markdown, lambda: markdown(result)),
+        (outputs.comment, lambda: markdown(result, COMMENT_BYTES)),
+        (outputs.json, lambda: dumps(result) + "\n"),
+        (outputs.benchmark, lambda: benchmark(result)),
+        (outputs.html, lambda: _page(result)),
+    ]
+    written = [_write(path, text()) for path, text in texts if path]
+    if summary := os.environ.get(STEP_SUMMARY):
+        written.append(_append(Path(summary), result))
+    return written
+
+
+def benchmark(result: GateResult) -> str:
+    """github-action-benchmark's "customSmallerIsBetter": the latencies, with their intervals."""
+    found: list[dict[str, Any]] = []
+    for run in result.runs:
+        found += [
+            _entry(
+                result,
+                f"{target.title} ({target.note.partition(' ')[0]})",
+                target.measured,
+                target.low,
+                target.high,
+                run.run,
+            )
+            for target in run.targets
+            if target.unit == "ms"
+        ]
+    if result.comparison:
+        found += [
+            _entry(result, compared_title(row), row.candidate, None, None, row.note)
+            for row in result.comparison.quantities
+        ]
+    return json.dumps([entry for entry in found if entry["value"] is not None], indent=1) + "\n"
+
+
+def _entry(
+    result: GateResult, name: str, value: float | None, low: float | None, high: float | None, extra: str
+) -> dict[str, Any]:
+    entry = {"name": f"{result.scenario}: {name}", "unit": "ms", "value": value, "extra": extra}
+    if value is not None and low is not None and high is not None:
+        entry["range"] = f"± {max(value - low, high - value):.3g}"
+    return entry
+
+
+def schema() -> str:
+    """The JSON Schema of gate.json."""
+    return json.dumps(TypeAdapter(GateResult).json_schema(mode="serialization"), indent=1) + "\n"
+
+
+def _page(result: GateResult) -> str:
+    from reports.html import gate_page  # draws: half a second that most gates need not spend
+
+    return gate_page(result)
+
+
+def _write(path: Path, text: str) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+    return path
+
+
+def _append(path: Path, result: GateResult) -> Path:
+    """A step may write several summaries into one file, of a mebibyte all in all."""
+    try:
+        there = path.stat().st_size if path.exists() else 0
+        with path.open("a", encoding="utf-8") as file:
+            file.write(markdown(result, max(0, SUMMARY_BYTES - there)) + "\n")
+    except OSError as error:
+        raise UsageError(f"The step's summary {path} cannot be written: {error.strerror}.") from error
+    return path
+
+
+if __name__ == "__main__":  # `make schema`
+    print(schema(), end="")

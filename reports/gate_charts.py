@@ -1,0 +1,49 @@
+"""Charts of a gate: how much each latency changed, and where its history changed."""
+
+from itertools import pairwise
+
+from capacity.gate.baselines import Trend
+from capacity.gate.relative import Comparison
+from reports.charts import BLUE, GREEN, GREY, ORANGE, RED, chart
+from reports.gate_rows import compared_title
+from scenarios.outcome import Verdict
+
+_COLOURS = {Verdict.PASS: GREEN, Verdict.FAIL: RED}
+_SHOWN_WITHIN = 0.5  # an interval that is wider leaves the chart
+
+
+def changes(comparison: Comparison) -> str:
+    """Every change with its interval; zero is a line."""
+    rows = [row for row in comparison.quantities if row.change is not None][::-1]
+    if not rows:
+        return ""
+    with chart(height=0.7 + 0.22 * max(len(rows), 3)) as (axes, svg):
+        for place, row in enumerate(rows):
+            colour = _COLOURS.get(row.verdict, GREY)
+            middle, low, high = (
+                100 * max(-_SHOWN_WITHIN, min(_SHOWN_WITHIN, value or 0.0)) for value in (row.change, row.low, row.high)
+            )
+            axes.plot([low, high], [place, place], color=colour, lw=2 if row.decides else 1)
+            axes.plot([middle], [place], "o", color=colour, ms=5 if row.decides else 3)
+        axes.axvline(0, color=GREY, lw=1)
+        axes.set_yticks(range(len(rows)), [compared_title(row) for row in rows], fontsize=7)
+        axes.set_xlabel("change of the candidate, %; green: a slowdown is ruled out, red: slower, grey: not known")
+        axes.grid(axis="x", color="#E3E6EA")
+        axes.grid(axis="y", visible=False)
+    return svg()
+
+
+def trend(history: Trend) -> str:
+    """One point a run, with the level before and after each lasting change."""
+    with chart(height=1.8) as (axes, svg):
+        axes.plot(range(len(history.values_ms)), history.values_ms, "o-", color=BLUE, lw=1, ms=3)
+        edges = [0, *(point.index for point in history.changes), len(history.values_ms)]
+        for start, end in pairwise(edges):
+            level = sum(history.values_ms[start:end]) / (end - start)
+            axes.plot([start - 0.5, end - 0.5], [level, level], color=ORANGE, lw=1.5)
+        for point in history.changes:
+            axes.axvline(point.index - 0.5, color=RED, lw=1, ls="--")
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel("ms")
+        axes.set_xlabel("runs, oldest first; dashed: a lasting change")
+    return svg()

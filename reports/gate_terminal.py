@@ -1,0 +1,45 @@
+"""A gate in a terminal: verdict, reasons, one table. Readable at 80 columns and in a CI log."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from capacity.gate.result import GateResult
+from reports.gate_rows import Row, columns, rows, trend_text, warm_up_text
+from reports.terminal import STYLES
+from scenarios.outcome import Verdict
+
+
+def print_gate(out: Console, result: GateResult) -> None:
+    """Verdict first, then why, then what decides; endpoints only where they got slower."""
+    out.print(Text.assemble("Gate: ", (result.verdict.upper(), STYLES[result.verdict])))
+    for reason in result.reasons:
+        out.print(Text(f"  {reason}"))
+    by_run = {run.run: run for run in result.runs}
+    for title, found in rows(result):
+        out.print()
+        out.print(Text(title, "bold"), soft_wrap=True)
+        if title in by_run:
+            out.print(Text(f"{warm_up_text(by_run[title])}, {by_run[title].state}", "dim"))
+        shown = [row for row in found if row.decides or row.verdict is Verdict.FAIL]
+        out.print(_table(result, shown))
+        if others := len(found) - len(shown):
+            out.print(Text(f"{others} more endpoints and typical latencies: none surely slower", "dim"))
+    if changed := [trend for trend in result.trends if trend.changes]:
+        out.print()
+        for trend in changed:
+            out.print(Text(f"History: {trend_text(trend)}"))
+    for why in result.left_out:
+        out.print(Text(f"Not counted: {why}", "dim"))
+
+
+def _table(result: GateResult, shown: list[Row]) -> Table:
+    table = Table(*columns(result), "Verdict", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in table.columns[1:4]:
+        column.justify = "right"
+    for row in shown:
+        style = "yellow" if row.warning else STYLES[row.verdict]
+        table.add_row(row.title, row.value, row.interval, row.limit, Text(row.verdict_text, style))
+        if row.verdict in (Verdict.INCONCLUSIVE, Verdict.ERROR):
+            table.add_row(Text(f"  {row.note}", "dim"))
+    return table

@@ -22,7 +22,7 @@ from reference_app.swipes.store import SwipeStore
 log = logging.getLogger("matchday.worker")
 RECEIVE_WAIT_S = 1  # also how long SIGTERM may have to wait
 RETRY_S = 1.0
-SWEEP_EVERY_S = 10
+SWEEP_EVERY_S = 1  # little each time: all of ten seconds' likes at once made every tenth second ten times as slow
 # A like is looked at again between these ages: old enough for its app to have done so, and long enough that
 # a restart of the worker misses none.
 SWEEP_AGE_MIN = timedelta(seconds=5)

@@ -44,6 +44,7 @@ class Person(User):
         self.api = Api(self.session)
         self.socket: Socket | None = None
         self._leaves_at = 0.0
+        self._first = True
 
     def on_stop(self) -> None:
         self._leave()
@@ -110,7 +111,12 @@ class Person(User):
         self.socket = Socket(
             self.host, self.api.token, self.person_id, world.post, world.fire, world.clock, self._history
         )
-        self._leaves_at = time.monotonic() + self.world.duration_s(self.world.scenario.traffic.session_s)
+        stays_s = self.world.duration_s(self.world.scenario.traffic.session_s)
+        if self._first:
+            # When the run starts people are somewhere in their session; else all would leave, and come, in waves.
+            stays_s *= self.world.rng.random()
+            self._first = False
+        self._leaves_at = time.monotonic() + stays_s
         return self.socket.connect()
 
     def _history(self, match_id: str, after: int) -> list[dict[str, Any]]:

@@ -13,12 +13,13 @@ from scenarios.outcome import Verdict
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the gate's table. `limit` is what was wanted; for a comparison, what the baseline had."""
+    """A line of the gate's table. `limit` is the last column before the verdict, `wanted` what would pass."""
 
     title: str
     value: str
     interval: str
     limit: str
+    wanted: str
     verdict: Verdict
     warning: bool
     note: str
@@ -36,7 +37,8 @@ def rows(result: GateResult) -> Iterator[tuple[str, list[Row]]]:
     if result.comparison:
         runs = "{} and {} runs".format(*result.comparison.runs)
         title = f"{result.comparison.runs[0]} pairs" if result.comparison.paired else runs
-        yield f"Candidate against baseline, {title}", list(_comparison(result.comparison))
+        rule_out = f"no slowdown by {result.rules.rule_out_share:.0%}"
+        yield f"Candidate against baseline, {title}", list(_comparison(result.comparison, rule_out))
 
 
 def columns(result: GateResult) -> tuple[str, str, str, str]:
@@ -47,24 +49,27 @@ def columns(result: GateResult) -> tuple[str, str, str, str]:
 
 
 def _judged(target: Judged) -> Row:
+    wanted = limit(target.limit, target.better, target.unit)
     return Row(
         target.title,
         number(target.measured, target.unit),
-        interval(target.low, target.high, target.unit) if target.low is not None else "counted",
-        limit(target.limit, target.better, target.unit),
+        interval(target.low, target.high, target.unit) if target.low is not None else "–",
+        wanted,
+        wanted,
         target.verdict,
         target.warning,
         target.note,
     )
 
 
-def _comparison(comparison: Comparison) -> Iterator[Row]:
+def _comparison(comparison: Comparison, wanted: str) -> Iterator[Row]:
     for row in comparison.quantities:
         yield Row(
             compared_title(row),
             change(row.change),
             f"{change(row.low)} to {change(row.high)}" if row.low is not None else "–",
             f"{number(row.baseline)} → {number(row.candidate, 'ms')}" if row.baseline is not None else "–",
+            wanted,
             row.verdict,
             False,
             f"{row.note}{smallest(row)}",
@@ -75,7 +80,8 @@ def _comparison(comparison: Comparison) -> Iterator[Row]:
             "Failed requests",
             number(failed.candidate, "%"),
             interval(failed.low, failed.high, "%"),
-            f"{number(failed.baseline)} → {number(failed.candidate, '%')}, < {number(failed.limit, '%')}",
+            f"{number(failed.baseline)} → {number(failed.candidate, '%')}",
+            limit(failed.limit, "lower", "%"),
             failed.verdict,
             False,
             failed.note,
@@ -94,7 +100,10 @@ def smallest(row: Compared) -> str:
 
 
 def change(share: float | None) -> str:
-    return "–" if share is None else f"{share:+.1%}"
+    """A change in percent; one that is out of all proportion as a factor."""
+    if share is None:
+        return "–"
+    return f"{share:+.1%}" if share < 2 else f"×{min(1 + share, 999):.3g}"
 
 
 def interval(low: float | None, high: float | None, unit: str) -> str:

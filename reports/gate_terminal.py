@@ -23,6 +23,9 @@ def print_gate(out: Console, result: GateResult) -> None:
             out.print(Text(f"{warm_up_text(by_run[title])}, {by_run[title].state}", "dim"))
         shown = [row for row in found if row.decides or row.verdict is Verdict.FAIL]
         out.print(_table(result, shown))
+        for row in shown:
+            if row.verdict in (Verdict.INCONCLUSIVE, Verdict.ERROR):
+                out.print(Text(f"  {row.title}: {row.note}", "dim"))
         if others := len(found) - len(shown):
             out.print(Text(f"{others} more endpoints and typical latencies: none surely slower", "dim"))
     if changed := [trend for trend in result.trends if trend.changes]:
@@ -40,6 +43,4 @@ def _table(result: GateResult, shown: list[Row]) -> Table:
     for row in shown:
         style = "yellow" if row.warning else STYLES[row.verdict]
         table.add_row(row.title, row.value, row.interval, row.limit, Text(row.verdict_text, style))
-        if row.verdict in (Verdict.INCONCLUSIVE, Verdict.ERROR):
-            table.add_row(Text(f"  {row.note}", "dim"))
     return table

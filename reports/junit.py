@@ -40,7 +40,7 @@ def _suite(
             "hostname": "localhost",
             "tests": str(len(found) + (not explained)),
             "failures": str(sum(row.verdict is Verdict.FAIL for row in found)),
-            "errors": str(sum(row.verdict in _ERRORS for row in found) + (not explained)),
+            "errors": str(sum(row.verdict in _ERRORS and row.decides for row in found) + (not explained)),
             "skipped": str(sum(_is_skipped(row) for row in found)),
             "time": str(measured_s),
         },
@@ -51,8 +51,8 @@ def _suite(
     if not explained:
         _case(suite, result, "The run as a whole", result.verdict, "; ".join(result.reasons), "")
     for row in found:
-        message = f"{row.title}: {row.value} ({row.interval}), wanted {row.limit}: {row.note}"
-        details = f"value: {row.value}\ninterval: {row.interval}\nlimit: {row.limit}\n{row.note}"
+        message = f"{row.title}: {row.value} ({row.interval}), wanted {row.wanted}: {row.note}"
+        details = f"value: {row.value}\ninterval: {row.interval}\nlimit: {row.wanted}\n{row.note}"
         _case(suite, result, row.title, Verdict.SKIPPED if _is_skipped(row) else row.verdict, message, details)
     ET.SubElement(suite, "system-out").text = _clean("\n".join((*result.reasons, *how(result))))
     ET.SubElement(suite, "system-err").text = _clean("\n".join(result.left_out))

@@ -189,14 +189,13 @@ class Target(Strict):
     A target with `at_users` scales with the population: its limit holds at that many users. `windows` is the stage:
     "after warm-up" leaves out the ramp and the scenario's warm_up_s, "ramp" everything else, "all" nothing. A target
     that is not `judged` is shown and decides nothing. For the gate, `each_s` asks that the limit holds in every
-    stretch of so many seconds, and beyond `warning` it passes with a warning.
+    stretch of so many seconds.
     """
 
     title: str
     what: str
     metric: Literal["latency_ms", "concurrent_users", "database_queries_peak_per_s", "uptime_percent", "failed_percent"]
     limit: Positive
-    warning: Positive | None = None
     unit: str
     better: Literal["lower", "higher"]
     windows: Literal["after warm-up", "ramp", "all"]
@@ -217,15 +216,6 @@ class Target(Strict):
             raise ValueError('windows = "ramp" is for latency_ms targets')
         if self.each_s is not None and self.metric != "latency_ms":
             raise ValueError("each_s is for latency_ms targets")
-        return self
-
-    @model_validator(mode="after")
-    def _the_warning_comes_first(self) -> Self:
-        beyond = self.warning is not None and (
-            self.warning > self.limit if self.better == "lower" else self.warning < self.limit
-        )
-        if beyond:
-            raise ValueError(f"warning ({self.warning:g}) lies beyond the limit ({self.limit:g})")
         return self
 
     def limit_at(self, users: int) -> float:
@@ -268,6 +258,7 @@ class GateRules(Strict):
     """How sure the gate must be, and which change it is to stop."""
 
     confidence: float = Field(gt=0.5, lt=1, description="of the interval of a target in one run")
+    warning_share: Share = Field(description="of a latency's limit: beyond it a target passes with a warning")
     min_effect_share: Positive = Field(description="a smaller slowdown never fails, however sure")
     rule_out_share: Positive = Field(description="a pass rules out a slowdown of this much")
     false_alarms_share: float = Field(gt=0, lt=0.5, description="of comparisons without a change that may fail")

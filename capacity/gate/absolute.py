@@ -29,7 +29,7 @@ class Judged(TargetResult):
     """A target in one run, with the interval of its value.
 
     `low` and `high` are None where the value was counted, not sampled; `high` also where the samples are too few for
-    an upper bound. `warning`: it passes, but is not surely on the good side of its warning.
+    an upper bound. `warning`: it passes, but not surely by the margin that is asked for.
     """
 
     low: float | None = None
@@ -80,7 +80,7 @@ def judge(record: Record, noise: NoiseFloor | None = None, confidence: float | N
     targets = tuple(judging.judged(key, target) for key, target in wanted.targets.items())
     results = (*targets, judging.judged("failures", wanted.failures))
     verdict, reasons = overall(record, results)
-    if warm_up_s is None and verdict in (Verdict.PASS, Verdict.FAIL):
+    if warm_up_s is None and verdict in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE):
         verdict, reasons = Verdict.INCONCLUSIVE, (_NEVER_STEADY, *reasons)
     endpoints = tuple(judging.measured(name, (name,), span) for name in request_names(record))
     return RunGate(
@@ -197,8 +197,8 @@ class _Judging:
             note = f"{failed / int(tried.sum()):.1%} of them failed" if by_failures else judged.note
             return replace(judged, verdict=Verdict.FAIL, note=note)
         if beyond(judged.limit / factor).high < allowed:
-            warning = target.warning is not None and beyond(target.warning / factor).high >= allowed
-            return replace(judged, verdict=Verdict.PASS, warning=warning)
+            warning = judged.limit * self.record.run.scenario.targets.gate.warning_share
+            return replace(judged, verdict=Verdict.PASS, warning=beyond(warning / factor).high >= allowed)
         needed = samples_for_certainty(target.percentile, confidence)
         if int(tried.sum()) < needed:
             note = f"{count} samples, p{target.percentile:g} needs {needed} to be sure of"

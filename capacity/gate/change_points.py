@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 
 WINDOW = 50
 P_MAX = 0.001
+# A level is one that several runs have: two slow runs at the end of a series may be chance.
+RUNS_MIN = 3
 WEAK_TIMES = 10  # the first pass accepts points with a p that is so many times larger
 
 
@@ -121,7 +123,7 @@ def _p(values: Floats, points: Sequence[int], index: int) -> float:
     """Student's t-test of both sides, two-sided, with a common variance."""
     before, after = _sides(values, points, index)
     freedom = len(before) + len(after) - 2
-    if freedom <= 0:
+    if min(len(before), len(after)) < RUNS_MIN:
         return 1.0
     difference = abs(after.mean() - before.mean())
     variance = (before.var() * len(before) + after.var() * len(after)) / freedom

@@ -60,8 +60,10 @@ def effective_samples(hits: NDArray[np.int64], of: NDArray[np.int64], share: flo
     """To how many independent samples these windows amount, at least one and at most all of them.
 
     `hits` (T,) of `of` (T,) samples a window lie beyond the value; `share` of them are expected to. The variance of
-    the sum comes from overlapping batch means of sqrt(T) windows (Meketon and Schmeiser 1984, WSC:227-230); that it
-    is an estimate itself, from few batches, is paid for with Student's quantile instead of the normal one.
+    the sum is the larger of two estimates: overlapping batch means of sqrt(T) windows (Meketon and Schmeiser 1984,
+    WSC:227-230), which see any correlation but of slow ones only a part, and a first-order autoregression with
+    Kendall's correction for its bias (1954, Biometrika 41:403-404). That it is an estimate itself, from few batches,
+    is paid for with Student's quantile instead of the normal one.
     """
     count, total = len(of), float(of.sum())
     length = max(1, round(sqrt(count)))
@@ -71,7 +73,23 @@ def effective_samples(hits: NDArray[np.int64], of: NDArray[np.int64], share: flo
     sums = np.convolve(excess, np.ones(length), "valid")
     spread = float(((sums - length * excess.mean()) ** 2).sum())
     variance = count / ((count - length + 1) * (count - length)) * spread * count / length
+    variance = max(variance, _autoregressive_variance(excess - excess.mean()))
     design_effect = max(1.0, variance / (total * share * (1 - share)))
     freedom = 1.5 * count / length  # of overlapping batches
     tail = (1 - confidence) / 2
     return max(1.0, total / design_effect * float(norm.ppf(tail) / t.ppf(tail, freedom)) ** 2)
+
+
+def _autoregressive_variance(centred: NDArray[np.float64]) -> float:
+    """The variance of the sum of a series in which each value resembles the one before."""
+    count, squares = len(centred), float((centred**2).sum())
+    if not squares:
+        return 0.0
+    correlation = float((centred[1:] * centred[:-1]).sum()) / squares
+    if correlation <= 0:
+        return squares
+    correlation = min(_CORRELATION_MAX, correlation + (1 + 3 * correlation) / count)
+    return squares * (1 + correlation) / (1 - correlation)
+
+
+_CORRELATION_MAX = 0.95  # beyond it a run is one long moment, and no formula helps

@@ -9,6 +9,7 @@ error spending, Lan and DeMets 1983, Biometrika 70:659-663). No law of the noise
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations, product
 from math import comb
 
@@ -19,6 +20,7 @@ Floats = NDArray[np.float64]
 # All patterns up to this many, a sample of this many beyond: 1 % of them are 80, known within a tenth.
 PATTERNS = 8192
 _SEED = 20_220_124  # the same data give the same verdict
+_ROUNDING = 1e-12  # sums of the same numbers in another order
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,6 @@ def tells_at_all(baseline_runs: int, candidate_runs: int, error: float) -> bool:
     return 1 / comb(baseline_runs + candidate_runs, candidate_runs) <= error
 
 
-_ROUNDING = 1e-12
-
-
 def _limit(largest: Floats, alive: NDArray[np.bool_], spent: float) -> float:
     """What must be exceeded so that at most a share `spent` of all patterns has done so, earlier looks included."""
     allowed = int(spent * len(largest) + 1e-9) - int((~alive).sum())
@@ -90,6 +89,7 @@ def _limit(largest: Floats, alive: NDArray[np.bool_], spent: float) -> float:
     return float(np.sort(largest[alive])[::-1][allowed])
 
 
+@cache
 def _signs(pairs: int) -> Floats:
     """(patterns, pairs) of +1 and -1; the first is what was seen."""
     if 2**pairs <= PATTERNS:

@@ -154,4 +154,4 @@ def _compared(
 
 
 def _warning(target: Judged) -> str:
-    return f"Warning: {target.title} is not surely on the good side of its warning ({target.note})."
+    return f"Warning: {target.title} passes, but near its limit ({target.note})."

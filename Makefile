@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test proof proof-reader bench-generator schema clean
+.PHONY: help install demo test proof proof-gate proof-reader bench-generator schema clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -35,13 +35,17 @@ proof: .venv/.installed ## what makes the measurements trusted, with figures (ab
 proof-reader: .venv/.installed ## read latency.hlog with another HdrHistogram (needs Node.js)
 	$(BIN)/python -m tests.proof.readers.check
 
+proof-gate: .venv/.installed ## how often gates are wrong, on simulated runs (about 15 minutes)
+	$(BIN)/python -m tests.proof.gate_rates
+
 bench-generator: .venv/.installed ## load per CPU second, memory per person, size of a record (about 5 minutes)
 	$(BIN)/python -m tests.bench.generator
 	$(BIN)/python -m tests.bench.people
 	$(BIN)/python -m tests.bench.record
 
-schema: .venv/.installed ## write the JSON Schema of run.json anew
+schema: .venv/.installed ## write the JSON Schemas of run.json and gate.json anew
 	$(BIN)/python -m loadtests.record > docs/run.schema.json
+	$(BIN)/python -m reports.gate > docs/gate.schema.json
 
 clean: ## remove .venv and caches; run records stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache *.egg-info

@@ -83,6 +83,8 @@ class Launch:
             except subprocess.TimeoutExpired:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()
+        if not self.folder.is_dir():
+            return False  # it left none, and that was said
         try:
             self._close()
         except GeneratorError:

@@ -26,7 +26,7 @@ def changes(comparison: Comparison) -> str:
             axes.plot([low, high], [place, place], color=colour, lw=2 if row.decides else 1)
             axes.plot([middle], [place], "o", color=colour, ms=5 if row.decides else 3)
         axes.axvline(0, color=GREY, lw=1)
-        axes.set_yticks(range(len(rows)), [compared_title(row) for row in rows], fontsize=7)
+        axes.set_yticks(range(len(rows)), [_printable(compared_title(row)) for row in rows], fontsize=7)
         axes.set_xlabel("change of the candidate, %; green: a slowdown is ruled out, red: slower, grey: not known")
         axes.grid(axis="x", color="#E3E6EA")
         axes.grid(axis="y", visible=False)
@@ -47,3 +47,8 @@ def trend(history: Trend) -> str:
         axes.set_ylabel("ms")
         axes.set_xlabel("runs, oldest first; dashed: a lasting change")
     return svg()
+
+
+def _printable(text: str) -> str:
+    """A name comes from whoever wrote the record: no font has control characters, and matplotlib knows $ as maths."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).replace("$", r"\$")

@@ -80,7 +80,7 @@ def how(result: GateResult) -> Iterator[str]:
     rules, machine = result.rules, result.machine
     if result.comparison:
         yield (
-            f"A slowdown fails when it is significant (at most {rules.false_alarms_share:.0%} of comparisons without a "
+            f"A slowdown fails when it is significant (at most {rules.false_alarms_share:.1%} of comparisons without a "
             f"change fail, over all endpoints together) and at least {rules.min_effect_share:.0%}."
         )
         yield (

@@ -50,7 +50,7 @@ def paired(differences: Floats, plan: Sequence[Look], last: int) -> NDArray[np.b
             break
         seen = differences[: look.pairs]
         scale = np.sqrt((seen**2).sum(axis=0))
-        scaled = np.divide(seen, scale, out=np.zeros_like(seen), where=scale > 0)
+        scaled = np.divide(seen, scale, out=np.zeros_like(seen), where=scale > _ROUNDING)
         largest = (signs[:, : look.pairs] @ scaled).max(axis=1)
         limit = _limit(largest, alive, look.spent)
         found |= scaled.sum(axis=0) > limit + _ROUNDING
@@ -64,7 +64,7 @@ def unpaired(baseline: Floats, candidate: Floats, error: float) -> NDArray[np.bo
     centred = both - both.mean(axis=0)
     # The spread of all runs together is the same under every pattern: the statistic is t's, up to a monotone map.
     scale = np.sqrt((centred**2).sum(axis=0))
-    scaled = np.divide(centred, scale, out=np.zeros_like(centred), where=scale > 0)
+    scaled = np.divide(centred, scale, out=np.zeros_like(centred), where=scale > _ROUNDING)
     largest = (_choices(len(both), len(candidate)) @ scaled).max(axis=1)
     limit = _limit(largest, np.ones(len(largest), bool), error)
     found: NDArray[np.bool_] = scaled[: len(candidate)].sum(axis=0) > limit + _ROUNDING

@@ -123,7 +123,7 @@ class _Testing:
         if permutation.tells_at_all(*runs, self.rules.false_alarms_share):
             return ""
         return (
-            f"{runs[1]} runs against {runs[0]} can never be told from chance at {self.rules.false_alarms_share:.0%}: "
+            f"{runs[1]} runs against {runs[0]} can never be told from chance at {self.rules.false_alarms_share:.1%}: "
             "5 against 5, or 2 against 14, can"
         )
 

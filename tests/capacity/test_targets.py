@@ -41,7 +41,6 @@ def test_a_healthy_run_passes_every_target_and_rings_no_alert(tmp_path: Path) ->
         (with_samples("WS match detection", [600.0] * 2), "match_detection"),
         (with_samples("WS message delivery", [8.0] * 4 + [400.0]), "message_delivery"),
         (with_samples("IMAGE photo", [3.0] * 9 + [501.0]), "image_load"),
-        (with_columns(answered=0.0), "uptime"),
         (with_columns(sockets=0.0), "concurrent_users"),
     ],
 )
@@ -87,7 +86,7 @@ def test_a_target_of_which_not_one_sample_came_is_an_error_not_a_pass(tmp_path: 
 
 
 def test_a_miss_weighs_more_than_what_was_not_measured(tmp_path: Path) -> None:
-    columns = {**without("database_queries"), "answered": 0.0}
+    columns = {**without("database_queries"), "sockets": 0.0}
     found = checked(tmp_path / "run", lambda second: replace(second, columns=columns))
     assert found.verdict is Verdict.FAIL
 
@@ -112,10 +111,21 @@ def test_a_target_that_is_not_judged_decides_nothing(tmp_path: Path) -> None:
 
 def test_uptime_counts_the_ramp_too(tmp_path: Path) -> None:
     def away_in_the_ramp(number: int) -> Second:
-        return replace(healthy(number), columns={**HEALTHY, "answered": float(number > 0)})
+        return healthy(number) if number else Second(columns={**HEALTHY, "answered": 0.0})
 
     found = check(write(tmp_path / "run", 30, away_in_the_ramp))
     assert [t.measured for t in found.targets if t.key == "uptime"] == [pytest.approx(100 * 31 / 32)]
+
+
+def test_a_second_is_lost_when_the_probe_and_everybody_else_got_no_answer(tmp_path: Path) -> None:
+    def away(number: int) -> Second:
+        gone = Second(failed={"POST /swipes": [1.0]}, columns={**HEALTHY, "answered": 0.0})
+        probe_lost = replace(healthy(number), columns={**HEALTHY, "answered": 0.0})
+        return {20: gone, 21: probe_lost}.get(number, healthy(number))
+
+    result = next(t for t in check(write(tmp_path / "run", 30, away)).targets if t.key == "uptime")
+    assert result.verdict is Verdict.FAIL
+    assert result.measured == pytest.approx(100 * 31 / 32)
 
 
 def without(column: str) -> dict[str, float]:

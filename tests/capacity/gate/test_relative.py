@@ -84,7 +84,7 @@ def test_what_is_noisy_but_no_target_does_not_stand_in_the_way_of_a_pass() -> No
 
 def test_too_few_pairs_tell_nothing() -> None:
     found = duel(*sides(pairs=6, slower={"api": 1.0}))
-    assert (found.verdict, found.reasons) == (Verdict.INCONCLUSIVE, ("6 pairs; 7 are needed to tell anything",))
+    assert (found.verdict, found.reasons) == (Verdict.INCONCLUSIVE, ("6 pairs; 8 are needed to tell anything",))
 
 
 def test_one_run_against_many_can_never_be_told_from_chance() -> None:

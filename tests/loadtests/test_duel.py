@@ -1,0 +1,78 @@
+"""A duel runs both sides next to each other, changes who goes first, and leaves nothing behind when broken off."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from loadtests import duel
+from loadtests.duel import BASELINE, CANDIDATE, Duel, Side, forget, introduce
+from loadtests.launch import Live
+from loadtests.record import Record
+from scenarios.stack_info import StackInfo, Station
+from tests.loadtests.making import healthy, write
+
+SIDES = (Side(BASELINE, ("--host", "http://a")), Side(CANDIDATE, ("--host", "http://b")))
+
+
+class Launched:
+    """Stands in for a run of Locust: takes two looks, leaves a record."""
+
+    log: ClassVar[list[str]] = []
+
+    def __init__(self, folder: Path, arguments: tuple[str, ...], stack_file: Path | None) -> None:
+        self.folder, self._host = folder, arguments[-1]
+        self.log.append(f"start {self._host}")
+
+    def follow(self) -> Iterator[Live]:
+        yield Live(1.0, 10, 10, 0, 10.0, 5.0)
+        self.folder.rmdir()
+        write(self.folder, 5, healthy)
+        self.log.append(f"end {self._host}")
+
+    def stop(self) -> bool:
+        self.log.append(f"stop {self._host}")
+        return True
+
+
+@pytest.fixture(autouse=True)
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    Launched.log.clear()
+    monkeypatch.setattr(duel, "Launch", Launched)
+    return Launched.log
+
+
+def test_the_sides_take_turns_in_going_first(tmp_path: Path, launched: list[str]) -> None:
+    pairs = Duel(tmp_path, ["--headless"], SIDES).pairs()
+    first, second = next(pairs), next(pairs)
+    assert [line for line in launched if line.startswith("start")] == [f"start http://{s}" for s in "abba"]
+    assert launched[:2] == ["start http://a", "end http://a"]
+    assert isinstance(first.baseline, Record)
+    assert [r.folder.name for r in (second.baseline, second.candidate)] == ["02-baseline", "02-candidate"]
+
+
+def test_at_once_both_start_before_one_ends(tmp_path: Path, launched: list[str]) -> None:
+    next(Duel(tmp_path, ["--headless"], SIDES, at_once=True).pairs())
+    assert [line.split()[0] for line in launched] == ["start", "start", "end", "end"]
+
+
+def test_whoever_interrupts_leaves_no_run_behind(tmp_path: Path, launched: list[str]) -> None:
+    def interrupt(title: str, live: Live) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        next(Duel(tmp_path, ["--headless"], SIDES, at_once=True, follow=interrupt).pairs())
+    assert launched[-2:] == ["stop http://a", "stop http://b"]
+
+
+def test_each_side_knows_whose_load_on_the_machine_is_not_foreign(tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.json" for name in (BASELINE, CANDIDATE)}
+    for pid, (name, file) in enumerate(files.items(), 100):
+        StackInfo(host=f"http://{name}", stations={"app": Station(pids=(pid,), cores=1)}).write(file)
+    folder = tmp_path / "duel"
+    folder.mkdir()
+    sides = introduce([Side(name, (), file) for name, file in files.items()], folder)
+    assert [StackInfo.read(side.stack_file).beside[-1] for side in sides if side.stack_file] == [101, 100]
+    forget(folder)
+    assert list(folder.iterdir()) == []

@@ -73,6 +73,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tabl
 
 _RUNS = Path("runs")
 _NOISE = Path("runs/noise.json")
+# Measured: a generator's start and end, two stacks with their population.
+_BETWEEN_RUNS_S, _STARTING_S = 1.6, 35.0
 _INTERRUPTING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -216,7 +218,7 @@ def gate(
     runs: Runs = _RUNS,
 ) -> None:
     """The verdict for CI: a run by its targets, or runs against a baseline. Fails only what is surely slower."""
-    from capacity.gate.baselines import records_at
+    from capacity.gate.baselines import history_at, records_at
     from capacity.gate.verdicts import gate_against, gate_runs
     from reports.gate import Outputs
 
@@ -232,7 +234,7 @@ def gate(
     if baseline:
         before = [record for name in baseline for record in records_at(_resolved(name, runs))]
         raise typer.Exit(_say(gate_against(records, before, allow or [], noise), outputs))
-    raise typer.Exit(_say(gate_runs(records, records_at(history) if history else [], noise), outputs))
+    raise typer.Exit(_say(gate_runs(records, history_at(history) if history else [], noise), outputs))
 
 
 @app.command()
@@ -277,7 +279,9 @@ def duel(
     started_s = time.monotonic()
     asked = load(scenario, settings or [])
     check_writable(runs)
-    referee = Referee(Plan(pairs), noise, same)
+    run_s = asked.load.duration_s + _BETWEEN_RUNS_S
+    plan = Plan.within(pairs, budget_s - _STARTING_S, run_s / 2 if at_once else run_s, asked.targets.gate)
+    referee = Referee(plan, noise, same)
     arguments = [*_scenario_arguments(scenario, settings or []), "--headless"]
     ours = [*(settings or []), *(baseline_settings or [])]
     theirs = ours if same else [*(settings or []), *(candidate_settings or [])]

@@ -96,7 +96,7 @@ def smallest(row: Compared) -> str:
     """The smallest slowdown that would have been seen, as a part of a sentence."""
     if row.change is None:
         return ""
-    return f"; sees {change(row.smallest_seen)}" if row.smallest_seen is not None else "; sees no change"
+    return f"; fails from {change(row.smallest_seen)}" if row.smallest_seen is not None else "; too noisy to ever fail"
 
 
 def change(share: float | None) -> str:

@@ -87,7 +87,7 @@ def how(result: GateResult) -> Iterator[str]:
             f"A pass rules out a slowdown of every target by {rules.rule_out_share:.0%}; it is wrong about that in "
             f"{rules.missed_share:.0%} of cases at most. What lies between is inconclusive."
         )
-        yield "'sees' is the smallest slowdown that would have failed in 95 of 100 such comparisons."
+        yield "'fails from' is the smallest slowdown that would have failed in 95 of 100 such comparisons."
     else:
         yield (
             f"A target passes or fails when that is sure at {rules.confidence:.0%}; slow moments in a row count as the "

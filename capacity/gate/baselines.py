@@ -28,6 +28,11 @@ def records_at(path: Path) -> list[Record]:
     return sorted((Record.read(folder) for folder in folders), key=lambda record: record.run.started_at)
 
 
+def history_at(folder: Path) -> list[Record]:
+    """The records of a history, oldest first; none before the first release."""
+    return records_at(folder) if folder.is_dir() and any(folder.rglob(RUN_FILE)) else []
+
+
 def update(folder: Path, records: Iterable[Record], allowed: Sequence[str], keep: int = KEEP) -> tuple[int, int]:
     """Put runs into the history, and take the oldest out beyond `keep`. Returns how many were added and removed.
 
@@ -35,7 +40,7 @@ def update(folder: Path, records: Iterable[Record], allowed: Sequence[str], keep
     those that are there. Nothing is changed then.
     """
     records = list(records)
-    there = records_at(folder) if folder.is_dir() and any(folder.rglob(RUN_FILE)) else []
+    there = history_at(folder)
     like = there[-1] if there else records[0]
     problems = [problem for record in records if (problem := _unfit(record))] + unlike(records, like, allowed)
     if problems:

@@ -17,7 +17,7 @@ from capacity.gate import permutation
 from capacity.gate.intervals import share_interval
 from capacity.gate.noise import NoiseFloor
 from capacity.gate.quantities import TYPICAL, Outcome, Quantity, percentile_carried, table
-from scenarios.outcome import Verdict
+from scenarios.outcome import UsageError, Verdict
 from scenarios.schema import GateRules, Target
 
 Floats = NDArray[np.float64]
@@ -80,6 +80,19 @@ class Plan:
     most: int = 16
     first: int = 8
     every: int = 2
+
+    @classmethod
+    def within(cls, pairs: int, budget_s: float, run_s: float, rules: GateRules) -> "Plan":
+        """As many pairs as fit into the time, `pairs` at most. Raises UsageError when they could tell nothing."""
+        fit, needed = int(budget_s / (2 * run_s)), permutation.fewest_pairs(rules.false_alarms_share)
+        if fit < min(pairs, needed):
+            enough = f"{2 * run_s * needed / 60 + 1:.0f}m"
+            raise UsageError(
+                f"{budget_s / 60:.3g} minutes are enough for {fit} pairs of these runs ({run_s:.0f} s each), and "
+                f"{needed} are needed to tell anything: give --budget {enough}, or take shorter runs: the scenario sprint, or "
+                "--set load.hold_s=13."
+            )
+        return cls(min(pairs, fit))
 
     def looks(self, error: float) -> tuple[permutation.Look, ...]:
         return permutation.looks(min(self.first, self.most), self.every, self.most, error)
@@ -205,7 +218,7 @@ class _Testing:
         least = self._least_change(q.key)
         verdict = Verdict.FAIL if slower else Verdict.PASS if ruled_out else Verdict.INCONCLUSIVE
         samples = min(self._counts(q))
-        note = f"p{percentile:g} of {samples} a run or more"
+        note = f"p{percentile:g} of {samples:,} a run at least"
         if percentile < q.asked_percentile:
             note += f"; too few for p{q.asked_percentile:g}"
         if change >= log1p(self.rules.min_effect_share) and not slower:

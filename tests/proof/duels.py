@@ -1,7 +1,7 @@
 """How often duels of the real backend are right: against itself, and against itself with an endpoint slowed down.
 
-`make proof-duels` adds one duel of each kind to what `duels.jsonl` has so far, and prints the rates of all of them: each
-takes up to ten minutes, so a full table is the work of a night.
+`make proof-duels` adds one duel of each kind to what `duels.jsonl` has so far, and prints the rates of all of them:
+each takes up to ten minutes, so a full table is the work of a night.
 """
 
 import json

@@ -138,7 +138,7 @@ def test_too_few_samples_are_inconclusive() -> None:
 def test_fewer_samples_carry_a_lower_percentile_and_it_says_so() -> None:
     fifty = [run(n, dict.fromkeys(KEYS, 100.0), count=50) for n in range(16)]
     row = duel(fifty, fifty).quantities[0]
-    assert (row.percentile, row.note) == (75.0, "p75 of 50 a run or more; too few for p95")
+    assert (row.percentile, row.note) == (75.0, "p75 of 50 a run at least; too few for p95")
 
 
 def test_what_the_machine_shows_against_itself_is_no_slowdown() -> None:

@@ -86,11 +86,10 @@ class Plan:
         """As many pairs as fit into the time, `pairs` at most. Raises UsageError when they could tell nothing."""
         fit, needed = int(budget_s / (2 * run_s)), permutation.fewest_pairs(rules.false_alarms_share)
         if fit < min(pairs, needed):
-            enough = f"{2 * run_s * needed / 60 + 1:.0f}m"
             raise UsageError(
-                f"{budget_s / 60:.3g} minutes are enough for {fit} pairs of these runs ({run_s:.0f} s each), and "
-                f"{needed} are needed to tell anything: give --budget {enough}, or take shorter runs: the scenario sprint, or "
-                "--set load.hold_s=13."
+                f"{budget_s / 60:.3g} minutes are enough for {fit} pairs of runs of {run_s:.0f} s, and {needed} are needed "
+                f"to tell anything: give --budget {2 * run_s * needed / 60 + 1:.0f}m, or take shorter runs (the scenario "
+                "sprint, or --set load.hold_s=13)."
             )
         return cls(min(pairs, fit))
 
@@ -313,7 +312,9 @@ def _overall(
         unsure.append("No target was measured in these runs")
     if unsure:
         return Verdict.INCONCLUSIVE, (f"A slowdown by {rule_out:.0%} cannot be ruled out yet:", *unsure)
-    return Verdict.PASS, (f"No target got slower by {rule_out:.0%} or more.",)
+    untold = sum(row.verdict is not Verdict.PASS for row in rows)
+    also = (f"Of {untold} endpoints and typical latencies, nobody can say so.",) if untold else ()
+    return Verdict.PASS, (f"No target got slower by {rule_out:.0%} or more.", *also)
 
 
 def _how_much(row: Compared) -> str:

@@ -87,9 +87,9 @@ class Plan:
         fit, needed = int(budget_s / (2 * run_s)), permutation.fewest_pairs(rules.false_alarms_share)
         if fit < min(pairs, needed):
             raise UsageError(
-                f"{budget_s / 60:.3g} minutes are enough for {fit} pairs of runs of {run_s:.0f} s, and {needed} are needed "
-                f"to tell anything: give --budget {2 * run_s * needed / 60 + 1:.0f}m, or take shorter runs (the scenario "
-                "sprint, or --set load.hold_s=13)."
+                f"{budget_s / 60:.3g} minutes are enough for {fit} pairs of runs of {run_s:.0f} s, and {needed} are "
+                f"needed to tell anything: give --budget {2 * run_s * needed / 60 + 1:.0f}m, or take shorter runs "
+                "(the scenario sprint, or --set load.hold_s=13)."
             )
         return cls(min(pairs, fit))
 

@@ -227,7 +227,8 @@ def gate(
         found, interrupted = _run_until_sure(
             run_names or ["smoke"], budget_s, settings or [], runs, host, stack, processes, noise
         )
-        raise typer.Exit(ExitCode.INTERRUPTED if interrupted else _say(found, outputs))
+        code = _say(found, outputs)
+        raise typer.Exit(ExitCode.INTERRUPTED if interrupted else code)
     if host or stack or settings:
         raise UsageError("--host, --stack and --set are for --until-sure: a record is what it is.")
     records = [_record(name, runs) for name in run_names or ["latest"]]
@@ -269,8 +270,9 @@ def duel(
 ) -> None:
     """Short runs of two backends in turn, until one verdict is sure."""
     from capacity.gate.relative import Plan
+    from capacity.gate.result import GATE_FILE
     from capacity.gate.verdicts import Referee
-    from loadtests.record import new_folder
+    from loadtests.record import REPORT_FILE, new_folder
     from loadtests.recording.writer import check_writable
     from reports.gate import Outputs
 
@@ -292,8 +294,8 @@ def duel(
         )
         folder = new_folder(runs, f"duel-{asked.name}")
         like = _fight(folder, arguments, sides, at_once, referee, started_s + budget_s, asked)
-    found = referee.result(like)
-    code = _say(found, Outputs(junit, markdown, comment, json, benchmark, html))
+    outputs = Outputs(junit, markdown, comment, json or folder / GATE_FILE, benchmark, html or folder / REPORT_FILE)
+    code = _say(referee.result(like), outputs)
     raise typer.Exit(_keep_noise(referee, noise) if same else code)
 
 
@@ -389,7 +391,7 @@ def _measure(
     if ui:
         console().print("Locust's web UI: [bold]http://127.0.0.1:8089[/bold], until Ctrl-C")
     try:
-        with Steps(console(), f"Load: {scenario.load.concurrent_users} people") as steps:
+        with Steps(console(stderr=True), f"Load: {scenario.load.concurrent_users} people") as steps:
             for live in launch.follow():
                 _show(steps, live, scenario.load.duration_s)
     except KeyboardInterrupt:
@@ -454,7 +456,7 @@ def _follow_until_sure(launch: "Launch", patience: "Patience", scenario: Scenari
     from capacity.gate.verdicts import gate_runs
     from loadtests.record import Record, RecordError
 
-    with Steps(console(), f"Load until sure: {scenario.load.concurrent_users} people") as steps:
+    with Steps(console(stderr=True), f"Load until sure: {scenario.load.concurrent_users} people") as steps:
         for live in launch.follow():
             _show(steps, live, scenario.load.duration_s)
             if not patience.due(live.elapsed_s - scenario.load.ramp_s - scenario.load.warm_up_s):
@@ -488,7 +490,7 @@ def _fight(
     """Pairs of runs until the referee has seen enough or the time is over. Returns one of the runs."""
     from loadtests.duel import Duel, forget, introduce
 
-    with Steps(console(), f"Duel: {scenario.load.concurrent_users} people") as steps:
+    with Steps(console(stderr=True), f"Duel: {scenario.load.concurrent_users} people") as steps:
         first, second = introduce(sides, folder)
 
         def said(where: str, live: "Live") -> None:
@@ -569,15 +571,15 @@ def _local_stack(scenario: Scenario, name: str = "") -> Iterator["LocalStack"]:
     from reference_app.stack import LocalStack
 
     with ExitStack() as running:
-        with Steps(console(), f"{name}Stack of phase {scenario.phase}") as steps:
+        with Steps(console(stderr=True), f"{name}Stack of phase {scenario.phase}") as steps:
             stack = running.enter_context(LocalStack(scenario, steps.show))
         try:
             people = scenario.population.users
-            with Steps(console(), f"{name}Population: {people:,} people") as steps:
+            with Steps(console(stderr=True), f"{name}Population: {people:,} people") as steps:
                 stack.populate(scenario.population, lambda done, of: steps.show(f"{done:,} of {of:,}", done, of))
             yield stack
         finally:
-            with Steps(console(), f"{name}Stopping the stack"):
+            with Steps(console(stderr=True), f"{name}Stopping the stack"):
                 running.close()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import ClassVar
 
 import pytest
@@ -9,7 +10,6 @@ import pytest
 from loadtests import duel
 from loadtests.duel import BASELINE, CANDIDATE, Duel, Side, forget, introduce
 from loadtests.launch import Live
-from loadtests.record import Record
 from scenarios.stack_info import StackInfo, Station
 from tests.loadtests.making import healthy, write
 
@@ -43,13 +43,13 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return Launched.log
 
 
-def test_the_sides_take_turns_in_going_first(tmp_path: Path, launched: list[str]) -> None:
-    pairs = Duel(tmp_path, ["--headless"], SIDES).pairs()
-    first, second = next(pairs), next(pairs)
-    assert [line for line in launched if line.startswith("start")] == [f"start http://{s}" for s in "abba"]
-    assert launched[:2] == ["start http://a", "end http://a"]
-    assert isinstance(first.baseline, Record)
-    assert [r.folder.name for r in (second.baseline, second.candidate)] == ["02-baseline", "02-candidate"]
+def test_who_goes_first_is_thrown_for_each_pair(tmp_path: Path, launched: list[str]) -> None:
+    pairs = Duel(tmp_path, ["--headless"], SIDES, rng=Random(1)).pairs()
+    made = [next(pairs) for _ in range(6)]
+    started = "".join(line[-1] for line in launched if line.startswith("start"))
+    assert {started[i : i + 2] for i in range(0, 12, 2)} == {"ab", "ba"}
+    assert [line.split()[0] for line in launched[:4]] == ["start", "end", "start", "end"]
+    assert [r.folder.name for r in (made[1].baseline, made[1].candidate)] == ["02-baseline", "02-candidate"]
 
 
 def test_at_once_both_start_before_one_ends(tmp_path: Path, launched: list[str]) -> None:

@@ -295,8 +295,10 @@ def duel(
         folder = new_folder(runs, f"duel-{asked.name}")
         like = _fight(folder, arguments, sides, at_once, referee, started_s + budget_s, asked)
     outputs = Outputs(junit, markdown, comment, json or folder / GATE_FILE, benchmark, html or folder / REPORT_FILE)
-    code = _say(referee.result(like), outputs)
-    raise typer.Exit(_keep_noise(referee, noise) if same else code)
+    found = referee.result(like)
+    if same:
+        raise typer.Exit(_keep_noise(referee, found, noise))
+    raise typer.Exit(_say(found, outputs))
 
 
 baselines = typer.Typer(help="The folder of records that gates compare with.", no_args_is_help=True)
@@ -510,16 +512,18 @@ def _fight(
             forget(folder)
 
 
-def _keep_noise(referee: "Referee", file: Path) -> ExitCode:
+def _keep_noise(referee: "Referee", found: "GateResult", file: Path) -> ExitCode:
+    """Of a duel of one backend with itself: not who is slower is the question, but how much runs differ."""
     from capacity.gate.noise import store_noise
+    from reports.gate_terminal import print_gate, print_noise
 
-    out = console()
     if referee.pairs < 2:
-        return ExitCode.INCONCLUSIVE
+        print_gate(console(), found)
+        return found.verdict.exit_code
     floor = referee.noise()
     store_noise(file, floor)
-    out.print()
-    out.print(f"Noise floor of this machine, {floor.pairs} pairs, kept in {file}", soft_wrap=True)
+    print_noise(console(), floor, found)
+    console().print(f"Kept in {file}: gates on this machine want a change to be larger.", soft_wrap=True)
     return ExitCode.PASS
 
 

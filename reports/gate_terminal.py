@@ -4,8 +4,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from capacity.gate.noise import NoiseFloor
 from capacity.gate.result import GateResult
-from reports.gate_rows import Row, columns, rows, trend_text, warm_up_text
+from reports.gate_rows import Row, change, columns, compared_title, rows, trend_text, warm_up_text
 from reports.terminal import STYLES
 from scenarios.outcome import Verdict
 
@@ -44,3 +45,19 @@ def _table(result: GateResult, shown: list[Row]) -> Table:
         style = "yellow" if row.warning else STYLES[row.verdict]
         table.add_row(row.title, row.value, row.interval, row.limit, Text(row.verdict_text, style))
     return table
+
+
+def print_noise(out: Console, floor: NoiseFloor, result: GateResult) -> None:
+    """What a machine shows of one backend against itself, for the quantities that decide."""
+    rules, rows_ = result.rules, result.comparison.quantities if result.comparison else ()
+    table = Table("Latency", "Run to run", "Pair to pair", "Wanted of a change", box=None, padding=(0, 2, 0, 0))
+    table.header_style = "bold"
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in rows_:
+        if row.decides and row.key in floor.of_a_pair:
+            least = max(rules.min_effect_share, floor.least_change(row.key, floor.pairs, rules.false_alarms_share))
+            spread = (f"± {100 * of[row.key]:.1f} %" for of in (floor.of_a_run, floor.of_a_pair))
+            table.add_row(compared_title(row), *spread, change(least))
+    out.print(Text(f"Noise floor of this machine, {floor.pairs} pairs of one backend", "bold"))
+    out.print(table)

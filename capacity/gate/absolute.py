@@ -18,7 +18,7 @@ from capacity.targets import (
     seconds_up,
     windows_of,
 )
-from loadtests.record import Record, RecordError, Windows
+from loadtests.record import Record, RecordError, Windows, exactly
 from loadtests.record.histograms import samples_needed
 from scenarios.outcome import Verdict
 from scenarios.schema import Target
@@ -82,7 +82,7 @@ def judge(record: Record, noise: NoiseFloor | None = None, confidence: float | N
     verdict, reasons = overall(record, results)
     if warm_up_s is None and verdict in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE):
         verdict, reasons = Verdict.INCONCLUSIVE, (_NEVER_STEADY, *reasons)
-    endpoints = tuple(judging.measured(name, (name,), span) for name in request_names(record))
+    endpoints = tuple(judging.measured(name, exactly(name), span) for name in request_names(record))
     return RunGate(
         str(record.folder),
         record.state,
@@ -108,12 +108,11 @@ def steady(record: Record) -> tuple[tuple[int, int], float | None]:
     if record.measured is None:
         return (0, 0), 0.0
     start, end = int(record.measured[0]), int(record.measured[1])
-    windows = record.windows(API_SAMPLES, start, end)
-    if not windows.counts.sum() and not any(record.windows(["*"], start, end).successes):
+    if not record.windows(exactly(*request_names(record)), start, end).counts.any():
         raise RecordError(
             f"Not one request of {record.folder} succeeded: was the backend there? `matchday check` shows the failures."
         )
-    cut = warm_up_windows(windows.medians_ms())
+    cut = warm_up_windows(record.windows(API_SAMPLES, start, end).medians_ms())
     by_scenario = record.run.scenario.load.warm_up_s
     return (start + (cut or 0), end), None if cut is None else by_scenario + cut
 
@@ -139,9 +138,10 @@ class _Judging:
                 return self._uptime(judged, target)
         return judged
 
-    def measured(self, name: str, samples: Sequence[str], span: tuple[float, float], percentile: float = 0) -> Measured:
+    def measured(
+        self, name: str, samples: Sequence[str], span: tuple[float, float], percentile: float = _ENDPOINT_PERCENTILE
+    ) -> Measured:
         """A percentile with its interval, no limit asked."""
-        percentile = percentile or _ENDPOINT_PERCENTILE
         windows = self.record.windows(samples, *span)
         count, failed = int(windows.successes.sum()), int(windows.failed.sum())
         if count < samples_needed(percentile):

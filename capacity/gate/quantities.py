@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from capacity.gate.absolute import steady
 from capacity.targets import request_names
-from loadtests.record import Record, matches
+from loadtests.record import Record, exactly, matches
 from scenarios.schema import Scenario
 
 # A percentile of a short run rests on the samples beyond it: with fewer than this it is chance.
@@ -62,7 +62,7 @@ def quantities(scenario: Scenario, names: Iterable[str]) -> list[Quantity]:
     alone = {tuple(name for name in names if matches(name, q.samples)) for q in found}
     for name in names:
         if (name,) not in alone:
-            found += _both(name, name, (name,), _ENDPOINT_TAIL, decides=False)
+            found += _both(name, name, exactly(name), _ENDPOINT_TAIL, decides=False)
     return found
 
 

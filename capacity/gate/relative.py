@@ -111,9 +111,8 @@ def compare(
     rows = testing.rows(wanted)
     failed = _failed_share(baseline, candidate, failures, rules)
     verdict, reasons = _overall(rows, failed, testing)
-    deciding = [row for row in rows if row.decides]
-    settled = verdict is Verdict.FAIL or all(row.verdict is Verdict.PASS for row in deciding)
-    return Comparison(verdict, reasons, plan is not None, (len(baseline), len(candidate)), tuple(rows), failed, settled)
+    runs, settled = (len(baseline), len(candidate)), verdict is not Verdict.INCONCLUSIVE
+    return Comparison(verdict, reasons, plan is not None, runs, tuple(rows), failed, settled)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The run record and how far it can be trusted: all that a planner's machine reads. Imports no Locust."""
 
 from loadtests.record.latency_log import LATENCY_FILE, Interval
-from loadtests.record.reading import LOOP_DRIFT, NOT_REQUESTS, Record, matches, new_folder, resolve
+from loadtests.record.reading import LOOP_DRIFT, NOT_REQUESTS, Record, exactly, matches, new_folder, resolve
 from loadtests.record.run_file import (
     REPORT_FILE,
     RUN_FILE,
@@ -33,6 +33,7 @@ __all__ = [
     "Run",
     "Trust",
     "Windows",
+    "exactly",
     "matches",
     "new_folder",
     "resolve",

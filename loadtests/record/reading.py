@@ -4,6 +4,7 @@ Both logs are flushed every second, so a killed run keeps every second that had 
 """
 
 import fnmatch
+import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -178,6 +179,11 @@ class Record:
 def matches(name: str, patterns: Iterable[str]) -> bool:
     """Whether a name ("GET /discovery") matches one of the glob patterns."""
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def exactly(*names: str) -> tuple[str, ...]:
+    """Patterns that match these names and no others, whatever is in them."""
+    return tuple(map(glob.escape, names))
 
 
 def resolve(run: str, runs: Path) -> Path:

@@ -199,10 +199,13 @@ def test_wrong_usage_is_a_sentence(runs: Path, arguments: list[str], says: str) 
     assert says in done.err
 
 
+# The few people and seconds of the other tests, two pairs of them.
+QUICK = [*POPULATION, *SHORT[: SHORT.index("--users")], *SHORT[SHORT.index("--users") + 2 :]]
+QUICK += ["--set", "load.concurrent_users=16", "--set", "load.hold_s=4", "--pairs", "2"]
+
+
 def test_a_duel_runs_both_sides_and_keeps_their_records(shell: Shell, stack_file: Path) -> None:
-    quick = [*POPULATION, *SHORT[: SHORT.index("--users")], *SHORT[SHORT.index("--users") + 2 :]]
-    quick += ["--set", "load.concurrent_users=16", "--set", "load.hold_s=4", "--pairs", "2"]
-    done = shell.matchday("duel", *quick, "--baseline", stack_file, "--candidate", stack_file, "--json", "gate.json")
+    done = shell.matchday("duel", *QUICK, "--baseline", stack_file, "--candidate", stack_file, "--json", "gate.json")
     assert done.code == ExitCode.INCONCLUSIVE, done.out + done.err
     assert "2 pairs; 8 are needed to tell anything" in done.out
     (folder,) = shell.runs.iterdir()
@@ -214,6 +217,15 @@ def test_a_duel_runs_both_sides_and_keeps_their_records(shell: Shell, stack_file
     ]
     found = json.loads((shell.folder / "gate.json").read_text())
     assert (found["kind"], found["comparison"]["runs"]) == ("duel", [2, 2])
+
+
+def test_one_backend_against_itself_gives_the_noise_floor(shell: Shell, stack_file: Path) -> None:
+    done = shell.matchday("duel", *QUICK, "--same", "--baseline", stack_file)
+    assert done.code == ExitCode.PASS, done.out + done.err
+    assert "Noise floor of this machine, 2 pairs of one backend" in done.out
+    (floor,) = json.loads((shell.runs / "noise.json").read_text())
+    assert floor["pairs"] == 2
+    assert floor["of_a_pair"]["api_response_time"] > 0
 
 
 def test_until_sure_ends_the_run_as_soon_as_it_is_sure(shell: Shell, stack_file: Path) -> None:

@@ -180,7 +180,8 @@ def test_a_run_that_never_became_steady_is_inconclusive(tmp_path: Path) -> None:
 
 def test_a_run_without_one_success_measured_no_backend(tmp_path: Path) -> None:
     def dead(number: int) -> Second:
-        return Second(failed={"POST /swipes": [1.0] * 10}, columns=HEALTHY)
+        drift = {"GENERATOR loop drift": [0.5] * 20}  # what the generator says of itself is no success
+        return Second(ok=drift, failed={"POST /swipes": [1.0] * 10}, columns=HEALTHY)
 
     with pytest.raises(RecordError, match=r"Not one request of .* succeeded: was the backend there"):
         judge(record(tmp_path / "run", dead))
@@ -199,3 +200,12 @@ def test_who_waits_for_certainty_looks_after_twice_as_long_each_time() -> None:
     patience = Patience(budget_s=300, confidence=0.95)
     assert [s for s in range(1, 301) if patience.due(s)] == [10, 20, 40, 80, 160]
     assert patience.confidence == pytest.approx(1 - 0.05 / 6)
+
+
+def test_a_name_with_signs_of_a_pattern_is_that_name_only(tmp_path: Path) -> None:
+    def odd(number: int) -> Second:
+        return replace(busy(number), ok={**busy(number).ok, "GET /a[bc]": [70.0] * 5, "GET /ab": [90.0] * 5})
+
+    found = {m.name: m.measured for m in judge(record(tmp_path / "run", odd)).endpoints}
+    assert found["GET /a[bc]"] == pytest.approx(70, rel=0.01)
+    assert found["GET /ab"] == pytest.approx(90, rel=0.01)

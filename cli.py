@@ -3,13 +3,15 @@
 Whatever is heavy is imported by the command that needs it: `matchday cost` starts at once.
 """
 
+import os
 import re
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -74,7 +76,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tabl
 _RUNS = Path("runs")
 _NOISE = Path("runs/noise.json")
 # Measured: a generator's start and end, two stacks with their population.
-_BETWEEN_RUNS_S, _STARTING_S = 1.6, 35.0
+_BETWEEN_RUNS_S, _STARTING_S = 2.6, 35.0
+_LOOK_EVERY_S = 0.25
 _INTERRUPTING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -131,6 +134,8 @@ def up(
 ) -> None:
     """A phase's stack with its population, until Ctrl-C."""
     with _local_stack(load(f"phase-{phase}", settings or [])) as stack:
+        asked: list[int] = []
+        signal.signal(signal.SIGHUP, lambda number, frame: asked.append(number))
         file = _written(stack, stack_file)
         out = console()
         out.print(f"[bold]{stack.host}[/bold]  healthy; API: {stack.host}/docs; Ctrl-C ends it. In another shell:")
@@ -138,9 +143,13 @@ def up(
         out.print(f"  matchday run phase-{phase} --stack {file}", soft_wrap=True)
         out.print(f"  locust -f loadtests/locustfile.py --stack {file}", soft_wrap=True)
         try:
-            while True:
-                time.sleep(1)
-                stack.check()
+            for restarts in count():
+                if restarts:
+                    stack.restart_apps()()
+                    _written(stack, file, restarts)
+                while len(asked) <= restarts:
+                    time.sleep(_LOOK_EVERY_S)
+                    stack.check()
         except KeyboardInterrupt:
             out.print("Stopping ...")
 
@@ -471,13 +480,24 @@ def _follow_until_sure(launch: "Launch", patience: "Patience", scenario: Scenari
 
 def _side(name: str, where: str | None, scenario: str, settings: Sequence[str], closing: ExitStack) -> "Side":
     """One of a duel: a URL, the stack file of a running backend, or a local stack of its own."""
-    from loadtests.duel import Side
+    from loadtests.duel import Side, by_signal
 
     if where and where.startswith(("http://", "https://")):
         return Side(name, ("--host", where))
     if where:
-        return Side(name, (), Path(where))
-    return Side(name, (), _written(closing.enter_context(_local_stack(load(scenario, settings), f"{name}: "))))
+        return Side(name, (), Path(where), by_signal(Path(where)))
+    stack = closing.enter_context(_local_stack(load(scenario, settings), f"{name}: "))
+
+    def restart() -> Callable[[], None]:
+        wait = stack.restart_apps()
+
+        def ready() -> None:
+            wait()
+            _written(stack)
+
+        return ready
+
+    return Side(name, (), _written(stack), restart)
 
 
 def _fight(
@@ -490,15 +510,14 @@ def _fight(
     scenario: Scenario,
 ) -> "Record":
     """Pairs of runs until the referee has seen enough or the time is over. Returns one of the runs."""
-    from loadtests.duel import Duel, forget, introduce
+    from loadtests.duel import Duel, forget
 
     with Steps(console(stderr=True), f"Duel: {scenario.load.concurrent_users} people") as steps:
-        first, second = introduce(sides, folder)
 
         def said(where: str, live: "Live") -> None:
             _show(steps, live, scenario.load.duration_s, f"{where}: ")
 
-        pairs = Duel(folder, arguments, (first, second), at_once, said).pairs()
+        pairs = Duel(folder, arguments, sides, at_once, said).pairs()
         longest_s = 0.0
         try:
             while True:
@@ -542,11 +561,11 @@ def _say(found: "GateResult", outputs: "Outputs") -> ExitCode:
     return found.verdict.exit_code
 
 
-def _written(stack: "LocalStack", file: Path | None = None) -> Path:
+def _written(stack: "LocalStack", file: Path | None = None, restarts: int = 0) -> Path:
     """The stack's file, where it is wanted or in its own folder."""
     file = file or stack.folder / "stack.json"
     try:
-        stack.info.write(file)
+        stack.info.model_copy(update={"controller": os.getpid(), "restarts": restarts}).write(file)
     except OSError as error:
         raise UsageError(f"The stack file {file} cannot be written: {error.strerror}.") from error
     return file

@@ -2,16 +2,29 @@
 
 import contextlib
 import os
+import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
 from loadtests.launch import Launch, Live
 from loadtests.record import Record
+from scenarios.outcome import MatchdayError
 from scenarios.stack_info import StackInfo
 
 BASELINE, CANDIDATE = "baseline", "candidate"
+_POLL_S = 0.1
+
+
+# Begins to start a side's apps anew; what it returns waits until they are ready and the stack file names them.
+Restart = Callable[[], Callable[[], None]]
+RESTARTED_WITHIN_S = 60.0
+
+
+class RestartError(MatchdayError):
+    """A side of a duel did not come back."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +34,7 @@ class Side:
     name: str
     arguments: tuple[str, ...] = ()
     stack_file: Path | None = None
+    restart: Restart | None = None
 
 
 @dataclass(frozen=True)
@@ -57,12 +71,19 @@ class Duel:
         number = 0
         while True:
             number += 1
-            turns = self._rng.sample(self._sides, 2)
+            self._restart()
+            turns = self._rng.sample(introduce(self._sides, self._folder), 2)
             groups = [turns] if self._at_once else [(side,) for side in turns]
             found: dict[str, Record] = {}
             for group in groups:
                 found |= self._run(number, group)
             yield Pair(found[BASELINE], found[CANDIDATE])
+
+    def _restart(self) -> None:
+        """Both at once, before every pair: no two processes of the same code are equally fast."""
+        waits = [side.restart() for side in self._sides if side.restart]
+        for wait in waits:
+            wait()
 
     def _run(self, number: int, group: Sequence[Side]) -> dict[str, Record]:
         """One run, or two at once."""
@@ -102,8 +123,33 @@ def introduce(sides: Sequence[Side], folder: Path) -> list[Side]:
         others = set().union(*(found for name, found in pids.items() if name != side.name)) - pids[side.name]
         file = folder / f"{side.name}.stack.json"
         infos[side.name].model_copy(update={"beside": (os.getpid(), *sorted(others))}).write(file)
-        introduced.append(Side(side.name, side.arguments, file))
+        introduced.append(replace(side, stack_file=file))
     return introduced
+
+
+def by_signal(file: Path) -> Restart | None:
+    """How a backend that `matchday up` runs elsewhere is started anew; None when its stack file names no controller."""
+    if StackInfo.read(file).controller is None:
+        return None
+
+    def restart() -> Callable[[], None]:
+        before = StackInfo.read(file)
+        assert before.controller is not None
+        try:
+            os.kill(before.controller, signal.SIGHUP)
+        except OSError as error:
+            raise RestartError(f"The `matchday up` that wrote {file} does not run any more.") from error
+
+        def wait() -> None:
+            deadline_s = time.monotonic() + RESTARTED_WITHIN_S
+            while StackInfo.read(file).restarts == before.restarts:
+                if time.monotonic() > deadline_s:
+                    raise RestartError(f"The backend of {file} did not come back: see what its `matchday up` says.")
+                time.sleep(_POLL_S)
+
+        return wait
+
+    return restart
 
 
 def forget(folder: Path) -> None:

@@ -2,16 +2,18 @@
 
 import json
 import shutil
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from loadtests.record import LATENCY_FILE, RUN_FILE
+from loadtests.record import LATENCY_FILE, RUN_FILE, Record
 from scenarios.outcome import ExitCode
 from tests.e2e.conftest import POPULATION, SHORT, Done, Shell, plain
 from tests.loadtests.making import HEALTHY, Second, healthy, write
+from tests.waiting import wait_for
 
 
 def busy(number: int, swipe_ms: float = 10.0) -> Second:
@@ -254,3 +256,17 @@ def test_the_same_backend_twice_is_said_once(shell: Shell) -> None:
     done = shell.matchday("duel", "--same", "--candidate", "http://127.0.0.1:1")
     assert done.code == ExitCode.USAGE
     assert "--same compares the baseline with itself" in done.err
+
+
+@pytest.mark.parametrize("command", [["gate", "smoke", "--until-sure", "--stack"], ["duel", "--same", "--baseline"]])
+def test_ctrl_c_keeps_what_was_measured(shell: Shell, stack_file: Path, command: list[str]) -> None:
+    people = [*POPULATION, "--set", "load.concurrent_users=16"]
+    with shell.started(*command, stack_file, *people) as process:
+        wait_for(lambda: list(shell.runs.rglob("series.csv")), "record")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.INTERRUPTED, out
+    assert "Traceback" not in out
+    (record,) = (file.parent for file in shell.runs.rglob(RUN_FILE))
+    assert Record.read(record).run.ended_at is not None
+    assert list(shell.runs.rglob("*.stack.json")) == []  # they hold a secret

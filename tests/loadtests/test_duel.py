@@ -1,6 +1,9 @@
 """A duel runs both sides next to each other, changes who goes first, and leaves nothing behind when broken off."""
 
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import ClassVar
@@ -8,10 +11,12 @@ from typing import ClassVar
 import pytest
 
 from loadtests import duel
-from loadtests.duel import BASELINE, CANDIDATE, Duel, Side, forget, introduce
+from loadtests.duel import BASELINE, CANDIDATE, Duel, RestartError, Side, by_signal, forget, introduce
 from loadtests.launch import Live
+from scenarios.children import end_with_parent
 from scenarios.stack_info import StackInfo, Station
 from tests.loadtests.making import healthy, write
+from tests.waiting import wait_for
 
 SIDES = (Side(BASELINE, ("--host", "http://a")), Side(CANDIDATE, ("--host", "http://b")))
 
@@ -76,3 +81,47 @@ def test_each_side_knows_whose_load_on_the_machine_is_not_foreign(tmp_path: Path
     assert [StackInfo.read(side.stack_file).beside[-1] for side in sides if side.stack_file] == [101, 100]
     forget(folder)
     assert list(folder.iterdir()) == []
+
+
+def test_both_sides_are_started_anew_before_each_pair(tmp_path: Path, launched: list[str]) -> None:
+    def restarting(side: Side) -> Side:
+        def restart() -> Callable[[], None]:
+            launched.append(f"restart {side.name}")
+            return lambda: launched.append(f"ready {side.name}")
+
+        return replace(side, restart=restart)
+
+    baseline, candidate = map(restarting, SIDES)
+    next(Duel(tmp_path, ["--headless"], (baseline, candidate)).pairs())
+    assert launched[:4] == ["restart baseline", "restart candidate", "ready baseline", "ready candidate"]
+
+
+def test_who_runs_elsewhere_is_asked_by_signal_and_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "stack.json"
+    script = f"""
+import os, signal, time
+from pathlib import Path
+from scenarios.stack_info import StackInfo
+def restart(number, frame):
+    info.model_copy(update={{"restarts": 1}}).write(Path({str(file)!r}))
+signal.signal(signal.SIGHUP, restart)
+info = StackInfo(host="http://a", controller=os.getpid())
+info.write(Path({str(file)!r}))
+while True:
+    time.sleep(1)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], preexec_fn=end_with_parent) as controller:
+        wait_for(file.exists, "stack file")
+        restart = by_signal(file)
+        assert restart
+        restart()()
+        assert StackInfo.read(file).restarts == 1
+        controller.kill()
+    with pytest.raises(RestartError, match="does not run any more"):
+        restart()
+
+
+def test_a_backend_without_a_controller_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "stack.json"
+    StackInfo(host="http://a").write(file)
+    assert by_signal(file) is None

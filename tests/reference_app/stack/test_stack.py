@@ -13,7 +13,7 @@ import pytest
 from reference_app.stack import LocalStack, StackError, binaries
 from reference_app.stack.local import remove_stale_folders
 from reference_app.stack.process import ServerProcess, free_port
-from reference_app.stack.servers import tcp_answers
+from reference_app.stack.servers import http_answers, tcp_answers
 from scenarios.load import load
 from scenarios.stack_info import StackInfo
 
@@ -135,3 +135,13 @@ def test_data_of_a_killed_stack_is_removed_and_of_a_running_one_kept(
 def test_ports_are_free() -> None:
     with socket.create_server(("127.0.0.1", free_port())):
         pass
+
+
+def test_apps_are_started_anew_on_their_port() -> None:
+    with LocalStack(load("phase-1")) as stack:
+        before = stack.info.stations
+        stack.restart_apps()()
+        after = stack.info.stations
+        assert after["app"].pids != before["app"].pids
+        assert after["mongod"] == before["mongod"]
+        http_answers(f"{stack.host}/readyz")

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test proof proof-gate proof-duels proof-reader bench-generator schema clean
+.PHONY: help install demo test proof proof-gate proof-duels proof-ci proof-reader bench-generator schema clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -34,6 +34,9 @@ proof: .venv/.installed ## what makes the measurements trusted, with figures (ab
 
 proof-duels: .venv/.installed ## add a duel of each kind to runs/duels, and print the rates (30 minutes each time)
 	$(BIN)/python -m tests.proof.duels runs/duels
+
+proof-ci: .venv/.installed ## run the workflow files of deploy/ci step by step (about half an hour)
+	$(BIN)/python -m tests.proof.ci_files
 
 proof-reader: .venv/.installed ## read latency.hlog with another HdrHistogram (needs Node.js)
 	$(BIN)/python -m tests.proof.readers.check

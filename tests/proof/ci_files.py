@@ -10,13 +10,47 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).parents[2]
-FILES = {"github": "deploy/ci/github-actions.yml", "gitlab": "deploy/ci/gitlab-ci.yml"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """What `bash -e` runs; `always`: after a failure, too; `allowed`: exit codes that are no failure."""
+
+    job: str
+    name: str
+    script: str
+    always: bool = False
+    allowed: tuple[int, ...] = (0,)
+
+
+def github(file: dict[str, Any]) -> Iterator[Step]:
+    for job, content in file["jobs"].items():
+        for step in content["steps"]:
+            if "run" in step:
+                yield Step(job, step["name"], step["run"], step.get("if") == "always()")
+            else:
+                print(f"{job}: left to the runner: {step['uses']}")
+
+
+def gitlab(file: dict[str, Any]) -> Iterator[Step]:
+    """One script a job, as GitLab joins them."""
+    for job in ("smoke", "release"):
+        lines = [*file[".matchday"]["before_script"], *file[job]["script"]]
+        allowed = file[job].get("allow_failure", {}).get("exit_codes", [])
+        yield Step(job, "script", "\n".join(lines), allowed=(0, *allowed))
+
+
+FILES = {
+    "github": ("deploy/ci/github-actions.yml", "env", github),
+    "gitlab": ("deploy/ci/gitlab-ci.yml", "variables", gitlab),
+}
 
 
 def clone(folder: Path) -> Path:
@@ -27,60 +61,38 @@ def clone(folder: Path) -> Path:
     return made
 
 
-def github(file: dict[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
-    """(job, step, script, whether it runs after a failure, too)."""
-    for job, content in file["jobs"].items():
-        for step in content["steps"]:
-            if "run" in step:
-                yield job, step.get("name", ""), step["run"], step.get("if") == "always()"
-            else:
-                print(f"{job}: left to the runner: {step['uses']}")
-
-
-def gitlab(file: dict[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
-    """One script a job, as GitLab joins them; exit codes that may be are none."""
-    before = file[".matchday"]["before_script"]
-    for job, content in file.items():
-        if isinstance(content, dict) and "script" in content:
-            yield job, "script", "\n".join([*before, *content["script"]]), False
-
-
-def run(script: str, folder: Path, environment: dict[str, str]) -> int:
-    """`bash -e`, as both runners do."""
-    return subprocess.run(["bash", "-e", "-c", script], cwd=folder, env=environment, check=False).returncode
+def run_job(title: str, steps: list[Step], variables: dict[str, Any]) -> bool:
+    """Run a job's steps in a clone of its own. Returns whether all went well."""
+    well = True
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = clone(Path(temporary))
+        summary = folder / "summary.md"
+        environment = {**{k: str(v) for k, v in variables.items()}, **os.environ, "GITHUB_STEP_SUMMARY": str(summary)}
+        for step in steps:
+            if not well and not step.always:
+                continue
+            began_s = time.monotonic()
+            code = subprocess.run(
+                ["bash", "-e", "-c", step.script], cwd=folder, env=environment, check=False
+            ).returncode
+            print(f"== {title}: {step.name}: exit code {code} after {time.monotonic() - began_s:.0f} s", flush=True)
+            well = well and code in step.allowed
+        if summary.exists():
+            print(summary.read_text()[:600])
+    return well
 
 
 def main() -> None:
-    wanted = sys.argv[1:2] or list(FILES)
-    jobs = sys.argv[2:]
-    failed: set[str] = set()
-    for kind in wanted:
-        file = yaml.safe_load((ROOT / FILES[kind]).read_text())
-        steps = list({"github": github, "gitlab": gitlab}[kind](file))
-        for job in dict.fromkeys(step[0] for step in steps):
-            if jobs and job not in jobs:
-                continue
-            with tempfile.TemporaryDirectory() as temporary:
-                folder = clone(Path(temporary))
-                variables = {
-                    name: str(value) for name, value in {**file.get("env", {}), **file.get("variables", {})}.items()
-                }
-                environment = {**variables, **os.environ, "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
-                for _, name, script, always in (step for step in steps if step[0] == job):
-                    if f"{kind} {job}" in failed and not always:
-                        continue
-                    began_s = time.monotonic()
-                    code = run(script, folder, environment)
-                    allowed = (file.get(job, {}).get("allow_failure") or {}).get("exit_codes", [])
-                    print(
-                        f"== {kind} {job}: {name}: exit code {code} after {time.monotonic() - began_s:.0f} s",
-                        flush=True,
-                    )
-                    if code and code not in allowed:
-                        failed.add(f"{kind} {job}")
-                if (folder / "summary.md").exists():
-                    print((folder / "summary.md").read_text()[:600])
-    sys.exit(bool(failed))
+    kinds, jobs = sys.argv[1:2] or list(FILES), sys.argv[2:]
+    well = True
+    for kind in kinds:
+        path, variables, read = FILES[kind]
+        file = yaml.safe_load((ROOT / path).read_text())
+        steps = list(read(file))
+        for job in dict.fromkeys(step.job for step in steps):
+            if not jobs or job in jobs:
+                well &= run_job(f"{kind} {job}", [step for step in steps if step.job == job], file.get(variables, {}))
+    sys.exit(not well)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,85 @@
+"""The referee of a duel: counts what is valid, looks when it is time, and stops when more pairs change nothing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from capacity.gate.relative import Plan
+from capacity.gate.verdicts import Referee
+from loadtests.record import Record
+from scenarios.load import load
+from scenarios.outcome import UsageError, Verdict
+from tests.loadtests.making import HEALTHY, Second, healthy, write
+
+RULES = load("sprint").targets.gate
+
+
+def second(swipe_ms: float, **columns: float) -> Callable[[int], Second]:
+    base = healthy(0)
+    ok = {name: [*values] * 3 for name, values in base.ok.items()}
+    return lambda _: replace(base, ok={**ok, "POST /swipes": [swipe_ms] * 30}, columns={**HEALTHY, **columns})
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
+    folder = tmp_path_factory.mktemp("runs")
+    made = {"fast": second(30), "slower": second(36), "busy": second(30, foreign_cpu_cores=1.9)}
+    return {name: write(folder / name, 12, happened) for name, happened in made.items()}
+
+
+def pairs_until_over(referee: Referee, baseline: Record, candidate: Record, most: int = 40) -> int:
+    """How many pairs the referee asked for."""
+    for number in range(1, most + 1):
+        referee.add(baseline, candidate)
+        if referee.over:
+            return number
+    raise AssertionError("it never ended")
+
+
+def test_it_stops_at_the_first_look_that_is_sure(runs: dict[str, Record], tmp_path: Path) -> None:
+    referee = Referee(Plan(), tmp_path / "noise.json")
+    assert pairs_until_over(referee, runs["fast"], runs["fast"]) == 8
+    assert referee.result(runs["fast"]).verdict is Verdict.PASS
+    slower = Referee(Plan(), tmp_path / "noise.json")
+    assert pairs_until_over(slower, runs["fast"], runs["slower"]) == 10  # 8 pairs alike in sign are not rare enough
+    assert slower.result(runs["fast"]).verdict is Verdict.FAIL
+
+
+def test_invalid_pairs_are_left_out_and_three_in_a_row_end_it(runs: dict[str, Record], tmp_path: Path) -> None:
+    referee = Referee(Plan(), tmp_path / "noise.json")
+    referee.add(runs["fast"], runs["busy"])
+    referee.add(runs["fast"], runs["fast"])
+    assert (referee.pairs, referee.over) == (1, False)
+    assert pairs_until_over(referee, runs["busy"], runs["fast"]) == 3
+    found = referee.result(runs["fast"])
+    assert found.verdict is Verdict.INVALID
+    assert len(found.left_out) == 4
+    assert "Other programs and steal took 1.90 cores" in found.reasons[0]
+
+
+def test_without_one_valid_pair_it_is_invalid(runs: dict[str, Record], tmp_path: Path) -> None:
+    referee = Referee(Plan(), tmp_path / "noise.json")
+    pairs_until_over(referee, runs["busy"], runs["busy"])
+    assert referee.result(runs["busy"]).reasons[0] == "Not one pair of runs can be counted."
+
+
+def test_one_backend_with_itself_makes_all_its_pairs(runs: dict[str, Record], tmp_path: Path) -> None:
+    referee = Referee(Plan(most=10), tmp_path / "noise.json", same=True)
+    assert pairs_until_over(referee, runs["fast"], runs["fast"]) == 10
+    assert referee.noise().of_a_pair["api_response_time"] == 0
+
+
+def test_a_side_with_another_scenario_is_refused(runs: dict[str, Record], tmp_path: Path) -> None:
+    other = replace(runs["fast"], run=runs["fast"].run.model_copy(update={"users_asked": 7}))
+    with pytest.raises(UsageError, match="cannot be compared"):
+        Referee(Plan(), tmp_path / "noise.json").add(runs["fast"], other)
+
+
+def test_a_plan_fits_into_its_time_or_says_what_would() -> None:
+    assert Plan.within(16, 600, 16, RULES).most == 16
+    assert Plan.within(16, 400, 16, RULES).most == 12
+    assert Plan.within(2, 100, 16, RULES).most == 2  # asked for
+    with pytest.raises(UsageError, match=r"10 minutes are enough for 3 pairs of runs of 82 s, and 8 are needed .* 23m"):
+        Plan.within(16, 600, 82, RULES)

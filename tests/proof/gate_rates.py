@@ -25,6 +25,7 @@ CVS = (0.027, 0.05, 0.10)
 EFFECTS = (0.0, 0.10)
 REQUESTS = 1000  # of a run, for the gate that pools them
 PLAN = Plan()
+FALSE_ALARMS_MAX = 0.01  # promised; the rule aims at half of it, for a count of 1,000 varies
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def main() -> None:
             runs = f"{np.mean([f[2] for f in found]):.1f}"
             print(f"| {name} | {quantities} | {shared:.0%} | {' | '.join(cells)} | {runs} |", flush=True)
             ours = gate is duel or getattr(gate, "func", None) is groups
-            if ours and max(s[0] for s in same) > RULES.false_alarms_share:
+            if ours and max(s[0] for s in same) > FALSE_ALARMS_MAX:
                 problems.append(f"{name}, {quantities} quantities: more than 1 % false alarms")
             if ours and max(t[1] for t in slower) > 0.05:
                 problems.append(f"{name}, {quantities} quantities: passes +10 % more than 5 % of the time")

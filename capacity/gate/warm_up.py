@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 BATCH = 5
-# What is cut must have been worse than the rest by this: latencies that only vary need no cut.
-WORSE_BY = 1.1
+# With fewer batches the best place to cut is chance; the scenario's warm_up_s must do.
+BATCHES_MIN = 8
+# What is cut must have been worse than the rest by this: medians of five seconds vary by a tenth and more.
+WORSE_BY = 1.25
 
 
 def warm_up_windows(medians_ms: NDArray[np.float64]) -> int | None:
@@ -19,12 +21,12 @@ def warm_up_windows(medians_ms: NDArray[np.float64]) -> int | None:
     None when the run never became steady: the best place to cut lies in its second half.
     """
     batches = len(medians_ms) // BATCH
-    if batches < 4:
-        return 0  # too few to tell
+    if batches < BATCHES_MIN:
+        return 0
     grouped = medians_ms[: batches * BATCH].reshape(batches, BATCH)
     known = ~np.isnan(grouped).all(axis=1)
     values = np.nanmedian(grouped[known], axis=1)
-    if len(values) < 4:
+    if len(values) < BATCHES_MIN:
         return 0
     spread = [values[cut:].var() / (len(values) - cut) for cut in range(len(values) - 1)]
     cut = int(np.argmin(spread))

@@ -203,7 +203,7 @@ def test_wrong_usage_is_a_sentence(runs: Path, arguments: list[str], says: str) 
 
 # The few people and seconds of the other tests, two pairs of them.
 QUICK = [*POPULATION, *SHORT[: SHORT.index("--users")], *SHORT[SHORT.index("--users") + 2 :]]
-QUICK += ["--set", "load.concurrent_users=16", "--set", "load.hold_s=2", "--pairs", "2"]
+QUICK += ["--set", "load.concurrent_users=16", "--set", "load.hold_s=4", "--pairs", "2"]
 
 
 def test_a_duel_runs_both_sides_and_keeps_their_records(shell: Shell, stack_file: Path) -> None:

@@ -30,6 +30,7 @@ test: .venv/.installed ## lint, types, import rules and all tests
 	$(BIN)/pytest -m 'not slow'
 
 proof: .venv/.installed ## what makes the measurements trusted, with figures (about 10 minutes)
+	$(BIN)/pytest tests/reports -m slow
 	$(BIN)/pytest tests/proof -s
 
 proof-duels: .venv/.installed ## add a duel of each kind to runs/duels, and print the rates (30 minutes each time)

@@ -1,6 +1,5 @@
 """Runs two backends in turn, or both at once: pairs of short runs next to each other in time. Decides nothing."""
 
-import contextlib
 import os
 import signal
 import time
@@ -155,5 +154,4 @@ def by_signal(file: Path) -> Restart | None:
 def forget(folder: Path) -> None:
     """Remove the stack files of a duel: they hold the secrets of test senders."""
     for file in folder.glob("*.stack.json"):
-        with contextlib.suppress(OSError):
-            file.unlink()
+        file.unlink()

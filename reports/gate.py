@@ -89,7 +89,7 @@ def schema() -> str:
 
 
 def _page(result: GateResult) -> str:
-    from reports.html import gate_page  # draws: half a second that most gates need not spend
+    from reports.gate_page import gate_page  # draws: half a second that most gates need not spend
 
     return gate_page(result)
 

@@ -7,39 +7,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from capacity.costs import PhaseBill
 from capacity.demands import demands
-from capacity.gate.result import GateResult
 from capacity.targets import Check, request_names
 from loadtests.record import REPORT_FILE, Record
-from reports import charts, figures, gate_charts, gate_rows
-from reports.markdown import how
+from reports import charts, figures
 
-_templates = Environment(
+templates = Environment(
     loader=PackageLoader("reports"),
     autoescape=True,  # names come from whoever wrote the record
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters.update(number=figures.number, usd=figures.usd, usd_range=figures.usd_range)
-_templates.globals["limit"] = figures.limit
-
-
-def gate_page(result: GateResult) -> str:
-    """The page of a gate, as one HTML file."""
-    return _templates.get_template("gate.html").render(
-        result=result,
-        tables=[
-            (title, [row for row in found if row.decides], [row for row in found if not row.decides])
-            for title, found in gate_rows.rows(result)
-        ],
-        columns=gate_rows.columns(result),
-        runs={run.run: run for run in result.runs},
-        how=list(how(result)),
-        changes=gate_charts.changes(result.comparison) if result.comparison else "",
-        trends=[(gate_rows.trend_text(trend), gate_charts.trend(trend)) for trend in result.trends],
-        measured_rows=gate_rows.measured_rows,
-        warm_up_text=gate_rows.warm_up_text,
-    )
+templates.filters.update(number=figures.number, usd=figures.usd, usd_range=figures.usd_range)
+templates.globals["limit"] = figures.limit
 
 
 def write_report(record: Record, check: Check, bills: Sequence[PhaseBill]) -> Path:
@@ -47,7 +27,7 @@ def write_report(record: Record, check: Check, bills: Sequence[PhaseBill]) -> Pa
     latencies = record.latencies()
     shown = {name: latencies[name] for name in request_names(record)}
     api_target = record.run.scenario.targets.targets.get("api_response_time")
-    text = _templates.get_template("run.html").render(
+    text = templates.get_template("run.html").render(
         run=record.run,
         state=record.state,
         check=check,

@@ -16,7 +16,7 @@ from scipy.stats import t
 from capacity.gate import permutation
 from capacity.gate.intervals import share_interval
 from capacity.gate.noise import NoiseFloor
-from capacity.gate.quantities import TYPICAL, Outcome, Quantity, percentile_carried, table
+from capacity.gate.quantities import SAMPLES_BEYOND, TYPICAL, Outcome, Quantity, percentile_carried, table
 from scenarios.outcome import UsageError, Verdict
 from scenarios.schema import GateRules, Target
 
@@ -135,7 +135,7 @@ class _Testing:
             return ""
         return (
             f"{runs[1]} runs against {runs[0]} can never be told from chance at {self.rules.false_alarms_share:.1%}: "
-            "5 against 5, or 2 against 14, can"
+            "5 against 5, or 2 against 19, can"
         )
 
     def rows(self, wanted: Sequence[Quantity]) -> list[Compared]:
@@ -251,7 +251,7 @@ class _Testing:
         return Compared(q.key, q.title, None, q.decides, verdict, note, fewest)
 
 
-_NEEDED = 20  # for a median
+_NEEDED = round(SAMPLES_BEYOND / (1 - TYPICAL / 100))  # for a median
 _HOPELESS = 10.0  # a tenfold change: to say "1,384 %" helps nobody
 
 

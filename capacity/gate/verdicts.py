@@ -117,20 +117,21 @@ class Referee:
         return looking and not self._same and self._compared().settled
 
     def _compared(self) -> Comparison:
-        noise = find_noise(self._noise_file, self._baseline[0].run) if not self._same else None
-        return _compared(self._baseline, self._candidate, self._plan, noise)
+        return _compared(self._baseline, self._candidate, self._plan, self._noise(self._baseline[0]))
+
+    def _noise(self, like: Record) -> NoiseFloor | None:
+        return None if self._same else find_noise(self._noise_file, like.run)
 
     def result(self, like: Record) -> GateResult:
         """The verdict over the pairs that were counted; `like` is any run of the duel."""
         if not self.pairs:
             reasons = ("Not one pair of runs can be counted.", *self.left_out)
             return result("duel", Verdict.INVALID, reasons, like, left_out=self.left_out)
-        noise = find_noise(self._noise_file, like.run) if not self._same else None
         found = self._compared()
         verdict, reasons = found.verdict, found.reasons
         if verdict is Verdict.INCONCLUSIVE and self._invalid_in_turn >= self.GIVE_UP_AFTER:
             verdict, reasons = Verdict.INVALID, (*self.left_out[-self.GIVE_UP_AFTER :],)
-        return result("duel", verdict, reasons, like, (), found, left_out=self.left_out, noise=noise)
+        return result("duel", verdict, reasons, like, (), found, left_out=self.left_out, noise=self._noise(like))
 
     def noise(self) -> NoiseFloor:
         """What this machine shows of one backend against itself. There must be two pairs."""

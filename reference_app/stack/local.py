@@ -21,7 +21,6 @@ from pydantic import ValidationError
 from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
-from reference_app.app import endpoints
 from reference_app.platform import STORE_AWAY
 from reference_app.platform.objects import Objects
 from reference_app.platform.queue import Queue
@@ -174,6 +173,8 @@ class LocalStack:
         slowdown = self.scenario.backend.slowdown
         if not slowdown:
             return
+        from reference_app.app import endpoints  # the whole backend: only a slowdown needs it here
+
         known = endpoints()
         if unknown := sorted(slowdown.keys() - known):
             there = ", ".join(sorted(known))

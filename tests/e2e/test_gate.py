@@ -22,6 +22,10 @@ def busy(number: int, swipe_ms: float = 10.0) -> Second:
     return replace(second, ok={**ok, "POST /swipes": [swipe_ms] * 30})
 
 
+def taking(swipe_ms: float) -> Callable[[int], Second]:
+    return lambda number: busy(number, swipe_ms)
+
+
 def without_images(second: Second) -> dict[str, Sequence[float]]:
     return {name: values for name, values in second.ok.items() if name != "IMAGE photo"}
 
@@ -45,9 +49,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write(folder / name, 40, change)
     for number in range(6):
         jitter = 1 + 0.01 * (number * 7 % 5)
-        write(folder / "baseline" / f"b{number}", 20, lambda n, ms=30 * jitter: busy(n, ms))  # type: ignore[misc]
-        write(folder / f"same{number}", 20, lambda n, ms=30.1 * jitter: busy(n, ms))  # type: ignore[misc]
-        write(folder / f"slower{number}", 20, lambda n, ms=36 * jitter: busy(n, ms))  # type: ignore[misc]
+        write(folder / "baseline" / f"b{number}", 20, taking(30 * jitter))
+        write(folder / f"same{number}", 20, taking(30.1 * jitter))
+        write(folder / f"slower{number}", 20, taking(36 * jitter))
     return folder
 
 

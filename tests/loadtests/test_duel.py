@@ -99,7 +99,7 @@ def test_both_sides_are_started_anew_before_each_pair(tmp_path: Path, launched: 
 def test_who_runs_elsewhere_is_asked_by_signal_and_waited_for(tmp_path: Path) -> None:
     file = tmp_path / "stack.json"
     script = f"""
-import os, signal, time
+import os, signal
 from pathlib import Path
 from scenarios.stack_info import StackInfo
 def restart(number, frame):
@@ -108,7 +108,7 @@ signal.signal(signal.SIGHUP, restart)
 info = StackInfo(host="http://a", controller=os.getpid())
 info.write(Path({str(file)!r}))
 while True:
-    time.sleep(1)
+    signal.pause()
 """
     with subprocess.Popen([sys.executable, "-c", script], preexec_fn=end_with_parent) as controller:
         wait_for(file.exists, "stack file")

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from capacity.gate.result import GateResult
 from loadtests.record import Record
 from reports.gate import STEP_SUMMARY, Outputs, benchmark, schema, write
-from reports.html import gate_page
+from reports.gate_page import gate_page
 from reports.junit import junit
 from reports.markdown import COMMENT_BYTES, SUMMARY_BYTES, markdown
 from scenarios.outcome import UsageError, Verdict

@@ -63,6 +63,12 @@ def test_how_many_runs_can_tell_anything(baseline: int, candidate: int, tells: b
     assert tells_at_all(baseline, candidate, 0.008) is tells
 
 
+def test_what_the_advice_says_can_tell() -> None:
+    assert tells_at_all(5, 5, 0.005)
+    assert tells_at_all(19, 2, 0.005)
+    assert not tells_at_all(18, 2, 0.005)
+
+
 def test_seven_pairs_are_the_fewest_at_one_percent() -> None:
     assert fewest_pairs(0.01) == 7
 

@@ -78,6 +78,7 @@ _NOISE = Path("runs/noise.json")
 # Measured: a generator's start and end, two stacks with their population.
 _BETWEEN_RUNS_S, _STARTING_S = 2.6, 35.0
 _LOOK_EVERY_S = 0.25
+_BUDGET_S = 300.0
 _INTERRUPTING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -133,12 +134,15 @@ def up(
     ] = None,
 ) -> None:
     """A phase's stack with its population, until Ctrl-C."""
-    with _local_stack(load(f"phase-{phase}", settings or [])) as stack:
+    with ExitStack() as closing:
+        stack = closing.enter_context(_local_stack(load(f"phase-{phase}", settings or [])))
         asked: list[int] = []
         signal.signal(signal.SIGHUP, lambda number, frame: asked.append(number))
         file = _written(stack, stack_file)
+        # Whoever finds the file later must not take another process for this one; and it holds a secret.
+        closing.callback(file.unlink, missing_ok=True)
         out = console()
-        out.print(f"[bold]{stack.host}[/bold]  healthy; API: {stack.host}/docs; Ctrl-C ends it. In another shell:")
+        out.print(f"{stack.host}  healthy; API: {stack.host}/docs; Ctrl-C ends it. In another shell:")
         # Not wrapped: people copy these lines.
         out.print(f"  matchday run phase-{phase} --stack {file}", soft_wrap=True)
         out.print(f"  locust -f loadtests/locustfile.py --stack {file}", soft_wrap=True)
@@ -211,11 +215,16 @@ def gate(
     allow: Allow = None,
     until_sure: Annotated[bool, typer.Option("--until-sure", help="Run a scenario until the verdict is sure.")] = False,
     budget_s: Annotated[
-        float, typer.Option("--budget", parser=_seconds, metavar="TIME", help="With --until-sure: no longer than this.")
-    ] = "5m",  # type: ignore[assignment]  # the parser makes seconds of it
+        float | None,
+        typer.Option(
+            "--budget", parser=_seconds, metavar="TIME", help="With --until-sure: no longer than this; else 5m."
+        ),
+    ] = None,
     host: Host = None,
     stack: StackFile = None,
-    processes: Processes = 1,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="With --until-sure: processes of the load generator.")
+    ] = None,
     settings: Settings = None,
     noise: Noise = _NOISE,
     junit: JunitFile = None,
@@ -227,24 +236,37 @@ def gate(
     runs: Runs = _RUNS,
 ) -> None:
     """The verdict for CI: a run by its targets, or runs against a baseline. Fails only what is surely slower."""
-    from capacity.gate.baselines import history_at, records_at
+    from capacity.gate.baselines import history_at, newest_at
     from capacity.gate.verdicts import gate_against, gate_runs
     from reports.gate import Outputs
 
+    if "" in [*(run_names or ()), *(baseline or ())]:
+        raise UsageError("A RUN is empty: is the variable set that should name it?")
+    if allow and not baseline and not history:
+        raise UsageError("--allow is for --baseline and --history: without them nothing is compared.")
     outputs = Outputs(junit, markdown, comment, json, benchmark, html)
+    past = history_at(history) if history else []
     if until_sure:
-        found, interrupted = _run_until_sure(
-            run_names or ["smoke"], budget_s, settings or [], runs, host, stack, processes, noise
+        if baseline:
+            raise UsageError(
+                "--until-sure judges by the targets: leave --baseline out, or compare with `matchday duel`."
+            )
+        record, confidence, interrupted = _run_until_sure(
+            run_names or ["smoke"], budget_s or _BUDGET_S, settings or [], runs, host, stack, processes or 1, noise
         )
-        code = _say(found, outputs)
+        code = _say(gate_runs([record], noise, past, allow or [], confidence), outputs)
         raise typer.Exit(ExitCode.INTERRUPTED if interrupted else code)
-    if host or stack or settings:
-        raise UsageError("--host, --stack and --set are for --until-sure: a record is what it is.")
+    if host or stack or settings or budget_s or processes:
+        raise UsageError(
+            "--host, --stack, --set, --budget and --processes are for --until-sure: a record is what it is."
+        )
+    if baseline and not run_names:
+        raise UsageError("Which runs are compared with the baseline? `matchday gate RUN... --baseline RUN...`")
     records = [_record(name, runs) for name in run_names or ["latest"]]
     if baseline:
-        before = [record for name in baseline for record in records_at(_resolved(name, runs))]
-        raise typer.Exit(_say(gate_against(records, before, allow or [], noise), outputs))
-    raise typer.Exit(_say(gate_runs(records, history_at(history) if history else [], noise), outputs))
+        before = [record for name in baseline for record in newest_at(_resolved(name, runs))]
+        raise typer.Exit(_say(gate_against(records, before, allow or [], noise, past), outputs))
+    raise typer.Exit(_say(gate_runs(records, noise, past, allow or []), outputs))
 
 
 @app.command()
@@ -278,6 +300,7 @@ def duel(
     runs: Runs = _RUNS,
 ) -> None:
     """Short runs of two backends in turn, until one verdict is sure."""
+    from capacity.gate.noise import check_noise_file
     from capacity.gate.relative import Plan
     from capacity.gate.result import GATE_FILE
     from capacity.gate.verdicts import Referee
@@ -287,20 +310,31 @@ def duel(
 
     if same and (candidate or candidate_settings):
         raise UsageError("--same compares the baseline with itself: leave --candidate and --candidate-set out.")
+    if same and any((junit, markdown, comment, json, benchmark, html)):
+        raise UsageError("--same gives no verdict to write: its noise floor goes to the file that --noise names.")
+    for name, where, changes in (
+        ("baseline", baseline, baseline_settings),
+        ("candidate", candidate, candidate_settings),
+    ):
+        if where and changes:
+            raise UsageError(f"--{name}-set is for a stack started here: that of {where} runs with its own settings.")
+    check_noise_file(noise)
     started_s = time.monotonic()
     asked = load(scenario, settings or [])
     check_writable(runs)
     run_s = asked.load.duration_s + _BETWEEN_RUNS_S
-    plan = Plan.within(pairs, budget_s - _STARTING_S, run_s / 2 if at_once else run_s, asked.targets.gate)
+    plan = Plan.within(pairs, budget_s, run_s / 2 if at_once else run_s, _STARTING_S, asked.targets.gate)
     referee = Referee(plan, noise, same)
     arguments = [*_scenario_arguments(scenario, settings or []), "--headless"]
     ours = [*(settings or []), *(baseline_settings or [])]
     theirs = ours if same else [*(settings or []), *(candidate_settings or [])]
     with ExitStack() as closing:
-        sides = (
-            _side("baseline", baseline, scenario, ours, closing),
-            _side("candidate", baseline if same else candidate, scenario, theirs, closing),
-        )
+        first = _side("baseline", baseline, scenario, ours, closing)
+        if baseline and (same or candidate == baseline):
+            second = replace(first, name="candidate")
+        else:
+            second = _side("candidate", candidate, scenario, theirs, closing)
+        sides = (first, second)
         folder = new_folder(runs, f"duel-{asked.name}")
         like = _fight(folder, arguments, sides, at_once, referee, started_s + budget_s, asked)
     outputs = Outputs(junit, markdown, comment, json or folder / GATE_FILE, benchmark, html or folder / REPORT_FILE)
@@ -400,7 +434,7 @@ def _measure(
     interrupted = False
     launch = Launch(new_folder(runs, scenario.name), arguments, stack_file)
     if ui:
-        console().print("Locust's web UI: [bold]http://127.0.0.1:8089[/bold], until Ctrl-C")
+        console().print("Locust's web UI: http://127.0.0.1:8089, until Ctrl-C")
     try:
         with Steps(console(stderr=True), f"Load: {scenario.load.concurrent_users} people") as steps:
             for live in launch.follow():
@@ -431,10 +465,12 @@ def _run_until_sure(
     stack_file: Path | None,
     processes: int,
     noise: Path,
-) -> tuple["GateResult", bool]:
-    """Run one scenario until every target is surely met, or one surely not, or the budget ends."""
+) -> tuple["Record", float, bool]:
+    """Run one scenario until every target is surely met, or one surely not, or the budget ends.
+
+    Returns its record, how sure each look at it was, and whether somebody interrupted it.
+    """
     from capacity.gate.patience import Patience
-    from capacity.gate.verdicts import gate_runs
     from loadtests.launch import Launch
     from loadtests.record import Record, new_folder
     from loadtests.recording.writer import check_writable
@@ -459,7 +495,7 @@ def _run_until_sure(
             interrupted = True
             if not launch.stop():
                 raise
-    return gate_runs([Record.read(launch.folder)], [], noise, patience.confidence), interrupted
+    return Record.read(launch.folder), patience.confidence, interrupted
 
 
 def _follow_until_sure(launch: "Launch", patience: "Patience", scenario: Scenario, noise: Path) -> None:
@@ -473,7 +509,8 @@ def _follow_until_sure(launch: "Launch", patience: "Patience", scenario: Scenari
             if not patience.due(live.elapsed_s - scenario.load.ramp_s - scenario.load.warm_up_s):
                 continue
             with suppress(RecordError):  # nothing has succeeded so far
-                if sure(gate_runs([Record.read(launch.folder)], [], noise, patience.confidence).runs[0]):
+                found = gate_runs([Record.read(launch.folder)], noise, confidence=patience.confidence)
+                if sure(found.runs[0]):
                     launch.stop()
                     return
 
@@ -517,18 +554,27 @@ def _fight(
         def said(where: str, live: "Live") -> None:
             _show(steps, live, scenario.load.duration_s, f"{where}: ")
 
-        pairs = Duel(folder, arguments, sides, at_once, said).pairs()
-        longest_s = 0.0
+        duel_ = Duel(folder, arguments, sides, at_once, said)
+        if not duel_.restarts:
+            steps.say("The backends run on from pair to pair: only local stacks and those of `matchday up` start anew.")
+        longest_s, began_s, like = 0.0, time.monotonic(), None
         try:
-            while True:
-                began_s = time.monotonic()
-                pair = next(pairs)
+            for pair in duel_.pairs():
+                like = pair.candidate
                 referee.add(pair.baseline, pair.candidate)
                 longest_s = max(longest_s, time.monotonic() - began_s)
-                if referee.over or time.monotonic() + longest_s > until_s:
-                    return pair.candidate
+                began_s = time.monotonic()
+                if referee.over or began_s + longest_s > until_s:
+                    break
+        except MatchdayError as error:
+            # A side that fell over in the tenth pair must not take the other nine with it.
+            if not referee.pairs or not like:
+                raise
+            referee.break_off(str(error))
         finally:
             forget(folder)
+    assert like
+    return like
 
 
 def _keep_noise(referee: "Referee", found: "GateResult", file: Path) -> ExitCode:
@@ -536,7 +582,7 @@ def _keep_noise(referee: "Referee", found: "GateResult", file: Path) -> ExitCode
     from capacity.gate.noise import store_noise
     from reports.gate_terminal import print_gate, print_noise
 
-    if referee.pairs < 2:
+    if not referee.enough_for_noise:
         print_gate(console(), found)
         return found.verdict.exit_code
     floor = referee.noise()

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
+import psutil
+
 from loadtests.launch import Launch, Live
 from loadtests.record import Record
 from scenarios.outcome import MatchdayError
@@ -15,6 +17,7 @@ from scenarios.stack_info import StackInfo
 
 BASELINE, CANDIDATE = "baseline", "candidate"
 _POLL_S = 0.1
+_CLOCKS_DIFFER_S = 2.0  # a process's start counts from the boot, in whole seconds
 
 
 # Begins to start a side's apps anew; what it returns waits until they are ready and the stack file names them.
@@ -78,9 +81,17 @@ class Duel:
                 found |= self._run(number, group)
             yield Pair(found[BASELINE], found[CANDIDATE])
 
+    @property
+    def restarts(self) -> bool:
+        """Whether apps are started anew: those of both sides or of none, for a cold one is slower than a warm one."""
+        return all(side.restart for side in self._sides)
+
     def _restart(self) -> None:
         """Both at once, before every pair: no two processes of the same code are equally fast."""
-        waits = [side.restart() for side in self._sides if side.restart]
+        if not self.restarts:
+            return
+        # Two sides that are one backend have one restart.
+        waits = [restart() for restart in dict.fromkeys(side.restart for side in self._sides) if restart]
         for wait in waits:
             wait()
 
@@ -135,8 +146,12 @@ def by_signal(file: Path) -> Restart | None:
         before = StackInfo.read(file)
         assert before.controller is not None
         try:
-            os.kill(before.controller, signal.SIGHUP)
-        except OSError as error:
+            controller = psutil.Process(before.controller)
+            # One that began after the file was written is somebody else with the same number.
+            if controller.create_time() > file.stat().st_mtime + _CLOCKS_DIFFER_S:
+                raise psutil.NoSuchProcess(before.controller)
+            controller.send_signal(signal.SIGHUP)
+        except (psutil.Error, OSError) as error:
             raise RestartError(f"The `matchday up` that wrote {file} does not run any more.") from error
 
         def wait() -> None:

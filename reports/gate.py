@@ -57,14 +57,14 @@ def benchmark(result: GateResult) -> str:
         found += [
             _entry(
                 result,
-                f"{target.title} ({target.note.partition(' ')[0]})",
+                f"{target.title} (p{target.percentile:g})",
                 target.measured,
                 target.low,
                 target.high,
                 run.run,
             )
             for target in run.targets
-            if target.unit == "ms"
+            if target.percentile
         ]
     if result.comparison:
         found += [

@@ -88,6 +88,11 @@ def how(result: GateResult) -> Iterator[str]:
             f"{rules.missed_share:.0%} of cases at most. What lies between is inconclusive."
         )
         yield "'fails from' is the smallest slowdown that would have failed in 95 of 100 such comparisons."
+        if not result.comparison.paired:
+            yield (
+                "The two groups were not measured in turn: what the machine did differently meanwhile counts as a "
+                "change of the backend. A duel leaves it out."
+            )
     else:
         yield (
             f"A target passes or fails when that is sure at {rules.confidence:.0%}; slow moments in a row count as the "
@@ -114,5 +119,7 @@ def _folded(title: str, lines: Sequence[str]) -> str:
 
 
 def _text(text: str) -> str:
-    """Names come from whoever wrote the record: no markup, no new line, no end of a cell."""
-    return re.sub(r"([\\|`*_\[\]@#])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
+    """Names come from whoever wrote the record: no markup, no new line, no end of a cell, nobody called."""
+    escaped = re.sub(r"([\\|`*_\[\]#])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
+    # A backslash does not keep GitHub from linking @names and #numbers, a space of no width does.
+    return re.sub(r"([@#])(?=\w)", "\\1\u200b", escaped)

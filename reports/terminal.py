@@ -28,10 +28,13 @@ PLAIN_EVERY_S = 10.0
 
 
 def console(stderr: bool = False) -> Console:
-    """A console of at most 100 columns; in a log 80, for wider lines break there."""
-    found = Console(stderr=stderr, highlight=False)
+    """A console of at most 100 columns; in a log 80, for wider lines break there.
+
+    No markup: an endpoint may well be called "GET /users/[id]", and would be shown without its end.
+    """
+    found = Console(stderr=stderr)
     width = min(found.width, 100) if found.is_terminal else 80
-    return Console(stderr=stderr, highlight=False, width=width, soft_wrap=False)
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width, soft_wrap=False)
 
 
 class Steps:
@@ -45,9 +48,9 @@ class Steps:
     def __enter__(self) -> "Steps":
         if self._out.is_terminal:
             self._progress = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=20),
-                TextColumn("{task.fields[text]}"),
+                TextColumn("{task.fields[text]}", markup=False),
                 TimeElapsedColumn(),
                 console=self._out,
                 transient=True,
@@ -63,6 +66,10 @@ class Steps:
             self._progress.stop()
         if kind is None:
             self._out.print(f"{self._title}: done in {time.monotonic() - self._started:.1f} s")
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self._out.print(text)
 
     def show(self, text: str, done: float | None = None, of: float | None = None) -> None:
         """How far it is; `done` of `of` moves the bar."""
@@ -174,7 +181,7 @@ def print_costs(out: Console, report: CostReport, lines: bool) -> None:
 
 def _print_bill(out: Console, bill: PhaseBill) -> None:
     out.print()
-    out.print(f"[bold]{bill.title}[/bold]")
+    out.print(Text(bill.title, "bold"))
     table = Table("Item", "Quantity", "Unit price", "A month", "From", box=None, padding=(0, 2, 0, 0))
     for column in table.columns[1:4]:
         column.justify = "right"
@@ -191,7 +198,7 @@ def _print_ten_thousand(out: Console, plan: TenThousand) -> None:
         ("10,000 users: cost breakdown", plan.breakdown, usd_range(plan.breakdown_usd_per_month)),
     ):
         out.print()
-        out.print(f"[bold]{title}[/bold]")
+        out.print(Text(title, "bold"))
         table = Table("Item", "A month", "", box=None, padding=(0, 2, 0, 0))
         table.columns[1].justify = "right"
         for item in items:
@@ -200,7 +207,7 @@ def _print_ten_thousand(out: Console, plan: TenThousand) -> None:
         table.add_row("Total", total, "")
         out.print(table)
     out.print()
-    out.print("[bold]Why they differ, and what comes on top[/bold]")
+    out.print(Text("Why they differ, and what comes on top", "bold"))
     table = Table("", "A month", "", box=None, padding=(0, 2, 0, 0), show_header=False)
     table.columns[1].justify = "right"
     table.add_row("Line items", usd(plan.line_items_usd_per_month), "")

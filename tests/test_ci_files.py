@@ -1,6 +1,7 @@
-"""The workflow files name commands and options that exist; `docs/ci.md` shows the same commands."""
+"""The workflow files name commands and options that exist; every command has its page."""
 
 import re
+import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cli import app
 
 ROOT = Path(__file__).parents[1]
 FILES = ["deploy/ci/github-actions.yml", "deploy/ci/gitlab-ci.yml"]
+DUEL = "deploy/ci/duel-with-last-release.sh"
 
 
 def scripts(value: object) -> list[str]:
@@ -48,10 +50,20 @@ def commands(text: str) -> list[tuple[str, set[str]]]:
 @pytest.mark.parametrize("file", FILES)
 def test_every_command_and_option_exists(file: str) -> None:
     lines = scripts(yaml.safe_load((ROOT / file).read_text()))
-    used = [command for line in lines for command in commands(line)]
-    assert {name for name, _ in used} >= {"gate", "duel", "up", "run", "baseline update"}
+    assert any(line.lstrip().startswith(DUEL) for line in lines)
+    used = [command for line in (*lines, *(ROOT / DUEL).read_text().splitlines()) for command in commands(line)]
+    assert {name for name, _ in used} == {"gate", "duel", "up", "baseline update"}
     for name, given in used:
         assert given <= options(name), (file, name)
+
+
+def test_the_first_release_has_nothing_to_duel_with(tmp_path: Path) -> None:
+    commit = ["-c", "user.name=a", "-c", "user.email=a@localhost", "commit", "--quiet", "--allow-empty", "-m", "a"]
+    for command in (["init", "--quiet"], commit, commit, ["tag", "nightly", "HEAD^"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    done = subprocess.run(["bash", ROOT / DUEL], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "No release before this one" in done.stdout
 
 
 def test_every_command_has_a_page() -> None:

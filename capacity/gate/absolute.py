@@ -32,6 +32,7 @@ class Judged(TargetResult):
     an upper bound. `warning`: it passes, but not surely by the margin that is asked for.
     """
 
+    percentile: float | None = None
     low: float | None = None
     high: float | None = None
     warning: bool = False
@@ -75,12 +76,14 @@ def judge(record: Record, noise: NoiseFloor | None = None, confidence: float | N
     Raises RecordError when not one request of it succeeded: that is no performance of a backend.
     """
     wanted = record.run.scenario.targets
-    span, warm_up_s = steady(record)
+    span, warm_up_s = _steady(record)
     judging = _Judging(record, span, confidence or wanted.gate.confidence, noise)
     targets = tuple(judging.judged(key, target) for key, target in wanted.targets.items())
     results = (*targets, judging.judged("failures", wanted.failures))
     verdict, reasons = overall(record, results)
-    if warm_up_s is None and verdict in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE):
+    if verdict is Verdict.PASS and all(target.verdict is Verdict.SKIPPED for target in results):
+        verdict, reasons = Verdict.ERROR, ("No target of this scenario is judged: there is nothing to pass.",)
+    if warm_up_s is None and not _missed_whatever_comes(results) and verdict in _ABOUT_TARGETS:
         verdict, reasons = Verdict.INCONCLUSIVE, (_NEVER_STEADY, *reasons)
     endpoints = tuple(judging.measured(name, exactly(name), span) for name in request_names(record))
     return RunGate(
@@ -100,10 +103,16 @@ _NEVER_STEADY = (
     "The run never became steady: its latencies were still coming down in its second half. "
     "Give it a longer load.hold_s, or a longer load.warm_up_s."
 )
+_ABOUT_TARGETS = (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE)
 _ENDPOINT_PERCENTILE = 95.0
 
 
-def steady(record: Record) -> tuple[tuple[int, int], float | None]:
+def _missed_whatever_comes(results: Sequence[TargetResult]) -> bool:
+    """Latencies may still come down; what failed, or was not there, does not come back."""
+    return any(target.verdict is Verdict.FAIL and target.unit != "ms" for target in results)
+
+
+def _steady(record: Record) -> tuple[tuple[int, int], float | None]:
     """[from, to) of the seconds that are judged, and how long the warm-up before them was (see `judge`)."""
     if record.measured is None:
         return (0, 0), 0.0
@@ -126,7 +135,7 @@ class _Judging:
 
     def judged(self, key: str, target: Target) -> Judged:
         result = judged_target(key, target, self.record)
-        judged = Judged(**vars(result))
+        judged = Judged(**vars(result), percentile=target.percentile)
         if self.record.measured is None or result.verdict in (Verdict.ERROR, Verdict.SKIPPED):
             return judged
         match target.metric:
@@ -218,11 +227,15 @@ class _Judging:
 
     def _each(self, judged: Judged, target: Target, windows: Windows, each_s: int) -> Judged:
         """The worst of the stretches; each is as sure as it must be for all of them together to be sure."""
-        stretches = range(windows.start, windows.start + len(windows.counts) - each_s + 1, each_s)
+        end = windows.start + len(windows.counts)
+        stretches = range(windows.start, end - each_s + 1, each_s)
         if not stretches:
             return replace(judged, verdict=Verdict.INCONCLUSIVE, note=f"shorter than one stretch of {each_s} s")
         confidence = 1 - (1 - self.confidence) / len(stretches)
-        found = [self._in(windows.between(s, s + each_s), judged, target, confidence) for s in stretches]
+        # The last one is as long as it must be for the end of the run to be judged, too.
+        ends = [*stretches[1:], end]
+        parts = [windows.between(*span) for span in zip(stretches, ends, strict=True)]
+        found = [self._in(part, judged, target, confidence) for part in parts]
         worst = max(found, key=lambda j: (_GRAVITY.index(j.verdict), j.measured or 0.0))
         since_s = stretches[found.index(worst)] - windows.start
         at = f"worst of {len(stretches)} stretches of {each_s} s, from second {since_s}"
@@ -255,9 +268,16 @@ class _Judging:
     def _uptime(self, judged: Judged, target: Target) -> Judged:
         """Every second is seen, none is sampled; but one bad second weighs more in a short run than it may."""
         up = seconds_up(target, self.record)
+        down = len(up) - sum(up)
         needed = ceil(1 / (1 - judged.limit / 100)) if judged.limit < 100 else inf
-        if judged.verdict is Verdict.FAIL and len(up) - sum(up) == 1 and len(up) < needed < inf:
+        if judged.verdict is not Verdict.FAIL:
+            return judged
+        if down == 1 and len(up) < needed < inf:
             note = f"one second of {len(up)}; only {needed:.0f} s can tell whether that is too many"
+            return replace(judged, verdict=Verdict.INCONCLUSIVE, note=note)
+        planned_s = self.record.run.scenario.load.hold_s
+        if self.record.running and 100 * (1 - down / planned_s) >= judged.limit:
+            note = f"{down:.0f} seconds so far, few enough for {planned_s:.0f} s"
             return replace(judged, verdict=Verdict.INCONCLUSIVE, note=note)
         return judged
 

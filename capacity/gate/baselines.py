@@ -1,12 +1,13 @@
 """Baselines: a folder of run records. The newest are what a gate compares with, all of them are the history."""
 
+import re
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from capacity.gate.change_points import ChangePoint, change_points
-from capacity.gate.comparable import differences, unlike
+from capacity.gate.comparable import check_kinds, unlike
 from capacity.gate.quantities import Outcome, Quantity, outcome, percentile_carried, quantities
 from capacity.targets import check
 from loadtests.record import LATENCY_FILE, RUN_FILE, SERIES_FILE, Record
@@ -15,6 +16,9 @@ from scenarios.outcome import UsageError, Verdict
 BASELINES = Path("baselines")
 # Otava looks at windows of 50, and a history of half a year of weekly releases is 26.
 KEEP = 100
+# What a gate compares with is what the backend is now: older releases than these may have been faster or slower.
+NEWEST = 20
+_STAMP = re.compile(r"^\d{8}T\d{6}(\.\d+)?Z-")
 _UNFIT = (Verdict.INVALID, Verdict.ERROR, Verdict.FAIL)
 
 
@@ -26,6 +30,11 @@ def records_at(path: Path) -> list[Record]:
     if not folders:
         raise UsageError(f"There is no run record in {path}; `matchday baseline update` puts some there.")
     return sorted((Record.read(folder) for folder in folders), key=lambda record: record.run.started_at)
+
+
+def newest_at(path: Path) -> list[Record]:
+    """The record at a path, or the newest of those in a folder of them. Raises RecordError or UsageError."""
+    return records_at(path)[-NEWEST:]
 
 
 def history_at(folder: Path) -> list[Record]:
@@ -42,6 +51,7 @@ def update(folder: Path, records: Iterable[Record], allowed: Sequence[str], keep
     records = list(records)
     there = history_at(folder)
     like = there[-1] if there else records[0]
+    check_kinds(allowed)
     problems = [problem for record in records if (problem := _unfit(record))] + unlike(records, like, allowed)
     if problems:
         raise UsageError(
@@ -49,14 +59,19 @@ def update(folder: Path, records: Iterable[Record], allowed: Sequence[str], keep
             + "\n  ".join(problems)
             + "\nMeasure again; --allow takes what may differ."
         )
-    known = {record.folder.name for record in there}
-    added = [record for record in records if record.folder.name not in known]
-    for record in added:
-        _copy(record, folder / record.folder.name)
+    known = {identity(record) for record in there}
+    added = {identity(record): record for record in records if identity(record) not in known}
+    for record in added.values():
+        _copy(record, folder / identity(record))
     everything = records_at(folder)
     for old in everything[: max(0, len(everything) - keep)]:
         shutil.rmtree(old.folder)
     return len(added), max(0, len(everything) - keep)
+
+
+def identity(record: Record) -> str:
+    """The same for a run and its copy in a baseline: when it began, and the rest of its folder's name."""
+    return f"{record.run.started_at:%Y%m%dT%H%M%S.%fZ}-{_STAMP.sub('', record.folder.name)}"
 
 
 def _unfit(record: Record) -> str:
@@ -93,12 +108,12 @@ class Trend:
     changes: tuple[ChangePoint, ...]
 
 
-def trends(history: Sequence[Record], newest: Sequence[Record]) -> tuple[Trend, ...]:
+def trends(history: Sequence[Record], newest: Sequence[Record], allowed: Sequence[str]) -> tuple[Trend, ...]:
     """Every latency target over the runs of the history that are like the newest one, and the newest."""
     scenario = newest[-1].run.scenario
     wanted = [q for q in quantities(scenario, ()) if q.decides]
-    known = {record.folder.name for record in newest}
-    alike = [r for r in history if r.folder.name not in known and not list(differences(newest[-1], r))]
+    known = {identity(record) for record in newest}
+    alike = [r for r in history if identity(r) not in known and not unlike([r], newest[-1], allowed)]
     runs = sorted((*alike, *newest), key=lambda record: record.run.started_at)
     outcomes = [outcome(record, wanted) for record in runs if record.measured]
     limits = {key: target.limit for key, target in scenario.targets.targets.items()}

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from loadtests.record import Machine, Record, Run
+from scenarios.outcome import UsageError
 
 # What may differ when somebody says so: --allow takes these words.
 KINDS = ("scenario", "population", "traffic", "load", "machine")
@@ -49,6 +50,12 @@ def fingerprint(run: Run) -> str:
     scenario = run.scenario
     asked = f"{scenario.population!r}{scenario.traffic.model_dump(exclude={'sources'})}{_load(run)}"
     return sha256(asked.encode()).hexdigest()[:16]
+
+
+def check_kinds(allowed: Iterable[str]) -> None:
+    """Raises UsageError for a word that --allow does not take."""
+    if unknown := sorted(set(allowed) - set(KINDS)):
+        raise UsageError(f"--allow takes {', '.join(KINDS)}; got {unknown[0]!r}.")
 
 
 def unlike(records: Iterable[Record], like: Record, allowed: Iterable[str]) -> list[str]:

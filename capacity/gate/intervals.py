@@ -68,7 +68,7 @@ def effective_samples(hits: NDArray[np.int64], of: NDArray[np.int64], share: flo
     count, total = len(of), float(of.sum())
     length = max(1, round(sqrt(count)))
     if count < 2 * length or count < 4:
-        return max(1.0, total / max(1, count))  # too few windows to tell: each counts as one sample
+        return min(total, max(1.0, count))  # too few windows to tell: each counts as one sample
     excess = hits - share * of
     sums = np.convolve(excess, np.ones(length), "valid")
     spread = float(((sums - length * excess.mean()) ** 2).sum())

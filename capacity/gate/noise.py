@@ -1,6 +1,7 @@
 """The noise floor of a machine: how much runs of one backend differ there, measured by its duel with itself."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from math import exp, sqrt
@@ -77,12 +78,23 @@ def find_noise(path: Path, run: Run) -> NoiseFloor | None:
     return fitting[-1] if fitting else None
 
 
+def check_noise_file(path: Path) -> None:
+    """Raises UsageError for a file that `store_noise` could not add to: better now than after ten minutes."""
+    _read(path)
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if path.is_dir() or not os.access(there, os.W_OK):
+        raise UsageError(f"The noise floor cannot be kept in {path}: name a file that can be written with --noise.")
+
+
 def store_noise(path: Path, noise: NoiseFloor) -> None:
-    """Keep it in place of an older one of the same machine and load."""
+    """Keep it in place of an older one of the same machine and load. Raises UsageError."""
     kept = [n for n in _read(path) if not (same_machine(n.machine, noise.machine) and n.load == noise.load)]
-    path.parent.mkdir(parents=True, exist_ok=True)
     found = [n.model_dump(mode="json") for n in (*kept, noise)]
-    path.write_text(json.dumps(found, indent=1) + "\n")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found, indent=1) + "\n")
+    except OSError as error:
+        raise UsageError(f"The noise floor cannot be kept in {path}: {error.strerror}.") from error
 
 
 def _read(path: Path) -> list[NoiseFloor]:
@@ -93,5 +105,6 @@ def _read(path: Path) -> list[NoiseFloor]:
     except (OSError, ValueError, ValidationError) as error:
         first = str(error).splitlines()[0]
         raise UsageError(
-            f"{path} holds no noise floor that can be read ({first}); measure it again with `matchday duel --same`."
+            f"{path} holds no noise floor that can be read ({first}); "
+            "remove it, and measure again with `matchday duel --same`."
         ) from error

@@ -26,6 +26,14 @@ class Patience:
 
 
 def sure(run: RunGate) -> bool:
-    """Whether more windows could hardly change the verdict: something is missed, or everything is met."""
-    verdicts = {target.verdict for target in run.targets}
-    return Verdict.FAIL in verdicts or verdicts <= {Verdict.PASS, Verdict.SKIPPED}
+    """Whether more windows could hardly change the verdict: something is missed, or everything is met.
+
+    What has no source by now gets none; of what is timed, a sample may still come.
+    """
+    if run.verdict is Verdict.FAIL:
+        return True
+    settled = (
+        target.verdict in (Verdict.PASS, Verdict.SKIPPED) or (target.verdict is Verdict.ERROR and target.unit != "ms")
+        for target in run.targets
+    )
+    return run.warm_up_s is not None and all(settled)

@@ -7,7 +7,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from capacity.gate.absolute import steady
+from capacity.gate.intervals import Interval, share_interval
 from capacity.targets import request_names
 from loadtests.record import Record, exactly, matches
 from scenarios.schema import Scenario
@@ -31,12 +31,33 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class Shares:
+    """How many failed of how many that were tried, in each second (T,) of one run or of several."""
+
+    hits: NDArray[np.int64]
+    of: NDArray[np.int64]
+
+    @classmethod
+    def together(cls, runs: Iterable["Shares"]) -> "Shares":
+        runs = list(runs)
+        return cls(np.concatenate([run.hits for run in runs]), np.concatenate([run.of for run in runs]))
+
+    def interval(self, confidence: float) -> Interval:
+        """Of the share; anything is possible when nothing was tried."""
+        return share_interval(self.hits, self.of, confidence) if self.of.any() else Interval(0.0, 1.0)
+
+    @property
+    def share(self) -> float:
+        return float(self.hits.sum() / self.of.sum()) if self.of.any() else 0.0
+
+
+@dataclass(frozen=True)
 class Sample:
     """One run's counts and latencies of one quantity."""
 
     count: int
-    failed: int
     values_ms: dict[float, float]  # by percentile, as far as the ladder goes
+    failed: Shares
 
     def at(self, percentile: float) -> float:
         return self.values_ms.get(percentile, nan)
@@ -48,8 +69,7 @@ class Outcome:
 
     run: str
     samples: dict[str, Sample]
-    requests: int
-    failures: int
+    failed: Shares  # of all requests
 
 
 def quantities(scenario: Scenario, names: Iterable[str]) -> list[Quantity]:
@@ -67,17 +87,23 @@ def quantities(scenario: Scenario, names: Iterable[str]) -> list[Quantity]:
 
 
 def outcome(record: Record, wanted: Sequence[Quantity]) -> Outcome:
-    """What a run says of these quantities, over the seconds after its warm-up."""
-    span, _ = steady(record)
-    requests, failures = (sum(v or 0 for v in record.column(name, *span)) for name in ("requests", "failures"))
+    """What a run says of these quantities, over the seconds after the scenario's warm-up.
+
+    None is cut by rule here: whoever takes longer to warm up is slower, and both sides are to show the same seconds.
+    """
+    span = record.measured or (0.0, 0.0)
     samples: dict[tuple[str, ...], Sample] = {}
     for quantity in wanted:
         if quantity.samples not in samples:
             windows = record.windows(quantity.samples, *span)
             count = int(windows.successes.sum())
             values = {p: windows.percentile_ms(p) for p in _carried(count)}
-            samples[quantity.samples] = Sample(count, int(windows.failed.sum()), values)
-    return Outcome(str(record.folder), {q.key: samples[q.samples] for q in wanted}, int(requests), int(failures))
+            failed = Shares(windows.failed, windows.failed + windows.successes)
+            samples[quantity.samples] = Sample(count, values, failed)
+    failures, requests = (
+        np.array([value or 0 for value in record.column(name, *span)], np.int64) for name in ("failures", "requests")
+    )
+    return Outcome(str(record.folder), {q.key: samples[q.samples] for q in wanted}, Shares(failures, requests))
 
 
 def names_in(records: Iterable[Record]) -> set[str]:

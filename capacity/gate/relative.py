@@ -7,16 +7,15 @@ share its slow moments, and pooling them gives false alarms in 40 % of compariso
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log1p, sqrt
+from math import ceil, exp, log1p, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
 from capacity.gate import permutation
-from capacity.gate.intervals import share_interval
 from capacity.gate.noise import NoiseFloor
-from capacity.gate.quantities import SAMPLES_BEYOND, TYPICAL, Outcome, Quantity, percentile_carried, table
+from capacity.gate.quantities import SAMPLES_BEYOND, TYPICAL, Outcome, Quantity, Shares, percentile_carried, table
 from scenarios.outcome import UsageError, Verdict
 from scenarios.schema import GateRules, Target
 
@@ -34,7 +33,8 @@ class Compared:
 
     key: str
     title: str
-    percentile: float | None
+    percentile: float | None  # that the samples carry; the one asked for may be higher
+    asked_percentile: float
     decides: bool
     verdict: Verdict
     note: str
@@ -81,15 +81,22 @@ class Plan:
     first: int = 8
     every: int = 2
 
+    @staticmethod
+    def fewest(rules: GateRules) -> int:
+        """With fewer pairs nothing could ever fail."""
+        return permutation.fewest_pairs(rules.false_alarms_share)
+
     @classmethod
-    def within(cls, pairs: int, budget_s: float, run_s: float, rules: GateRules) -> "Plan":
+    def within(cls, pairs: int, budget_s: float, run_s: float, starting_s: float, rules: GateRules) -> "Plan":
         """As many pairs as fit into the time, `pairs` at most. Raises UsageError when they could tell nothing."""
-        fit, needed = int(budget_s / (2 * run_s)), permutation.fewest_pairs(rules.false_alarms_share)
+        fit = max(0, int((budget_s - starting_s) / (2 * run_s)))
+        needed = cls.fewest(rules)
         if fit < min(pairs, needed):
+            enough = ceil((starting_s + 2 * run_s * needed) / 60)
             raise UsageError(
                 f"{budget_s / 60:.3g} minutes are enough for {fit} pairs of runs of {run_s:.0f} s, and {needed} are "
-                f"needed to tell anything: give --budget {2 * run_s * needed / 60 + 1:.0f}m, or take shorter runs "
-                "(the scenario sprint, or --set load.hold_s=13)."
+                f"needed to tell anything: give --budget {enough}m, or take shorter runs (the scenario sprint, or "
+                "--set load.hold_s=SECONDS)."
             )
         return cls(min(pairs, fit))
 
@@ -109,7 +116,7 @@ def compare(
     """Compare two groups of runs. With a `plan` they are pairs, and this is one of its looks; else two groups."""
     testing = _Testing(baseline, candidate, rules, plan, noise)
     rows = testing.rows(wanted)
-    failed = _failed_share(baseline, candidate, failures, rules)
+    failed = testing.failed_share(failures)
     verdict, reasons = _overall(rows, failed, testing)
     runs, settled = (len(baseline), len(candidate)), verdict is not Verdict.INCONCLUSIVE
     return Comparison(verdict, reasons, plan is not None, runs, tuple(rows), failed, settled)
@@ -127,7 +134,7 @@ class _Testing:
     def too_few(self) -> str:
         """Why so few runs could never fail; empty when they can."""
         if self.plan:
-            needed = permutation.fewest_pairs(self.rules.false_alarms_share)
+            needed = self.plan.fewest(self.rules)
             short = len(self.baseline) < needed
             return f"{len(self.baseline)} pairs; {needed} are needed to tell anything" if short else ""
         runs = len(self.baseline), len(self.candidate)
@@ -144,7 +151,8 @@ class _Testing:
         tails = {q.samples: percentiles[q.key] for q in wanted if q.asked_percentile > TYPICAL}
         # With few samples the tail is the typical already, or nothing is: one row says it.
         shown = [q for q in wanted if q.asked_percentile > TYPICAL or tails.get(q.samples, 0) not in (None, TYPICAL)]
-        tested = [q for q in shown if percentiles[q.key] is not None and not self._failing(q)]
+        failing = {q.key: self._failing(q, len(shown)) for q in shown}
+        tested = [q for q in shown if percentiles[q.key] is not None and not failing[q.key]]
         keys, carried = [q.key for q in tested], [percentiles[q.key] or 0.0 for q in tested]
         before, after = table(self.baseline, keys, carried), table(self.candidate, keys, carried)
         slower, ruled_out = self._slower(before, after, keys), self._ruled_out(before, after)
@@ -152,24 +160,42 @@ class _Testing:
             q.key: self._row(q, carried[i], before[:, i], after[:, i], bool(slower[i]), bool(ruled_out[i]), len(keys))
             for i, q in enumerate(tested)
         }
-        return [found.get(q.key) or self._untested(q) for q in shown]
+        return [found.get(q.key) or self._untested(q, failing[q.key]) for q in shown]
 
     def _counts(self, q: Quantity) -> list[int]:
         return [run.samples[q.key].count for run in (*self.baseline, *self.candidate)]
 
-    def _failing(self, q: Quantity) -> str:
-        """Why the survivors' latency says nothing: more failed than the percentile leaves out, and than before."""
-        before, after = ([run.samples[q.key] for run in side] for side in (self.baseline, self.candidate))
-        failed = np.array([sample.failed for sample in after], np.int64)
-        tried = failed + np.array([sample.count for sample in after], np.int64)
-        if not failed.any():
+    @property
+    def _looks(self) -> int:
+        return len(self.plan.looks(self.rules.false_alarms_share)) if self.plan else 1
+
+    def _failing(self, q: Quantity, family: int) -> str:
+        """Why the survivors' latency says nothing: surely more failed than the percentile leaves out, and than before.
+
+        Both shares are uncertain, and there are `family` quantities and several looks (Bonferroni).
+        """
+        before, after = (
+            Shares.together(run.samples[q.key].failed for run in side) for side in (self.baseline, self.candidate)
+        )
+        if not after.hits.any():
             return ""
-        tried_before = sum(sample.count + sample.failed for sample in before)
-        share_before = sum(sample.failed for sample in before) / tried_before if tried_before else 0.0
-        low = share_interval(failed, tried, self.rules.confidence).low
-        if low <= max(share_before, 1 - q.asked_percentile / 100):
+        confidence = 1 - self.rules.false_alarms_share / (family * self._looks)
+        highest_before = before.interval(confidence).high if before.of.any() else 0.0
+        if after.interval(confidence).low <= max(highest_before, 1 - q.asked_percentile / 100):
             return ""
-        return f"{int(failed.sum())} of {int(tried.sum())} failed in the candidate, {share_before:.1%} in the baseline"
+        counts = f"{int(after.hits.sum())} of {int(after.of.sum())}"
+        return f"{counts} failed in the candidate, {before.share:.1%} in the baseline"
+
+    def failed_share(self, failures: Target) -> FailedShare | None:
+        """The candidate's against its limit, at every look as sure as all of them together must be."""
+        before, after = (Shares.together(run.failed for run in side) for side in (self.baseline, self.candidate))
+        if not after.of.any() or not before.of.any() or not failures.judged:
+            return None
+        found = after.interval(1 - (1 - self.rules.confidence) / self._looks)
+        low, high, limit = 100 * found.low, 100 * found.high, failures.limit
+        verdict = Verdict.FAIL if low >= limit else Verdict.PASS if high < limit else Verdict.INCONCLUSIVE
+        note = f"{int(after.hits.sum())} of {int(after.of.sum()):,} in the candidate"
+        return FailedShare(verdict, 100 * before.share, 100 * after.share, low, high, limit, note)
 
     def _slower(self, before: Floats, after: Floats, keys: Sequence[str]) -> NDArray[np.bool_]:
         """Significantly slower, and by enough."""
@@ -225,6 +251,7 @@ class _Testing:
             q.key,
             q.title,
             percentile,
+            q.asked_percentile,
             q.decides,
             verdict,
             note,
@@ -234,21 +261,21 @@ class _Testing:
             exp(change) - 1,
             exp(change - shown) - 1 if np.isfinite(shown) else None,
             exp(change + shown) - 1 if np.isfinite(shown) else None,
-            max(least, seen) if seen is not None and seen < _HOPELESS else None,
+            max(least, seen) if seen is not None and seen < _HOPELESS and not self.too_few else None,
         )
 
-    def _untested(self, q: Quantity) -> Compared:
+    def _untested(self, q: Quantity, failing: str) -> Compared:
         """A quantity that cannot be tested: it failed, nobody called it, or too rarely."""
         successes = [sum(run.samples[q.key].count for run in side) for side in (self.baseline, self.candidate)]
         verdict, fewest = Verdict.INCONCLUSIVE, min(self._counts(q))
-        if note := self._failing(q):
+        if note := failing:
             verdict = Verdict.FAIL
         elif not all(successes):
             note = f"not one success in the {'candidate' if successes[0] else 'baseline'}"
             verdict = Verdict.ERROR if q.decides else Verdict.INCONCLUSIVE
         else:
             note = f"{fewest} samples in the run that has fewest, {_NEEDED} are needed"
-        return Compared(q.key, q.title, None, q.decides, verdict, note, fewest)
+        return Compared(q.key, q.title, None, q.asked_percentile, q.decides, verdict, note, fewest)
 
 
 _NEEDED = round(SAMPLES_BEYOND / (1 - TYPICAL / 100))  # for a median
@@ -274,23 +301,6 @@ def _change(before: Floats, after: Floats, paired: bool) -> tuple[float, float, 
     return change, float(sqrt(variance)), float(freedom)
 
 
-def _failed_share(
-    baseline: Sequence[Outcome], candidate: Sequence[Outcome], failures: Target, rules: GateRules
-) -> FailedShare | None:
-    hits, of = (np.array([getattr(run, what) for run in candidate], np.int64) for what in ("failures", "requests"))
-    before = sum(run.requests for run in baseline)
-    if not of.sum() or not before or not failures.judged:
-        return None
-    found = share_interval(hits, of, rules.confidence)
-    share = 100 * int(hits.sum()) / int(of.sum())
-    low, high = 100 * found.low, 100 * found.high
-    verdict = Verdict.FAIL if low >= failures.limit else Verdict.PASS if high < failures.limit else Verdict.INCONCLUSIVE
-    note = f"{int(hits.sum())} of {int(of.sum()):,} in the candidate"
-    return FailedShare(
-        verdict, 100 * sum(run.failures for run in baseline) / before, share, low, high, failures.limit, note
-    )
-
-
 def _overall(
     rows: Sequence[Compared], failed: FailedShare | None, testing: _Testing
 ) -> tuple[Verdict, tuple[str, ...]]:
@@ -311,9 +321,17 @@ def _overall(
         unsure.append("No target was measured in these runs")
     if unsure:
         return Verdict.INCONCLUSIVE, (f"A slowdown by {rule_out:.0%} cannot be ruled out yet:", *unsure)
-    untold = sum(row.verdict is not Verdict.PASS for row in rows)
-    also = (f"Of {untold} endpoints and typical latencies, nobody can say so.",) if untold else ()
-    return Verdict.PASS, (f"No target got slower by {rule_out:.0%} or more.", *also)
+    reasons = [f"No target got slower by {rule_out:.0%} or more."]
+    lower = [
+        f"{row.title} p{row.percentile:g} instead of p{row.asked_percentile:g}"
+        for row in rows
+        if row.decides and row.percentile and row.percentile < row.asked_percentile
+    ]
+    if lower:
+        reasons.append(f"The runs are too short for the whole tail; compared was {', '.join(lower)}.")
+    if untold := sum(row.verdict is not Verdict.PASS for row in rows):
+        reasons.append(f"Of {untold} endpoints and typical latencies, nobody can say so.")
+    return Verdict.PASS, tuple(reasons)
 
 
 def _how_much(row: Compared) -> str:

@@ -1,11 +1,12 @@
 """Gates over records: each run by its targets, runs against a baseline, and the referee of a duel."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from capacity.gate.absolute import Judged, judge
-from capacity.gate.baselines import trends
-from capacity.gate.comparable import KINDS, unlike
+from capacity.gate.absolute import Judged, RunGate, judge
+from capacity.gate.baselines import identity, trends
+from capacity.gate.comparable import KINDS, check_kinds, unlike
 from capacity.gate.noise import NoiseFloor, find_noise, measured_noise
 from capacity.gate.quantities import names_in, outcome, quantities
 from capacity.gate.relative import Comparison, Plan, compare
@@ -19,18 +20,29 @@ _GRAVITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.ERROR, Verdict.INVALID, 
 
 
 def gate_runs(
-    records: Sequence[Record], history: Sequence[Record], noise_file: Path, confidence: float | None = None
+    records: Sequence[Record],
+    noise_file: Path,
+    history: Sequence[Record] = (),
+    allowed: Sequence[str] = (),
+    confidence: float | None = None,
 ) -> GateResult:
-    """Judge every run by the targets of its scenario; the worst verdict counts. Raises RecordError."""
+    """Judge every run by the targets of its scenario; the worst verdict counts. Raises RecordError or UsageError.
+
+    `allowed`: in what runs of the history may differ and still be part of the trend.
+    """
+    check_kinds(allowed)
+    _check_distinct(records)
     judged = [judge(record, find_noise(noise_file, record.run), confidence) for record in records]
     noise = find_noise(noise_file, records[0].run)
     worst = max(judged, key=lambda run: _GRAVITY.index(run.verdict))
     several = len(judged) > 1
     reasons = [f"{run.run}: {reason}" if several else reason for run in judged for reason in run.reasons]
     if worst.verdict is Verdict.PASS:
-        reasons = [f"Surely met: {len(worst.targets)} targets of {len(judged)} run{'s' * several}."]
+        met = sum(target.verdict is Verdict.PASS for run in judged for target in run.targets)
+        reasons = [f"Surely met: {met} targets{f' of {len(judged)} runs' if several else ''}."]
     reasons += [_warning(target) for run in judged for target in run.warnings]
-    shown = trends(history, records) if history else ()
+    reasons += [cut for record, run in zip(records, judged, strict=True) if (cut := _cut(record, run))]
+    shown = trends(history, records, allowed) if history else ()
     return result("absolute", worst.verdict, reasons, records[0], judged, noise=noise, trends=shown)
 
 
@@ -39,8 +51,13 @@ def gate_against(
     baseline: Sequence[Record],
     allowed: Sequence[str],
     noise_file: Path,
+    history: Sequence[Record] = (),
 ) -> GateResult:
-    """Compare two groups of runs. Raises UsageError when they are not alike, but for the kinds that are `allowed`."""
+    """Compare two groups of runs. Raises UsageError when they are not alike, but for the kinds that are `allowed`.
+
+    The trend is that of the `history`, or else of the baseline.
+    """
+    _check_distinct([*records, *baseline])
     check_comparable([*records, *baseline], records[0], allowed)
     left_out: list[str] = []
     counted, before = valid(records, left_out), valid(baseline, left_out)
@@ -51,7 +68,7 @@ def gate_against(
         return result("relative", Verdict.INVALID, reasons, like, left_out=left_out)
     noise = find_noise(noise_file, like.run)
     found = _compared(before, counted, None, noise)
-    shown = trends(baseline, counted)
+    shown = trends(history or baseline, counted, allowed)
     return result(
         "relative", found.verdict, found.reasons, like, (), found, left_out=left_out, noise=noise, trends=shown
     )
@@ -59,8 +76,7 @@ def gate_against(
 
 def check_comparable(records: Sequence[Record], like: Record, allowed: Sequence[str]) -> None:
     """Raises UsageError for runs that are another experiment than `like`."""
-    if unknown := sorted(set(allowed) - set(KINDS)):
-        raise UsageError(f"--allow takes {', '.join(KINDS)}; got {unknown[0]!r}.")
+    check_kinds(allowed)
     if problems := unlike(records, like, allowed):
         raise UsageError(
             "These runs cannot be compared:\n  " + "\n  ".join(problems) + "\n"
@@ -90,6 +106,7 @@ class Referee:
         self._candidate: list[Record] = []
         self.left_out: list[str] = []
         self._invalid_in_turn = 0
+        self._broken_off = ""
 
     # So many pairs one after the other that cannot be counted: the next will not be better.
     GIVE_UP_AFTER = 3
@@ -107,6 +124,10 @@ class Referee:
         check_comparable([candidate], baseline, ())
         self._baseline.append(baseline)
         self._candidate.append(candidate)
+
+    def break_off(self, why: str) -> None:
+        """The next pair could not be made; what was counted so far is all there is."""
+        self._broken_off = why
 
     @property
     def over(self) -> bool:
@@ -131,10 +152,18 @@ class Referee:
         verdict, reasons = found.verdict, found.reasons
         if verdict is Verdict.INCONCLUSIVE and self._invalid_in_turn >= self.GIVE_UP_AFTER:
             verdict, reasons = Verdict.INVALID, (*self.left_out[-self.GIVE_UP_AFTER :],)
+        if self._broken_off:
+            verdict = Verdict.ERROR if verdict is Verdict.INCONCLUSIVE else verdict
+            reasons = (f"Broken off after {self.pairs} pairs: {self._broken_off}", *reasons)
         return result("duel", verdict, reasons, like, (), found, left_out=self.left_out, noise=self._noise(like))
 
+    @property
+    def enough_for_noise(self) -> bool:
+        """A spread from fewer pairs than a gate needs would say more about chance than about the machine."""
+        return bool(self.pairs) and self.pairs >= self._plan.fewest(self._baseline[0].run.scenario.targets.gate)
+
     def noise(self) -> NoiseFloor:
-        """What this machine shows of one backend against itself. There must be two pairs."""
+        """What this machine shows of one backend against itself. There must be enough pairs."""
         found = self._compared()
         wanted = quantities(self._baseline[0].run.scenario, names_in([*self._baseline, *self._candidate]))
         percentiles = {row.key: row.percentile for row in found.quantities if row.percentile is not None}
@@ -152,6 +181,20 @@ def _compared(
     wanted = quantities(scenario, names_in([*baseline, *candidate]))
     before, after = ([outcome(record, wanted) for record in side] for side in (baseline, candidate))
     return compare(before, after, wanted, scenario.targets.gate, scenario.targets.failures, plan, noise)
+
+
+def _check_distinct(records: Sequence[Record]) -> None:
+    """A run that counts twice makes two of one observation; on both sides it is compared with itself."""
+    times = Counter(map(identity, records))
+    if twice := [str(record.folder) for record in records if times[identity(record)] > 1]:
+        raise UsageError(f"The same run is there more than once: {', '.join(twice)}. Name each run once.")
+
+
+def _cut(record: Record, run: RunGate) -> str:
+    left_out_s = (run.warm_up_s or 0.0) - record.run.scenario.load.warm_up_s
+    if run.warm_up_s is None or left_out_s <= 0:
+        return ""
+    return f"Warning: {run.run} was slower in the first {left_out_s:g} s; they count as warm-up, not as the run."
 
 
 def _warning(target: Judged) -> str:

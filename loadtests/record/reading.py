@@ -75,7 +75,14 @@ class Record:
     @cached_property
     def series(self) -> dict[str, list[float | None]]:
         """series.csv by column; None where nothing was measured."""
-        return read_series(self.folder / SERIES_FILE)
+        found, end = read_series(self.folder / SERIES_FILE), self.run.stopping_from
+        last = max((second for second in found["second"] if second is not None), default=0.0)
+        if self.complete and end is not None and last < end // 1 - 1:
+            raise RecordError(
+                f"{self.folder / SERIES_FILE} is cut off: it ends {end - last:.0f} s before the run did. "
+                "Take the record from where it was made once more."
+            )
+        return found
 
     @property
     def measured(self) -> tuple[float, float] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.record import LATENCY_FILE, RUN_FILE, Record
+from loadtests.record import LATENCY_FILE, RUN_FILE, SERIES_FILE, Record
 from scenarios.outcome import ExitCode
 from tests.e2e.conftest import POPULATION, SHORT, Done, Shell, plain
 from tests.loadtests.making import HEALTHY, Second, healthy, write
@@ -126,7 +126,7 @@ def test_a_record_of_another_population_is_refused_unless_told(runs: Path, tmp_p
 
 def damaged(folder: Path, damage: str) -> None:
     """Make a record what a bad disk or a stranger makes of it."""
-    run, log = folder / RUN_FILE, folder / LATENCY_FILE
+    run, log, series = folder / RUN_FILE, folder / LATENCY_FILE, folder / SERIES_FILE
     match damage:
         case "missing":
             shutil.rmtree(folder)
@@ -134,6 +134,8 @@ def damaged(folder: Path, damage: str) -> None:
             run.write_text("")
         case "truncated":
             run.write_text(run.read_text()[:400])
+        case "truncated series":
+            series.write_text("".join(series.read_text().splitlines(keepends=True)[:25]))
         case "truncated log":
             log.write_bytes(log.read_bytes()[: log.stat().st_size // 2])
         case "newer":
@@ -147,6 +149,7 @@ def damaged(folder: Path, damage: str) -> None:
         ("empty", "is empty"),
         ("truncated", "is cut off or no JSON"),
         ("truncated log", "is cut off"),
+        ("truncated series", "s before the run did"),
         ("newer", "a newer one wrote it. Update Matchday"),
     ],
 )
@@ -195,7 +198,13 @@ def test_a_baseline_is_kept_and_its_trend_shown(runs: Path, tmp_path: Path) -> N
     ("arguments", "says"),
     [
         (["good", "--host", "http://127.0.0.1:1"], "are for --until-sure"),
+        (["good", "--budget", "1h"], "are for --until-sure"),
         (["good", "--until-sure"], "takes one scenario"),
+        (["smoke", "--until-sure", "--baseline", "baseline"], "leave --baseline out"),
+        (["good", "--allow", "machine"], "--allow is for --baseline and --history"),
+        (["--baseline", "baseline"], "Which runs are compared with the baseline?"),
+        (["good", "--baseline", ""], "A RUN is empty"),
+        (["good", "good"], "The same run is there more than once"),
         (["good", "--baseline", "baseline", "--allow", "weather"], "--allow takes scenario"),
     ],
 )
@@ -222,7 +231,8 @@ def test_a_duel_runs_both_sides_and_keeps_their_records(shell: Shell, stack_file
 
 
 def test_one_backend_against_itself_gives_the_noise_floor(shell: Shell, stack_file: Path) -> None:
-    done = shell.matchday("duel", *QUICK, "--same", "--baseline", stack_file)
+    two_will_do = ["--set", "targets.gate.false_alarms_share=0.25"]
+    done = shell.matchday("duel", *QUICK, *two_will_do, "--same", "--baseline", stack_file)
     assert done.code == ExitCode.PASS, done.out + done.err
     assert "Noise floor of this machine, 2 pairs of one backend" in done.out
     (floor,) = json.loads((shell.runs / "noise.json").read_text())
@@ -252,10 +262,20 @@ def test_a_duel_with_nobody_there_is_a_sentence(shell: Shell) -> None:
     assert "http://127.0.0.1:1 does not answer" in done.err
 
 
-def test_the_same_backend_twice_is_said_once(shell: Shell) -> None:
-    done = shell.matchday("duel", "--same", "--candidate", "http://127.0.0.1:1")
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--same", "--candidate", "http://127.0.0.1:1"], "--same compares the baseline with itself"),
+        (["--same", "--junit", "junit.xml"], "--same gives no verdict to write"),
+        (["--baseline", "http://a", "--baseline-set", "backend.decks=off"], "--baseline-set is for a stack started"),
+        (["--budget", "4m"], "give --budget 6m"),
+        (["--noise", "."], "cannot be kept in"),
+    ],
+)
+def test_wrong_usage_of_a_duel_is_a_sentence(shell: Shell, arguments: list[str], says: str) -> None:
+    done = shell.matchday("duel", *arguments)
     assert done.code == ExitCode.USAGE
-    assert "--same compares the baseline with itself" in done.err
+    assert says in done.err
 
 
 @pytest.mark.parametrize("command", [["gate", "smoke", "--until-sure", "--stack"], ["duel", "--same", "--baseline"]])

@@ -1,5 +1,6 @@
 """A duel runs both sides next to each other, changes who goes first, and leaves nothing behind when broken off."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -83,17 +84,31 @@ def test_each_side_knows_whose_load_on_the_machine_is_not_foreign(tmp_path: Path
     assert list(folder.iterdir()) == []
 
 
+def restarting(side: Side, log: list[str]) -> Side:
+    def restart() -> Callable[[], None]:
+        log.append(f"restart {side.name}")
+        return lambda: log.append(f"ready {side.name}")
+
+    return replace(side, restart=restart)
+
+
 def test_both_sides_are_started_anew_before_each_pair(tmp_path: Path, launched: list[str]) -> None:
-    def restarting(side: Side) -> Side:
-        def restart() -> Callable[[], None]:
-            launched.append(f"restart {side.name}")
-            return lambda: launched.append(f"ready {side.name}")
-
-        return replace(side, restart=restart)
-
-    baseline, candidate = map(restarting, SIDES)
+    baseline, candidate = (restarting(side, launched) for side in SIDES)
     next(Duel(tmp_path, ["--headless"], (baseline, candidate)).pairs())
     assert launched[:4] == ["restart baseline", "restart candidate", "ready baseline", "ready candidate"]
+
+
+def test_one_backend_with_itself_is_started_anew_once(tmp_path: Path, launched: list[str]) -> None:
+    baseline = restarting(SIDES[0], launched)
+    next(Duel(tmp_path, ["--headless"], (baseline, replace(baseline, name=CANDIDATE))).pairs())
+    assert [line for line in launched if "restart" in line] == ["restart baseline"]
+
+
+def test_a_side_that_cannot_be_started_anew_keeps_the_other_from_it(tmp_path: Path, launched: list[str]) -> None:
+    duel = Duel(tmp_path, ["--headless"], (restarting(SIDES[0], launched), SIDES[1]))
+    next(duel.pairs())
+    assert not duel.restarts
+    assert not any("restart" in line for line in launched)
 
 
 def test_who_runs_elsewhere_is_asked_by_signal_and_waited_for(tmp_path: Path) -> None:
@@ -119,6 +134,19 @@ while True:
         controller.kill()
     with pytest.raises(RestartError, match="does not run any more"):
         restart()
+
+
+def test_another_process_of_the_same_number_gets_no_signal(tmp_path: Path) -> None:
+    file = tmp_path / "stack.json"
+    with subprocess.Popen(["sleep", "60"], preexec_fn=end_with_parent) as stranger:
+        StackInfo(host="http://a", controller=stranger.pid).write(file)
+        os.utime(file, (0, 0))  # written long before that process began
+        restart = by_signal(file)
+        assert restart
+        with pytest.raises(RestartError, match="does not run any more"):
+            restart()
+        assert stranger.poll() is None
+        stranger.kill()
 
 
 def test_a_backend_without_a_controller_is_left_as_it_is(tmp_path: Path) -> None:

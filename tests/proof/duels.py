@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-ENDPOINT = "GET /profiles/{id}"
+ENDPOINT = "GET /profiles/{person_id}"
 KINDS = {
     "against itself": [],
     f"{ENDPOINT} +10 % CPU": ["--candidate-set", f"backend.slowdown.{ENDPOINT}=0.1"],
@@ -22,8 +22,11 @@ KINDS = {
 def duel(kind: str, runs: Path) -> dict[str, object]:
     """One duel through the real command: its verdict, what failed, how long it took."""
     out, began_s = runs / "gate.json", time.monotonic()
+    out.unlink(missing_ok=True)
     command = [sys.executable, "-m", "cli", "duel", *KINDS[kind], "--runs", str(runs), "--json", str(out)]
     done = subprocess.run([*command, "--noise", str(runs / "noise.json")], capture_output=True, text=True, check=False)
+    if not out.exists():
+        sys.exit(f"The duel gave no verdict: {done.stderr}")
     found = json.loads(out.read_text())
     comparison = found["comparison"] or {"runs": [0], "quantities": []}
     return {

@@ -7,7 +7,7 @@ as neighbours on one machine do. Every figure is a share of 1,000 comparisons.
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 
@@ -26,26 +26,29 @@ EFFECTS = (0.0, 0.10)
 REQUESTS = 1000  # of a run, for the gate that pools them
 PLAN = Plan()
 FALSE_ALARMS_MAX = 0.01  # promised; the rule aims at half of it, for a count of 1,000 varies
+MISSED_MAX = 0.02 + 3 * np.sqrt(0.02 * 0.98 / REPEATS)  # promised: 2 %; three standard errors of the count
 
 
 @dataclass(frozen=True)
 class Case:
-    """`shared`: of the variance, by two runs next to each other."""
+    """Parts of the variance: `shared` by two runs next to each other, `apart` by all runs of one sitting."""
 
     cv: float
     effect: float
     shared: float
     quantities: int
     seed: int
+    apart: float = 0.0
 
     def sides(self, runs: int) -> tuple[list[Outcome], list[Outcome]]:
         rng = np.random.default_rng(self.seed)
         keys = [f"q{number}" for number in range(self.quantities)]
         sd = np.sqrt(np.log1p(self.cv**2))
         levels = rng.normal(0, sd * np.sqrt(self.shared), runs)
-        own = self.cv * np.sqrt(1 - self.shared)
-        before = noisy(rng, runs, keys, own, levels)
-        return before, noisy(rng, runs, keys, own, levels, {"q0": self.effect})
+        sittings = rng.normal(0, sd * np.sqrt(self.apart), 2)
+        own = self.cv * np.sqrt(1 - self.shared - self.apart)
+        before = noisy(rng, runs, keys, own, levels + sittings[0])
+        return before, noisy(rng, runs, keys, own, levels + sittings[1], {"q0": self.effect})
 
     @property
     def wanted(self) -> list[Quantity]:
@@ -66,9 +69,9 @@ def duel(case: Case) -> Answer:
     return found.verdict, look.pairs
 
 
-def groups(runs: int, case: Case) -> Answer:
-    """Ours: two groups of runs that were not made in turn."""
-    before, after = case.sides(runs)
+def groups(runs: int, apart: float, case: Case) -> Answer:
+    """Ours: two groups of runs that were not made in turn, in sittings that differ by this part of the variance."""
+    before, after = replace(case, apart=apart).sides(runs)
     return compare(before, after, case.wanted, RULES, FAILURES).verdict, runs
 
 
@@ -100,6 +103,8 @@ def _values(side: Sequence[Outcome]) -> NDArray[np.float64]:
     return np.array([[sample.at(95.0) for sample in run.samples.values()] for run in side])
 
 
+# No bound holds for it: that is what a duel is for.
+SITTINGS = "gate, 10 against 10, in two sittings that differ"
 ROWS: list[tuple[str, Gate, int, float]] = [
     ("one against one, > 5 %", partial(ratio, 1.05, 1), 1, 0.0),
     ("one against one, > 10 %", partial(ratio, 1.10, 1), 1, 0.0),
@@ -112,8 +117,9 @@ ROWS: list[tuple[str, Gate, int, float]] = [
     ("**duel**", duel, 12, 0.0),
     ("**duel**", duel, 12, 0.5),
     ("**duel**", duel, 12, 0.8),
-    ("**gate**, 5 against 5", partial(groups, 5), 1, 0.0),
-    ("**gate**, 10 against 10", partial(groups, 10), 1, 0.0),
+    ("**gate**, 5 against 5", partial(groups, 5, 0.0), 1, 0.0),
+    ("**gate**, 10 against 10", partial(groups, 10, 0.0), 1, 0.0),
+    (SITTINGS, partial(groups, 10, 0.2), 1, 0.0),
 ]
 
 
@@ -141,11 +147,11 @@ def main() -> None:
             cells = [f"{100 * x:.1f}" for s, t in zip(same, slower, strict=True) for x in (s[0], t[0], t[1])]
             runs = f"{np.mean([f[2] for f in found]):.1f}"
             print(f"| {name} | {quantities} | {shared:.0%} | {' | '.join(cells)} | {runs} |", flush=True)
-            ours = gate is duel or getattr(gate, "func", None) is groups
+            ours = name.startswith("**")
             if ours and max(s[0] for s in same) > FALSE_ALARMS_MAX:
                 problems.append(f"{name}, {quantities} quantities: more than 1 % false alarms")
-            if ours and max(t[1] for t in slower) > 0.05:
-                problems.append(f"{name}, {quantities} quantities: passes +10 % more than 5 % of the time")
+            if ours and max(t[1] for t in slower) > MISSED_MAX:
+                problems.append(f"{name}, {quantities} quantities: passes +10 % more than 2 % of the time")
             if gate is duel and (quantities == 1 or shared) and slower[1][0] < 0.95:
                 problems.append(
                     f"{name}, {quantities} quantities, {shared:.0%} shared: finds +10 % in {slower[1][0]:.1%}"

@@ -13,7 +13,7 @@ from tests.capacity.gate.sides import FAILURES, RULES, noisy, quantity
 from tests.loadtests.making import Second, healthy, write
 
 # Names come from whoever wrote the record.
-NASTY = 'GET /<script>alert("|`x`")</script>\x0b| a\nb'
+NASTY = 'GET /<script>alert("|`x`")</script>\x0b| a\nb[/b][id] @you #1'
 
 
 def absolute(folder: Path, slow: bool = False) -> GateResult:
@@ -24,7 +24,7 @@ def absolute(folder: Path, slow: bool = False) -> GateResult:
         ok = {name: [*values] * 3 for name, values in base.ok.items()}
         return replace(base, ok={**ok, "POST /swipes": [300.0 if slow else 10.0] * 30})
 
-    return gate_runs([write(folder / ("slow" if slow else "run"), 40, second)], [], folder / "noise.json")
+    return gate_runs([write(folder / ("slow" if slow else "run"), 40, second)], folder / "noise.json")
 
 
 def relative(record: Record, slower: float = 0.0, endpoints: int = 1) -> GateResult:

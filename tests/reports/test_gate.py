@@ -8,6 +8,7 @@ import tarfile
 from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.metadata import version
+from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -19,10 +20,12 @@ from capacity.gate.result import GateResult
 from loadtests.record import Record
 from reports.gate import STEP_SUMMARY, Outputs, benchmark, schema, write
 from reports.gate_page import gate_page
+from reports.gate_terminal import print_gate
 from reports.junit import junit
 from reports.markdown import COMMENT_BYTES, SUMMARY_BYTES, markdown
+from reports.terminal import console
 from scenarios.outcome import UsageError, Verdict
-from tests.reports.gates import absolute, relative
+from tests.reports.gates import NASTY, absolute, relative
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -43,7 +46,9 @@ def dueled(passed: GateResult) -> GateResult:
 
 
 def invalid(passed: GateResult) -> GateResult:
-    return replace(passed, verdict=Verdict.INVALID, reasons=("The generator was overloaded.",))
+    reasons = ("The generator was overloaded.",)
+    runs = tuple(replace(run, verdict=Verdict.INVALID, reasons=reasons) for run in passed.runs)
+    return replace(passed, verdict=Verdict.INVALID, reasons=reasons, runs=runs)
 
 
 def test_junit_has_a_case_a_target_and_counts_them(failed: GateResult) -> None:
@@ -62,6 +67,14 @@ def test_a_failure_names_value_interval_and_limit(failed: GateResult) -> None:
     assert "limit: < 200 ms" in (failure.text or "")
 
 
+def test_each_run_has_a_suite_with_its_own_verdict(passed: GateResult, failed: GateResult) -> None:
+    both = replace(failed, runs=(*passed.runs, *failed.runs))
+    suites = ET.fromstring(junit(both))
+    assert [(suite.attrib["failures"], suite.attrib["errors"]) for suite in suites] == [("0", "0"), ("1", "0")]
+    names = [(case.attrib["classname"], case.attrib["name"]) for case in suites.iter("testcase")]
+    assert len(names) == len(set(names)) == len(passed.runs[0].targets) + len(failed.runs[0].targets)
+
+
 def test_what_nobody_can_tell_is_no_pass_in_junit(passed: GateResult) -> None:
     suite = ET.fromstring(junit(invalid(passed)))[0]
     error = suite.find(".//error")
@@ -77,7 +90,14 @@ def test_names_from_a_record_cannot_break_the_files(dueled: GateResult) -> None:
     assert "<b>" not in text
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert {line.replace("\\|", "").count("|") for line in rows} == {7}
+    assert "@you" not in text
+    assert "#1" not in text
     assert "<script>alert" not in gate_page(dueled)
+    out = StringIO()
+    terminal = console()
+    terminal.file = out
+    print_gate(terminal, replace(dueled, reasons=(NASTY,)))
+    assert "[/b][id] @you #1" in out.getvalue()
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capacity.gate.noise import NoiseFloor
-from capacity.gate.quantities import Outcome, Quantity, Sample
+from capacity.gate.quantities import Outcome, Quantity, Sample, Shares
 from scenarios.load import load
 from tests.loadtests.making import run_info
 
@@ -23,10 +23,16 @@ def quantity(key: str, decides: bool = True, percentile: float = 95.0) -> Quanti
 def run(number: int, p95_ms: Mapping[str, float], count: int = 1000, failed: int = 0) -> Outcome:
     """A run in which each quantity has this p95, and a median of half as much."""
     samples = {
-        key: Sample(count, failed, {p: value * (1 if p > 50 else 0.5) for p in _TAILS} if count else {})
+        key: Sample(count, {p: value * (1 if p > 50 else 0.5) for p in _TAILS} if count else {}, shares(failed, count))
         for key, value in p95_ms.items()
     }
-    return Outcome(f"run-{number}", samples, 5000, failed)
+    return Outcome(f"run-{number}", samples, shares(failed, 5000 - failed))
+
+
+def shares(failed: int, succeeded: int) -> Shares:
+    """Of ten seconds that are all alike."""
+    hits, of = (np.array([n // 10 + (s < n % 10) for s in range(10)]) for n in (failed, failed + succeeded))
+    return Shares(hits, of)
 
 
 def noisy(

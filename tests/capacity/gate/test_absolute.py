@@ -149,6 +149,16 @@ def test_a_limit_that_must_hold_in_every_stretch_is_missed_in_one(tmp_path: Path
     assert "worst of 3 stretches of 10 s, from second 10" in judged.note
 
 
+def test_the_end_of_a_run_belongs_to_the_last_stretch(tmp_path: Path) -> None:
+    def slow_at_the_end(number: int) -> Second:
+        return swipes(*[250.0 if number >= 38 else 50.0] * 60)(number)
+
+    every = "targets.targets.api_response_time.each_s=10"
+    judged = target(judge(record(tmp_path / "run", slow_at_the_end, 45, every)), "api_response_time")
+    assert judged.measured == pytest.approx(250, rel=0.01)
+    assert "worst of 4 stretches of 10 s, from second 30" in judged.note
+
+
 def test_a_target_may_ask_for_the_ramp(tmp_path: Path) -> None:
     def slow_ramp(number: int) -> Second:
         return swipes(*[250.0 if number < RAMP_S else 50.0] * 60)(number)
@@ -176,6 +186,54 @@ def test_a_run_that_never_became_steady_is_inconclusive(tmp_path: Path) -> None:
     found = judge(record(tmp_path / "run", coming_down, 60))
     assert (found.warm_up_s, found.verdict) == (None, Verdict.INCONCLUSIVE)
     assert "never became steady" in found.reasons[0]
+
+
+def test_what_was_down_does_not_come_back_however_unsteady_the_rest(tmp_path: Path) -> None:
+    def away(number: int) -> Second:
+        if 20 <= number < 24:
+            return Second(columns={**HEALTHY, "answered": 0.0})
+        return swipes(*[500.0 if number < 40 else 50.0] * 60)(number)
+
+    found = judge(record(tmp_path / "run", away, 60))
+    assert (found.warm_up_s, found.verdict) == (None, Verdict.FAIL)
+
+
+def test_seconds_away_may_still_be_few_enough_while_the_run_goes_on(tmp_path: Path) -> None:
+    def away(number: int) -> Second:
+        return Second(columns={**HEALTHY, "answered": 0.0}) if 10 <= number < 12 else busy(number)
+
+    made = write(tmp_path / "run", 40, away, finish=False)
+    short = judge(made)
+    scenario = load("phase-1", [f"load.warm_up_s={WARM_UP_S}", "load.hold_s=3600"])
+    long = judge(replace(made, run=made.run.model_copy(update={"scenario": scenario})))
+    assert made.running
+    assert [sure(found) for found in (short, long)] == [True, False]
+    assert target(long, "uptime").note == "2 seconds so far, few enough for 3600 s"
+
+
+def test_where_no_target_is_judged_nothing_passes(tmp_path: Path) -> None:
+    made = record(tmp_path / "run")
+    targets = made.run.scenario.targets
+    none = targets.model_copy(
+        update={
+            "targets": {key: t.model_copy(update={"judged": False}) for key, t in targets.targets.items()},
+            "failures": targets.failures.model_copy(update={"judged": False}),
+        }
+    )
+    scenario = made.run.scenario.model_copy(update={"targets": none})
+    found = judge(replace(made, run=made.run.model_copy(update={"scenario": scenario})))
+    assert (found.verdict, found.reasons) == (
+        Verdict.ERROR,
+        ("No target of this scenario is judged: there is nothing to pass.",),
+    )
+
+
+def test_what_has_no_source_is_not_waited_for(tmp_path: Path) -> None:
+    columns = {name: value for name, value in HEALTHY.items() if name != "database_queries"}
+    found = judge(record(tmp_path / "run", lambda n: replace(busy(n), columns=columns)))
+    assert target(found, "database_queries").verdict is Verdict.ERROR
+    assert sure(found)
+    assert not sure(replace(found, warm_up_s=None))
 
 
 def test_a_run_without_one_success_measured_no_backend(tmp_path: Path) -> None:

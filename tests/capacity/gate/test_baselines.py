@@ -1,13 +1,14 @@
 """The folder that gates compare with: only fit runs come in, the oldest go, and the trend is seen."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from capacity.gate.baselines import records_at, trends, update
-from loadtests.record import Record, RecordError
+from capacity.gate.baselines import NEWEST, newest_at, records_at, trends, update
+from loadtests.record import RUN_FILE, Record, RecordError
 from scenarios.outcome import UsageError
 from tests.loadtests.making import HEALTHY, Second, healthy, write
 
@@ -23,10 +24,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Record]:
             return change(replace(base, ok={**base.ok, "POST /swipes": [level_ms] * 10}))
 
         if not (folder / name).exists():
-            write(folder / name, 20, second)
-        record = Record.read(folder / name)
-        start = record.run.started_at.replace(microsecond=int(name.removeprefix("run-") or 0) if "run-" in name else 0)
-        return replace(record, run=record.run.model_copy(update={"started_at": start}))
+            run = write(folder / name, 20, second).run
+            start = run.started_at.replace(microsecond=int(name.removeprefix("run-") or 0) if "run-" in name else 0)
+            (folder / name / RUN_FILE).write_text(run.model_copy(update={"started_at": start}).model_dump_json())
+        return Record.read(folder / name)
 
     return make
 
@@ -37,6 +38,28 @@ def test_runs_are_added_once_and_the_oldest_go(tmp_path: Path, made: Callable[..
     assert update(folder, [made("run-2"), made("run-3")], (), keep=2) == (1, 1)
     assert len(records_at(folder)) == 2
     assert not list(folder.rglob("*.part"))
+
+
+def test_two_runs_of_one_name_are_two_runs(tmp_path: Path, made: Callable[..., Record]) -> None:
+    folder = tmp_path / "baselines"
+    first, second = made("run-1"), made("run-2")
+    for number, record in enumerate((first, second)):
+        shutil.copytree(record.folder, tmp_path / str(number) / "01-baseline")
+    copies = [Record.read(tmp_path / str(number) / "01-baseline") for number in range(2)]
+    assert update(folder, copies, ()) == (2, 0)
+    assert update(folder, copies, ()) == (0, 0)
+
+
+def test_a_gate_compares_with_the_newest(tmp_path: Path, made: Callable[..., Record]) -> None:
+    folder = tmp_path / "baselines"
+    update(folder, [made(f"run-{number}") for number in range(201, 201 + NEWEST + 5)], ())
+    found = newest_at(folder)
+    assert [record.run.started_at.microsecond for record in found] == list(range(206, 206 + NEWEST))
+
+
+def test_an_unknown_kind_is_named(tmp_path: Path, made: Callable[..., Record]) -> None:
+    with pytest.raises(UsageError, match="--allow takes scenario, population"):
+        update(tmp_path / "baselines", [made("run-1")], ["weather"])
 
 
 @pytest.mark.parametrize(
@@ -83,7 +106,7 @@ def test_a_folder_without_records_says_how_they_come_there(tmp_path: Path) -> No
 
 def test_the_trend_shows_where_the_history_changed(made: Callable[..., Record]) -> None:
     history = [made(f"run-{100 + n}", 30 + 0.1 * (n % 3) + (3 if n >= 10 else 0)) for n in range(1, 20)]
-    found = {trend.key: trend for trend in trends(history, [made("run-120", 33.0)])}
+    found = {trend.key: trend for trend in trends(history, [made("run-120", 33.0)], ())}
     api = found["api_response_time"]
     assert (len(api.runs), [point.index for point in api.changes]) == (20, [9])
     assert api.changes[0].change == pytest.approx(0.1, abs=0.01)

@@ -90,6 +90,14 @@ def test_none_and_all_have_clopper_and_pearsons_interval(hits: int, of: int, low
     assert found.high == pytest.approx(high, abs=1e-4)
 
 
+@pytest.mark.parametrize("windows", [1, 2, 3])
+def test_so_few_windows_count_as_one_sample_each(windows: int) -> None:
+    # All failures may have come in one moment.
+    found = share_interval(np.array([80, 0, 0][:windows]), np.full(windows, 5000), CONFIDENCE)
+    assert found.low < 0.001
+    assert found.high > 0.7
+
+
 def test_one_failure_in_4000_is_surely_less_than_a_percent() -> None:
     failed = np.array([1, *[0] * 79])
     assert share_interval(failed, np.full(80, 50), CONFIDENCE).high < 0.005

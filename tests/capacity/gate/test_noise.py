@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from capacity.gate.noise import find_noise, measured_noise, store_noise
+from capacity.gate.noise import check_noise_file, find_noise, measured_noise, store_noise
 from scenarios.outcome import UsageError
 from tests.loadtests.making import run_info
 
@@ -48,5 +48,16 @@ def test_a_file_that_holds_none_is_named(tmp_path: Path, text: str) -> None:
     if text == "{}":
         assert find_noise(file, run_info()) is None
         return
-    with pytest.raises(UsageError, match=r"holds no noise floor that can be read .* measure it again"):
+    with pytest.raises(UsageError, match=r"holds no noise floor that can be read .* measure again"):
         find_noise(file, run_info())
+
+
+def test_where_it_cannot_be_kept_is_known_before_the_work(tmp_path: Path) -> None:
+    check_noise_file(tmp_path / "runs" / "noise.json")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="holds no noise floor that can be read"):
+        check_noise_file(tmp_path / "file")
+    with pytest.raises(UsageError, match="cannot be kept in"):
+        check_noise_file(tmp_path)
+    with pytest.raises(UsageError, match="cannot be kept in"):
+        store_noise(tmp_path / "file" / "noise.json", measured_noise(run_info(), BASELINE, CANDIDATE))

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from capacity.gate.noise import NoiseFloor
-from capacity.gate.quantities import Outcome
+from capacity.gate.quantities import Outcome, Shares
 from capacity.gate.relative import Comparison, Plan, compare
 from scenarios.outcome import Verdict
-from tests.capacity.gate.sides import FAILURES, RULES, noise_floor, noisy, quantity, run
+from tests.capacity.gate.sides import FAILURES, RULES, noise_floor, noisy, quantity, run, shares
 
 WANTED = [quantity("api"), quantity("GET /discovery", decides=False)]
 KEYS = [q.key for q in WANTED]
@@ -85,6 +85,7 @@ def test_what_is_noisy_but_no_target_does_not_stand_in_the_way_of_a_pass() -> No
 def test_too_few_pairs_tell_nothing() -> None:
     found = duel(*sides(pairs=6, slower={"api": 1.0}))
     assert (found.verdict, found.reasons) == (Verdict.INCONCLUSIVE, ("6 pairs; 8 are needed to tell anything",))
+    assert found.quantities[0].smallest_seen is None
 
 
 def test_one_run_against_many_can_never_be_told_from_chance() -> None:
@@ -103,7 +104,7 @@ def test_two_groups_of_runs_are_compared(slower: float, verdict: Verdict) -> Non
 
 def test_failures_beyond_the_limit_fail_even_when_the_survivors_are_fast() -> None:
     baseline, candidate = sides()
-    failing = [replace(run, failures=200) for run in candidate]
+    failing = [replace(run, failed=shares(200, 4800)) for run in candidate]
     found = duel(baseline, failing)
     assert found.failures
     assert (found.verdict, found.failures.verdict) == (Verdict.FAIL, Verdict.FAIL)
@@ -114,10 +115,22 @@ def test_an_endpoint_that_fails_in_the_candidate_fails_whatever_its_survivors_sa
     baseline = [run(n, dict.fromkeys(KEYS, 100.0)) for n in range(16)]
     candidate = [run(n, dict.fromkeys(KEYS, 50.0)) for n in range(16)]
     for outcome in candidate:
-        outcome.samples["GET /discovery"] = replace(outcome.samples["GET /discovery"], failed=300)
+        outcome.samples["GET /discovery"] = replace(outcome.samples["GET /discovery"], failed=shares(300, 1000))
     found = duel(baseline, candidate)
     assert found.verdict is Verdict.FAIL
     assert "4800 of 20800 failed in the candidate, 0.0% in the baseline" in found.reasons[0]
+
+
+def test_an_endpoint_that_fails_as_often_as_before_is_no_alarm() -> None:
+    rng = np.random.default_rng(4)
+    alarms = 0
+    for _ in range(100):
+        baseline, candidate = ([run(n, dict.fromkeys(KEYS, 100.0)) for n in range(16)] for _ in range(2))
+        for outcome in (*baseline, *candidate):
+            hits, of = rng.binomial(100, 0.08, 10), np.full(10, 100)
+            outcome.samples["GET /discovery"] = replace(outcome.samples["GET /discovery"], failed=Shares(hits, of))
+        alarms += duel(baseline, candidate).verdict is Verdict.FAIL
+    assert alarms == 0
 
 
 def test_a_baseline_without_the_target_is_an_error() -> None:
@@ -137,8 +150,10 @@ def test_too_few_samples_are_inconclusive() -> None:
 
 def test_fewer_samples_carry_a_lower_percentile_and_it_says_so() -> None:
     fifty = [run(n, dict.fromkeys(KEYS, 100.0), count=50) for n in range(16)]
-    row = duel(fifty, fifty).quantities[0]
+    found = duel(fifty, fifty)
+    row = found.quantities[0]
     assert (row.percentile, row.note) == (75.0, "p75 of 50 a run at least; too few for p95")
+    assert found.reasons[1] == "The runs are too short for the whole tail; compared was api p75 instead of p95."
 
 
 def test_what_the_machine_shows_against_itself_is_no_slowdown() -> None:

@@ -1,0 +1,58 @@
+"""The `matchday` command: a file for each group of commands. The work is done in the packages.
+
+Whatever is heavy is imported by the command that needs it: `matchday cost` starts at once.
+"""
+
+import signal
+import sys
+from types import FrameType
+
+import typer
+
+from cli import costs, duels, gates, runs, stacks
+from cli.options import ManyAfterBaseline
+from scenarios.outcome import MatchdayError
+
+__all__ = ["app", "main"]
+
+_EXIT_CODES = (
+    "Exit codes: 0 pass, 1 a target failed, 2 wrong usage or configuration, 3 inconclusive, "
+    "4 invalid run, 130 interrupted (the record is kept)."
+)
+
+app = typer.Typer(
+    help="Rehearses the big day of a dating backend: load test, capacity and cost.",
+    epilog=_EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(runs.demo)
+app.command()(stacks.up)
+app.command()(runs.run)
+app.command()(runs.check)
+app.command(cls=ManyAfterBaseline)(gates.gate)
+app.command()(duels.duel)
+app.add_typer(gates.baselines, name="baseline")
+app.command()(costs.cost)
+app.command()(runs.report)
+
+_INTERRUPTING = (signal.SIGINT, signal.SIGTERM)
+
+
+def main() -> None:
+    """Entry point: errors become a sentence and an exit code."""
+    for number in _INTERRUPTING:
+        signal.signal(number, _interrupt)
+    try:
+        app()
+    except MatchdayError as error:
+        print(f"matchday: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    # From now on what runs is closing down, in bounded time: people who press Ctrl-C twice must not break it.
+    for each in _INTERRUPTING:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt

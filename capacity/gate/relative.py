@@ -5,13 +5,13 @@ A quantity fails when it is significantly slower *and* by at least the minimum e
 share its slow moments, and pooling them gives false alarms in 40 % of comparisons.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, exp, log1p, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.stats import norm, t
 
 from capacity.gate import permutation
 from capacity.gate.noise import NoiseFloor
@@ -22,13 +22,15 @@ from scenarios.schema import GateRules, Target
 Floats = NDArray[np.float64]
 # Intervals are shown, and the smallest change is stated, at this confidence, each for itself.
 _SHOWN = 0.95
+_TOLD = 0.8  # how often as many runs as are advised do tell
 
 
 @dataclass(frozen=True)
 class Compared:
     """A quantity on both sides: geometric means of its runs (ms), and the change of the candidate as a share.
 
-    `smallest_seen`: a slowdown that would have failed in 95 of 100 such comparisons.
+    `smallest_seen`: a slowdown that would have failed in 95 of 100 such comparisons. `runs_needed`: so many pairs, or
+    runs a side, rule a slowdown out in 4 of 5 comparisons in which nothing changed.
     """
 
     key: str
@@ -45,6 +47,7 @@ class Compared:
     low: float | None = None
     high: float | None = None
     smallest_seen: float | None = None
+    runs_needed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Plan:
-    """How many pairs at most, and after how many one looks. Every second look has both orders in balance."""
+    """How many pairs at most, after how many one looks, and how long they take."""
 
     most: int = 16
     first: int = 8
     every: int = 2
+    pair_s: float = 33.0
+    starting_s: float = 45.0
 
     @staticmethod
     def fewest(rules: GateRules) -> int:
@@ -87,18 +92,21 @@ class Plan:
         return permutation.fewest_pairs(rules.false_alarms_share)
 
     @classmethod
-    def within(cls, pairs: int, budget_s: float, run_s: float, starting_s: float, rules: GateRules) -> "Plan":
+    def within(cls, pairs: int | None, budget_s: float, run_s: float, starting_s: float, rules: GateRules) -> "Plan":
         """As many pairs as fit into the time, `pairs` at most. Raises UsageError when they could tell nothing."""
-        fit = max(0, int((budget_s - starting_s) / (2 * run_s)))
-        needed = cls.fewest(rules)
-        if fit < min(pairs, needed):
-            enough = ceil((starting_s + 2 * run_s * needed) / 60)
+        pair_s = 2 * run_s
+        fit, needed = max(0, int((budget_s - starting_s) / pair_s)), cls.fewest(rules)
+        if fit < min(pairs or needed, needed):
             raise UsageError(
                 f"{budget_s / 60:.3g} minutes are enough for {fit} pairs of runs of {run_s:.0f} s, and {needed} are "
-                f"needed to tell anything: give --budget {enough}m, or take shorter runs (the scenario sprint, or "
-                "--set load.hold_s=SECONDS)."
+                f"needed to tell anything: give --budget {cls(pair_s=pair_s, starting_s=starting_s).minutes(needed)}m, "
+                "or take shorter runs (the scenario sprint, or --set load.hold_s=SECONDS)."
             )
-        return cls(min(pairs, fit))
+        return cls(min(pairs or fit, fit), pair_s=pair_s, starting_s=starting_s)
+
+    def minutes(self, pairs: int) -> int:
+        """A budget that has room for so many pairs."""
+        return ceil((self.starting_s + self.pair_s * pairs) / 60)
 
     def looks(self, error: float) -> tuple[permutation.Look, ...]:
         return permutation.looks(min(self.first, self.most), self.every, self.most, error)
@@ -144,6 +152,17 @@ class _Testing:
             f"{runs[1]} runs against {runs[0]} can never be told from chance at {self.rules.false_alarms_share:.1%}: "
             "5 against 5, or 2 against 19, can"
         )
+
+    def advice(self, rows: Sequence[Compared]) -> Iterator[str]:
+        """How many runs would tell, where more of them can."""
+        unsure = (row for row in rows if row.decides and row.verdict is not Verdict.PASS)
+        needed = max((row.runs_needed or 0 for row in unsure), default=0)
+        if needed <= min(len(self.baseline), len(self.candidate)):
+            return
+        if self.plan:
+            yield f"If nothing changed, about {needed} pairs would tell: --budget {self.plan.minutes(needed)}m."
+        else:
+            yield f"If nothing changed, about {needed} runs on each side would tell."
 
     def rows(self, wanted: Sequence[Quantity]) -> list[Compared]:
         """A row a quantity; all that can be tested are tested together."""
@@ -262,7 +281,15 @@ class _Testing:
             exp(change - shown) - 1 if np.isfinite(shown) else None,
             exp(change + shown) - 1 if np.isfinite(shown) else None,
             max(least, seen) if seen is not None and seen < _HOPELESS and not self.too_few else None,
+            self._runs_needed(error, freedom),
         )
+
+    def _runs_needed(self, error: float, freedom: float) -> int | None:
+        if not freedom:
+            return None
+        quantile = float(t.ppf(1 - self.rules.missed_share, freedom)) + float(norm.ppf(_TOLD))
+        wanted = log1p(self.rules.rule_out_share) / quantile
+        return ceil(min(len(self.baseline), len(self.candidate)) * (error / wanted) ** 2)
 
     def _untested(self, q: Quantity, failing: str) -> Compared:
         """A quantity that cannot be tested: it failed, nobody called it, or too rarely."""
@@ -320,7 +347,8 @@ def _overall(
     if not any(row.decides for row in rows):
         unsure.append("No target was measured in these runs")
     if unsure:
-        return Verdict.INCONCLUSIVE, (f"A slowdown by {rule_out:.0%} cannot be ruled out yet:", *unsure)
+        head = f"A slowdown by {rule_out:.0%} cannot be ruled out yet:"
+        return Verdict.INCONCLUSIVE, (head, *unsure, *testing.advice(rows))
     reasons = [f"No target got slower by {rule_out:.0%} or more."]
     lower = [
         f"{row.title} p{row.percentile:g} instead of p{row.asked_percentile:g}"

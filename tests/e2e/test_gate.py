@@ -269,7 +269,7 @@ def test_a_duel_with_nobody_there_is_a_sentence(shell: Shell) -> None:
         (["--same", "--junit", "junit.xml"], "--same gives no verdict to write"),
         (["--baseline", "http://a", "--baseline-set", "backend.decks=off"], "--baseline-set is for a stack started"),
         (["--budget", "4m"], "give --budget 6m"),
-        (["--noise", "."], "cannot be kept in"),
+        (["--same", "--noise", "."], "cannot be kept in"),
     ],
 )
 def test_wrong_usage_of_a_duel_is_a_sentence(shell: Shell, arguments: list[str], says: str) -> None:

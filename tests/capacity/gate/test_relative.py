@@ -67,6 +67,20 @@ def test_between_the_minimum_effect_and_what_noise_allows_nobody_knows() -> None
     found = duel(*sides(cv=0.25, slower={"api": 0.10}))
     assert found.verdict is Verdict.INCONCLUSIVE
     assert found.reasons[0] == "A slowdown by 10% cannot be ruled out yet:"
+    assert "If nothing changed, about" in found.reasons[-1]
+
+
+def test_as_many_pairs_as_are_advised_tell_in_four_of_five_duels() -> None:
+    rng = np.random.default_rng(4)
+    api, needed = WANTED[:1], []
+    for _ in range(20):
+        row = compare(noisy(rng, 8, ["api"], 0.1), noisy(rng, 8, ["api"], 0.1), api, RULES, FAILURES, Plan())
+        needed.append(row.quantities[0].runs_needed or 0)
+    pairs = int(np.median(needed))
+    plan = Plan(pairs, first=pairs)
+    sides = ((noisy(rng, pairs, ["api"], 0.1), noisy(rng, pairs, ["api"], 0.1)) for _ in range(200))
+    told = sum(compare(*both, api, RULES, FAILURES, plan).verdict is Verdict.PASS for both in sides)
+    assert 0.7 <= told / 200 <= 0.92
 
 
 def test_what_is_noisy_but_no_target_does_not_stand_in_the_way_of_a_pass() -> None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 # Measured: a generator's start and end; two stacks that come, are filled, and go, with a reserve.
 _BETWEEN_RUNS_S, _STARTING_S = 2.6, 45.0
+_BUDGET_S = 600.0
 
 
 @interruptible()
@@ -56,8 +57,8 @@ def duel(
         int | None, typer.Option(min=2, max=200, help="Pairs of runs at most; else as many as the budget has room for.")
     ] = None,
     budget_s: Annotated[
-        float, typer.Option("--budget", parser=seconds, metavar="TIME", help="No longer than this.")
-    ] = "10m",  # type: ignore[assignment]  # the parser makes seconds of it
+        float | None, typer.Option("--budget", parser=seconds, metavar="TIME", help="No longer than this; else 10m.")
+    ] = None,
     at_once: Annotated[bool, typer.Option("--at-once", help="Both sides at the same time, not in turn.")] = False,
     settings: Settings = None,
     baseline_settings: Annotated[
@@ -96,7 +97,7 @@ def duel(
             raise UsageError(f"--{name}-set is for a stack started here: that of {where} runs with its own settings.")
     if same:
         check_noise_file(noise)
-    started_s = time.monotonic()
+    started_s, budget_s = time.monotonic(), budget_s or _BUDGET_S
     asked = load(scenario, settings or [])
     check_writable(runs)
     run_s = asked.load.duration_s + _BETWEEN_RUNS_S

@@ -177,8 +177,9 @@ def _run_until_sure(
 
 
 def _follow_until_sure(launch: "Launch", patience: "Patience", scenario: Scenario, noise: Path) -> None:
+    from capacity.gate.absolute import judge
+    from capacity.gate.noise import find_noise
     from capacity.gate.patience import sure
-    from capacity.gate.verdicts import gate_runs
     from loadtests.record import Record, RecordError
 
     with Steps(console(stderr=True), f"Load until sure: {scenario.load.concurrent_users} people") as steps:
@@ -187,8 +188,8 @@ def _follow_until_sure(launch: "Launch", patience: "Patience", scenario: Scenari
             if not patience.due(live.elapsed_s - scenario.load.ramp_s - scenario.load.warm_up_s):
                 continue
             with suppress(RecordError):  # nothing has succeeded so far
-                found = gate_runs([Record.read(launch.folder)], noise, confidence=patience.confidence)
-                if sure(found.runs[0]):
+                record = Record.read(launch.folder)
+                if sure(judge(record, find_noise(noise, record.run), patience.confidence)):
                     launch.stop()
                     return
 

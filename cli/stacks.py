@@ -50,7 +50,7 @@ def up(
                     stack.restart_apps()()
                     write_stack_file(stack, file, restarts)
                 while len(asked) <= restarts:
-                    time.sleep(_LOOK_EVERY_S)
+                    time.sleep(_LOOK_EVERY_S)  # a server that dies tells nobody: somebody has to look
                     stack.check()
         except KeyboardInterrupt:
             out.print("Stopping ...")

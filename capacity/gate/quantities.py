@@ -43,8 +43,8 @@ class Shares:
         return cls(np.concatenate([run.hits for run in runs]), np.concatenate([run.of for run in runs]))
 
     def interval(self, confidence: float) -> Interval:
-        """Of the share; anything is possible when nothing was tried."""
-        return share_interval(self.hits, self.of, confidence) if self.of.any() else Interval(0.0, 1.0)
+        """Of the share. Something must have been tried."""
+        return share_interval(self.hits, self.of, confidence)
 
     @property
     def share(self) -> float:

@@ -6,7 +6,7 @@ share its slow moments, and pooling them gives false alarms in 40 % of compariso
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, exp, log1p, sqrt
 
 import numpy as np
@@ -94,15 +94,15 @@ class Plan:
     @classmethod
     def within(cls, pairs: int | None, budget_s: float, run_s: float, starting_s: float, rules: GateRules) -> "Plan":
         """As many pairs as fit into the time, `pairs` at most. Raises UsageError when they could tell nothing."""
-        pair_s = 2 * run_s
-        fit, needed = max(0, int((budget_s - starting_s) / pair_s)), cls.fewest(rules)
+        plan = cls(pair_s=2 * run_s, starting_s=starting_s)
+        fit, needed = max(0, int((budget_s - starting_s) / plan.pair_s)), cls.fewest(rules)
         if fit < min(pairs or needed, needed):
             raise UsageError(
                 f"{budget_s / 60:.3g} minutes are enough for {fit} pairs of runs of {run_s:.0f} s, and {needed} are "
-                f"needed to tell anything: give --budget {cls(pair_s=pair_s, starting_s=starting_s).minutes(needed)}m, "
+                f"needed to tell anything: give --budget {plan.minutes(needed)}m, "
                 "or take shorter runs (the scenario sprint, or --set load.hold_s=SECONDS)."
             )
-        return cls(min(pairs or fit, fit), pair_s=pair_s, starting_s=starting_s)
+        return replace(plan, most=min(pairs or fit, fit))
 
     def minutes(self, pairs: int) -> int:
         """A budget that has room for so many pairs."""
@@ -295,8 +295,8 @@ class _Testing:
         """A quantity that cannot be tested: it failed, nobody called it, or too rarely."""
         successes = [sum(run.samples[q.key].count for run in side) for side in (self.baseline, self.candidate)]
         verdict, fewest = Verdict.INCONCLUSIVE, min(self._counts(q))
-        if note := failing:
-            verdict = Verdict.FAIL
+        if failing:
+            verdict, note = Verdict.FAIL, failing
         elif not all(successes):
             note = f"not one success in the {'candidate' if successes[0] else 'baseline'}"
             verdict = Verdict.ERROR if q.decides else Verdict.INCONCLUSIVE

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.gates import say
-from cli.load import scenario_arguments, show_load
+from cli.load import scenario_arguments
 from cli.options import (
     NOISE,
     RUNS,
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 # Measured: a generator's start and end; two stacks that come, are filled, and go, with a reserve.
 _BETWEEN_RUNS_S, _STARTING_S = 2.6, 45.0
 _BUDGET_S = 600.0
+# Every pair says how it went; only longer ones need a sign of life in between.
+_PLAIN_EVERY_S = 60.0
 
 
 @interruptible()
@@ -156,10 +158,12 @@ def _fight(
     """Pairs of runs until the referee has seen enough or the time is over. Returns one of the runs."""
     from loadtests.duel import Duel, forget
 
-    with Steps(console(stderr=True), f"Duel: {scenario.load.concurrent_users} people") as steps:
+    with Steps(console(stderr=True), f"Duel: {scenario.load.concurrent_users} people", _PLAIN_EVERY_S) as steps:
+        run_s = scenario.load.duration_s
 
         def said(where: str, live: "Live") -> None:
-            show_load(steps, live, scenario.load.duration_s, f"{where}: ")
+            # Not its latency so far: in a short run that is how everybody signed in at once.
+            steps.show(f"{where}: {live.users} people, {live.failures} failed", min(live.elapsed_s, run_s), run_s)
 
         duel_ = Duel(folder, arguments, sides, at_once, said)
         if not duel_.restarts:
@@ -168,7 +172,7 @@ def _fight(
         try:
             for pair in duel_.pairs():
                 like = pair.candidate
-                referee.add(pair.baseline, pair.candidate)
+                steps.say(referee.add(pair.baseline, pair.candidate))
                 longest_s = max(longest_s, time.monotonic() - began_s)
                 began_s = time.monotonic()
                 if referee.over or began_s + longest_s > until_s:

@@ -22,9 +22,9 @@ def distributed_arguments(processes: int) -> list[str]:
     return ["--processes", str(processes), *bind]
 
 
-def show_load(steps: Steps, live: "Live", duration_s: float, where: str = "") -> None:
+def show_load(steps: Steps, live: "Live", duration_s: float) -> None:
     if not live.users:
         return  # everybody has been sent home: the record is being closed
     p95 = f"p95 {live.p95_ms:.0f} ms" if live.p95_ms else "p95 -"
     text = f"{live.users} people, {live.requests_per_s:.0f} requests/s, {live.failures} failed, {p95}"
-    steps.show(f"{where}{text}", min(live.elapsed_s, duration_s), duration_s)
+    steps.show(text, min(live.elapsed_s, duration_s), duration_s)

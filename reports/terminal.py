@@ -40,8 +40,8 @@ def console(stderr: bool = False) -> Console:
 class Steps:
     """Long work: one line that changes in a terminal, one line now and then without."""
 
-    def __init__(self, out: Console, title: str) -> None:
-        self._out, self._title = out, title
+    def __init__(self, out: Console, title: str, plain_every_s: float = PLAIN_EVERY_S) -> None:
+        self._out, self._title, self._plain_every_s = out, title, plain_every_s
         self._started = self._said = time.monotonic()
         self._progress: Progress | None = None
 
@@ -69,15 +69,15 @@ class Steps:
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        self._out.print(text)
+        self._said = time.monotonic()
+        self._out.print(f"  {text}")
 
     def show(self, text: str, done: float | None = None, of: float | None = None) -> None:
         """How far it is; `done` of `of` moves the bar."""
         if self._progress:
             self._progress.update(self._task, text=text, completed=done, total=of)
-        elif time.monotonic() - self._said >= PLAIN_EVERY_S:
-            self._said = time.monotonic()
-            self._out.print(f"  {text}")
+        elif time.monotonic() - self._said >= self._plain_every_s:
+            self.say(text)
 
 
 def print_check(out: Console, check: Check) -> None:

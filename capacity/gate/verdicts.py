@@ -8,7 +8,7 @@ from capacity.gate.absolute import Judged, RunGate, judge
 from capacity.gate.baselines import identity, trends
 from capacity.gate.comparable import KINDS, check_kinds, unlike
 from capacity.gate.noise import NoiseFloor, find_noise, measured_noise
-from capacity.gate.quantities import names_in, outcome, quantities
+from capacity.gate.quantities import names_in, outcome, percentile_carried, quantities
 from capacity.gate.relative import Comparison, Plan, compare
 from capacity.gate.result import GateResult, result
 from capacity.targets import check
@@ -115,15 +115,17 @@ class Referee:
     def pairs(self) -> int:
         return len(self._baseline)
 
-    def add(self, baseline: Record, candidate: Record) -> None:
-        """A pair counts when both of its runs do."""
+    def add(self, baseline: Record, candidate: Record) -> str:
+        """A pair counts when both of its runs do. Returns a line about it, for those who watch."""
+        known = len(self.left_out)
         if len(valid([baseline, candidate], self.left_out)) < 2:
             self._invalid_in_turn += 1
-            return
+            return "\n  ".join(("A pair that does not count:", *self.left_out[known:]))
         self._invalid_in_turn = 0
         check_comparable([candidate], baseline, ())
         self._baseline.append(baseline)
         self._candidate.append(candidate)
+        return f"Pair {self.pairs} of at most {self._plan.most}: {_side_by_side(baseline, candidate)}"
 
     def break_off(self, why: str) -> None:
         """The next pair could not be made; what was counted so far is all there is."""
@@ -181,6 +183,20 @@ def _compared(
     wanted = quantities(scenario, names_in([*baseline, *candidate]))
     before, after = ([outcome(record, wanted) for record in side] for side in (baseline, candidate))
     return compare(before, after, wanted, scenario.targets.gate, scenario.targets.failures, plan, noise)
+
+
+def _side_by_side(baseline: Record, candidate: Record) -> str:
+    """The first of the targets' latencies in both runs of a pair."""
+    first = next(iter(quantities(baseline.run.scenario, ())), None)
+    if first is None:
+        return "no latency is a target"
+    before, after = (outcome(record, [first]).samples[first.key] for record in (baseline, candidate))
+    percentile = percentile_carried(first, (before.count, after.count))
+    if percentile is None:
+        return f"{first.title}: too few samples"
+    change = after.at(percentile) / before.at(percentile) - 1
+    values = f"{before.at(percentile):.3g} → {after.at(percentile):.3g} ms"
+    return f"{first.title}, p{percentile:g}: {values} ({change:+.1%})"
 
 
 def _check_distinct(records: Sequence[Record]) -> None:

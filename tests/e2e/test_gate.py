@@ -223,6 +223,7 @@ def test_a_duel_runs_both_sides_and_keeps_their_records(shell: Shell, stack_file
     done = shell.matchday("duel", *QUICK, "--baseline", stack_file, "--candidate", stack_file, "--json", "gate.json")
     assert done.code == ExitCode.INCONCLUSIVE, done.out + done.err
     assert "2 pairs; 8 are needed to tell anything" in done.out
+    assert "Pair 2 of at most 2: API response time, p" in done.err
     (folder,) = shell.runs.iterdir()
     kept = {path.name for path in folder.iterdir()}
     assert kept == {"01-baseline", "01-candidate", "02-baseline", "02-candidate", "report.html"}

@@ -51,8 +51,10 @@ def test_it_stops_at_the_first_look_that_is_sure(runs: dict[str, Record], tmp_pa
 
 def test_invalid_pairs_are_left_out_and_three_in_a_row_end_it(runs: dict[str, Record], tmp_path: Path) -> None:
     referee = Referee(Plan(), tmp_path / "noise.json")
-    referee.add(runs["fast"], runs["busy"])
-    referee.add(runs["fast"], runs["fast"])
+    assert referee.add(runs["fast"], runs["busy"]).startswith("A pair that does not count:\n")
+    said = referee.add(runs["fast"], runs["fast"])
+    assert said.startswith("Pair 1 of at most 16: API response time, p95: ")
+    assert said.endswith("(+0.0%)")
     assert (referee.pairs, referee.over) == (1, False)
     assert pairs_until_over(referee, runs["busy"], runs["fast"]) == 3
     found = referee.result(runs["fast"])

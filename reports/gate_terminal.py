@@ -7,7 +7,7 @@ from rich.text import Text
 from capacity.gate.noise import NoiseFloor
 from capacity.gate.result import GateResult
 from reports.gate_rows import Row, change, columns, compared_title, rows, trend_text, warm_up_text
-from reports.terminal import STYLES
+from reports.terminal import STYLES, indented
 from scenarios.outcome import Verdict
 
 
@@ -15,7 +15,7 @@ def print_gate(out: Console, result: GateResult) -> None:
     """Verdict first, then why, then what decides; endpoints only where they got slower."""
     out.print(Text.assemble("Gate: ", (result.verdict.upper(), STYLES[result.verdict])))
     for reason in result.reasons:
-        out.print(Text(f"  {reason}"))
+        out.print(indented(reason))
     by_run = {run.run: run for run in result.runs}
     for title, found in rows(result):
         out.print()
@@ -26,7 +26,7 @@ def print_gate(out: Console, result: GateResult) -> None:
         out.print(_table(result, shown))
         for row in shown:
             if row.verdict in (Verdict.INCONCLUSIVE, Verdict.ERROR):
-                out.print(Text(f"  {row.title}: {row.note}", "dim"))
+                out.print(indented(f"{row.title}: {row.note}", "dim"))
         if others := len(found) - len(shown):
             out.print(Text(f"{others} more endpoints and typical latencies: none surely slower", "dim"))
     if changed := [trend for trend in result.trends if trend.changes]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -80,11 +81,16 @@ class Steps:
             self.say(text)
 
 
+def indented(text: str, style: str = "") -> Padding:
+    """Two spaces in, and so are the lines that it takes when it is long."""
+    return Padding(Text(text, style), (0, 0, 0, 2), expand=False)
+
+
 def print_check(out: Console, check: Check) -> None:
     """Verdict first, then why, then the tables."""
     out.print(Text.assemble("Verdict: ", (check.verdict.upper(), STYLES[check.verdict])))
     for reason in check.reasons:
-        out.print(f"  {reason}")
+        out.print(indented(reason))
     out.print()
     out.print(_targets((*check.targets, check.failures)))
     out.print()

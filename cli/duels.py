@@ -80,7 +80,7 @@ def duel(
 ) -> None:
     """Short runs of two backends in turn, until one verdict is sure."""
     from capacity.gate.noise import check_noise_file
-    from capacity.gate.relative import Plan
+    from capacity.gate.plan import Plan
     from capacity.gate.result import GATE_FILE
     from capacity.gate.verdicts import Referee
     from loadtests.record import REPORT_FILE, new_folder

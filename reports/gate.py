@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from capacity.gate.result import GateResult
 from reports.as_json import dumps
-from reports.gate_rows import compared_title
+from reports.gate_rows import compared_title, cpu_title
 from reports.junit import junit
 from reports.markdown import COMMENT_BYTES, SUMMARY_BYTES, markdown
 from scenarios.outcome import UsageError
@@ -51,7 +51,7 @@ def write(result: GateResult, outputs: Outputs) -> list[Path]:
 
 
 def benchmark(result: GateResult) -> str:
-    """github-action-benchmark's "customSmallerIsBetter": the latencies, with their intervals."""
+    """github-action-benchmark's "customSmallerIsBetter": latencies with their intervals, and CPU a request."""
     found: list[dict[str, Any]] = []
     for run in result.runs:
         found += [
@@ -71,6 +71,7 @@ def benchmark(result: GateResult) -> str:
             _entry(result, compared_title(row), row.candidate, None, None, row.note)
             for row in result.comparison.quantities
         ]
+        found += [_entry(result, cpu_title(row), row.candidate, None, None, "") for row in result.comparison.cpu]
     return json.dumps([entry for entry in found if entry["value"] is not None], indent=1) + "\n"
 
 

@@ -11,7 +11,7 @@ def gate_page(result: GateResult) -> str:
     return templates.get_template("gate.html").render(
         result=result,
         tables=[
-            (title, [row for row in found if row.decides], [row for row in found if not row.decides])
+            (title, [row for row in found if row.shown], [row for row in found if not row.shown])
             for title, found in gate_rows.rows(result)
         ],
         columns=gate_rows.columns(result),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from capacity.gate.absolute import Judged, Measured, RunGate
 from capacity.gate.baselines import Trend
+from capacity.gate.cpu import ALL, ComparedCpu
 from capacity.gate.relative import Compared, Comparison
 from capacity.gate.result import GateResult
 from reports.figures import limit, number
@@ -13,7 +14,10 @@ from scenarios.outcome import Verdict
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the gate's table. `limit` is the last column before the verdict, `wanted` what would pass."""
+    """A line of the gate's table. `limit` is the last column before the verdict, `wanted` what would pass.
+
+    `headline`: shown at once, though it decides nothing.
+    """
 
     title: str
     value: str
@@ -24,6 +28,12 @@ class Row:
     warning: bool
     note: str
     decides: bool = True
+    headline: bool = False
+
+    @property
+    def shown(self) -> bool:
+        """At once; the others where somebody unfolds them."""
+        return self.decides or self.headline or self.warning or self.verdict is Verdict.FAIL
 
     @property
     def verdict_text(self) -> str:
@@ -37,7 +47,7 @@ def rows(result: GateResult) -> Iterator[tuple[str, list[Row]]]:
     if result.comparison:
         runs = "{} and {} runs".format(*result.comparison.runs)
         title = f"{result.comparison.runs[0]} pairs" if result.comparison.paired else runs
-        rule_out = f"no slowdown by {result.rules.rule_out_share:.0%}"
+        rule_out = f"by {result.rules.rule_out_share:.0%}"
         yield f"Candidate against baseline, {title}", list(_comparison(result.comparison, rule_out))
 
 
@@ -62,18 +72,31 @@ def _judged(target: Judged) -> Row:
     )
 
 
-def _comparison(comparison: Comparison, wanted: str) -> Iterator[Row]:
+def _comparison(comparison: Comparison, ruled_out: str) -> Iterator[Row]:
     for row in comparison.quantities:
         yield Row(
             compared_title(row),
             change(row.change),
             f"{change(row.low)} to {change(row.high)}" if row.low is not None else "–",
             f"{number(row.baseline)} → {number(row.candidate, 'ms')}" if row.baseline is not None else "–",
-            wanted,
+            f"no slowdown {ruled_out}",
             row.verdict,
             False,
             f"{row.note}{smallest(row)}",
             row.decides,
+        )
+    for cpu in comparison.cpu:
+        yield Row(
+            cpu_title(cpu),
+            change(cpu.change),
+            f"{change(cpu.low)} to {change(cpu.high)}" if cpu.low is not None else "–",
+            f"{number(cpu.baseline)} → {number(cpu.candidate, 'ms')}",
+            f"no increase {ruled_out}",
+            cpu.verdict,
+            cpu.more and cpu.verdict is not Verdict.FAIL,
+            "surely more: fewer people fit" if cpu.more else "",
+            decides=False,
+            headline=cpu.station == ALL,
         )
     if failed := comparison.failures:
         yield Row(
@@ -90,6 +113,10 @@ def _comparison(comparison: Comparison, wanted: str) -> Iterator[Row]:
 
 def compared_title(row: Compared) -> str:
     return row.title if row.percentile is None else f"{row.title}, p{row.percentile:g}"
+
+
+def cpu_title(row: ComparedCpu) -> str:
+    return f"CPU a request, {row.station}"
 
 
 def smallest(row: Compared) -> str:

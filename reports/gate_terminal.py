@@ -22,13 +22,13 @@ def print_gate(out: Console, result: GateResult) -> None:
         out.print(Text(title, "bold"), soft_wrap=True)
         if title in by_run:
             out.print(Text(f"{warm_up_text(by_run[title])}, {by_run[title].state}", "dim"))
-        shown = [row for row in found if row.decides or row.verdict is Verdict.FAIL]
+        shown = [row for row in found if row.shown]
         out.print(_table(result, shown))
         for row in shown:
-            if row.verdict in (Verdict.INCONCLUSIVE, Verdict.ERROR):
+            if row.verdict in (Verdict.INCONCLUSIVE, Verdict.ERROR) and row.note:
                 out.print(indented(f"{row.title}: {row.note}", "dim"))
         if others := len(found) - len(shown):
-            out.print(Text(f"{others} more endpoints and typical latencies: none surely slower", "dim"))
+            out.print(Text(f"{others} more endpoints, typical latencies and stations: none surely slower", "dim"))
     if changed := [trend for trend in result.trends if trend.changes]:
         out.print()
         for trend in changed:

@@ -48,7 +48,7 @@ def _head(result: GateResult) -> str:
         lines.append(f"- and {len(result.reasons) - _REASONS_SHOWN} more")
     lines.append("")
     for title, found in rows(result):
-        decisive = [row for row in found if row.decides or row.verdict is Verdict.FAIL]
+        decisive = [row for row in found if row.shown]
         cells = [
             (r.title, r.value, r.interval, r.limit, f"{_MARKS[r.verdict]} {r.verdict_text}", r.note) for r in decisive
         ]
@@ -58,12 +58,13 @@ def _head(result: GateResult) -> str:
 
 def _details(result: GateResult) -> Iterator[str]:
     for title, found in rows(result):
-        others = [row for row in found if not row.decides]
+        others = [row for row in found if not row.shown]
         cells = [
             (r.title, r.value, r.interval, r.limit, f"{_MARKS[r.verdict]} {r.verdict_text}", r.note) for r in others
         ]
         if cells:
-            yield _folded(f"Endpoints and typical latencies: {title}", _table((*columns(result), "Verdict", ""), cells))
+            title = f"Endpoints, typical latencies and stations: {title}"
+            yield _folded(title, _table((*columns(result), "Verdict", ""), cells))
     if result.trends:
         yield _folded("History", [f"- {_text(trend_text(trend))}" for trend in result.trends])
     if result.left_out:
@@ -88,6 +89,9 @@ def how(result: GateResult) -> Iterator[str]:
             f"{rules.missed_share:.0%} of cases at most. What lies between is inconclusive."
         )
         yield "'fails from' is the smallest slowdown that would have failed in 95 of 100 such comparisons."
+        if result.comparison.cpu:
+            consequence = "a failure" if rules.more_cpu_fails else "a warning"
+            yield f"CPU a request that surely grew by {rules.min_effect_share:.0%} or more is {consequence}."
         if not result.comparison.paired:
             yield (
                 "The two groups were not measured in turn: what the machine did differently meanwhile counts as a "

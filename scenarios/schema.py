@@ -264,6 +264,7 @@ class GateRules(Strict):
     # Of 8,192 patterns, less than a thousandth are too few to count.
     false_alarms_share: float = Field(ge=0.001, lt=0.5, description="of comparisons without a change that may fail")
     missed_share: float = Field(ge=0.001, lt=0.5, description="of slowdowns by rule_out_share that may pass")
+    more_cpu_fails: bool = Field(False, description="whether more CPU a request is a failure; else it is a warning")
 
     @model_validator(mode="after")
     def _something_lies_between(self) -> Self:

@@ -1,12 +1,14 @@
-"""What two versions are compared by: for each target and each endpoint the tail and the typical latency of a run."""
+"""What two versions are compared by: for each target and each endpoint the tail and the typical latency of a run,
+and what a request costs the backend's processors."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
 
+from capacity.demands import MACHINE, demands
 from capacity.gate.intervals import Interval, share_interval
 from capacity.targets import request_names
 from loadtests.record import Record, exactly, matches
@@ -70,6 +72,7 @@ class Outcome:
     run: str
     samples: dict[str, Sample]
     failed: Shares  # of all requests
+    cpu_ms: dict[str, float] = field(default_factory=dict)  # a request, by station of the backend
 
 
 def quantities(scenario: Scenario, names: Iterable[str]) -> list[Quantity]:
@@ -103,7 +106,14 @@ def outcome(record: Record, wanted: Sequence[Quantity]) -> Outcome:
     failures, requests = (
         np.array([value or 0 for value in record.column(name, *span)], np.int64) for name in ("failures", "requests")
     )
-    return Outcome(str(record.folder), {q.key: samples[q.samples] for q in wanted}, Shares(failures, requests))
+    of_quantities = {quantity.key: samples[quantity.samples] for quantity in wanted}
+    return Outcome(str(record.folder), of_quantities, Shares(failures, requests), _cpu_ms(record))
+
+
+def _cpu_ms(record: Record) -> dict[str, float]:
+    """By station; the machine as a whole is left out, for the generator is in it."""
+    found = demands(record)
+    return {d.station: d.cpu_ms_per_request for d in found.stations if d.station != MACHINE} if found else {}
 
 
 def names_in(records: Iterable[Record]) -> set[str]:

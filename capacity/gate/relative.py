@@ -6,22 +6,21 @@ share its slow moments, and pooling them gives false alarms in 40 % of compariso
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from math import ceil, exp, log1p, sqrt
+from dataclasses import dataclass
+from math import ceil, exp, log1p
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import norm, t
 
 from capacity.gate import permutation
+from capacity.gate.change import SHOWN, Change, Floats, ruled_out, surely_larger
+from capacity.gate.cpu import ComparedCpu, compare_cpu
 from capacity.gate.noise import NoiseFloor
+from capacity.gate.plan import Plan
 from capacity.gate.quantities import SAMPLES_BEYOND, TYPICAL, Outcome, Quantity, Shares, percentile_carried, table
-from scenarios.outcome import UsageError, Verdict
+from scenarios.outcome import Verdict
 from scenarios.schema import GateRules, Target
 
-Floats = NDArray[np.float64]
-# Intervals are shown, and the smallest change is stated, at this confidence, each for itself.
-_SHOWN = 0.95
 _TOLD = 0.8  # how often as many runs as are advised do tell
 
 
@@ -73,43 +72,8 @@ class Comparison:
     runs: tuple[int, int]  # counted, of baseline and candidate
     quantities: tuple[Compared, ...]
     failures: FailedShare | None
+    cpu: tuple[ComparedCpu, ...] = ()  # where the runs watched the backend's servers
     settled: bool = False  # more runs would not change the verdict
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How many pairs at most, after how many one looks, and how long they take."""
-
-    most: int = 16
-    first: int = 8
-    every: int = 2
-    pair_s: float = 33.0
-    starting_s: float = 45.0
-
-    @staticmethod
-    def fewest(rules: GateRules) -> int:
-        """With fewer pairs nothing could ever fail."""
-        return permutation.fewest_pairs(rules.false_alarms_share)
-
-    @classmethod
-    def within(cls, pairs: int | None, budget_s: float, run_s: float, starting_s: float, rules: GateRules) -> "Plan":
-        """As many pairs as fit into the time, `pairs` at most. Raises UsageError when they could tell nothing."""
-        plan = cls(pair_s=2 * run_s, starting_s=starting_s)
-        fit, needed = max(0, int((budget_s - starting_s) / plan.pair_s)), cls.fewest(rules)
-        if fit < min(pairs or needed, needed):
-            raise UsageError(
-                f"{budget_s / 60:.3g} minutes are enough for {fit} pairs of runs of {run_s:.0f} s, and {needed} are "
-                f"needed to tell anything: give --budget {plan.minutes(needed)}m, "
-                "or take shorter runs (the scenario sprint, or --set load.hold_s=SECONDS)."
-            )
-        return replace(plan, most=min(pairs or fit, fit))
-
-    def minutes(self, pairs: int) -> int:
-        """A budget that has room for so many pairs."""
-        return ceil((self.starting_s + self.pair_s * pairs) / 60)
-
-    def looks(self, error: float) -> tuple[permutation.Look, ...]:
-        return permutation.looks(min(self.first, self.most), self.every, self.most, error)
 
 
 def compare(
@@ -124,10 +88,11 @@ def compare(
     """Compare two groups of runs. With a `plan` they are pairs, and this is one of its looks; else two groups."""
     testing = _Testing(baseline, candidate, rules, plan, noise)
     rows = testing.rows(wanted)
-    failed = testing.failed_share(failures)
-    verdict, reasons = _overall(rows, failed, testing)
+    failed, cpu = testing.failed_share(failures), testing.cpu()
+    verdict, reasons = _overall(rows, failed, cpu, testing)
     runs, settled = (len(baseline), len(candidate)), verdict is not Verdict.INCONCLUSIVE
-    return Comparison(verdict, reasons, plan is not None, runs, tuple(rows), failed, settled)
+    reasons += tuple(f"Warning: {_more_cpu(row)}: fewer people fit." for row in cpu if row.more and not _fails(row))
+    return Comparison(verdict, reasons, plan is not None, runs, tuple(rows), failed, cpu, settled)
 
 
 @dataclass(frozen=True)
@@ -174,9 +139,12 @@ class _Testing:
         tested = [q for q in shown if percentiles[q.key] is not None and not failing[q.key]]
         keys, carried = [q.key for q in tested], [percentiles[q.key] or 0.0 for q in tested]
         before, after = table(self.baseline, keys, carried), table(self.candidate, keys, carried)
-        slower, ruled_out = self._slower(before, after, keys), self._ruled_out(before, after)
+        rules, least = self.rules, np.array([log1p(self._least_change(key)) for key in keys])
+        slower = surely_larger(before, after, least, rules.false_alarms_share, self.plan)
+        # All of them must be ruled out, so each for itself.
+        not_slower = ruled_out(before, after, log1p(rules.rule_out_share), rules.missed_share, self.plan)
         found = {
-            q.key: self._row(q, carried[i], before[:, i], after[:, i], bool(slower[i]), bool(ruled_out[i]), len(keys))
+            q.key: self._row(q, carried[i], before[:, i], after[:, i], bool(slower[i]), bool(not_slower[i]), len(keys))
             for i, q in enumerate(tested)
         }
         return [found.get(q.key) or self._untested(q, failing[q.key]) for q in shown]
@@ -216,30 +184,8 @@ class _Testing:
         note = f"{int(after.hits.sum())} of {int(after.of.sum()):,} in the candidate"
         return FailedShare(verdict, 100 * before.share, 100 * after.share, low, high, limit, note)
 
-    def _slower(self, before: Floats, after: Floats, keys: Sequence[str]) -> NDArray[np.bool_]:
-        """Significantly slower, and by enough."""
-        error = self.rules.false_alarms_share
-        least = np.array([log1p(self._least_change(key)) for key in keys])
-        if not keys or self.too_few:
-            return np.zeros(len(keys), bool)
-        if self.plan is None:
-            slower = permutation.unpaired(before, after, error)
-        else:
-            slower = permutation.paired(after - before, self.plan.looks(error), self.plan.most)
-        slower &= after.mean(axis=0) - before.mean(axis=0) >= least
-        return slower
-
-    def _ruled_out(self, before: Floats, after: Floats) -> NDArray[np.bool_]:
-        """Where a slowdown of `rule_out_share` would have shown. Each for itself: all of them must be ruled out."""
-        error, shift = self.rules.missed_share, log1p(self.rules.rule_out_share)
-        columns = range(before.shape[1])
-        if self.plan is None:
-            found = [permutation.unpaired(after[:, [i]] - shift, before[:, [i]], error)[0] for i in columns]
-        else:
-            looks = self.plan.looks(error)
-            faster = shift - (after - before)
-            found = [permutation.paired(faster[:, [i]], looks, self.plan.most)[0] for i in columns]
-        return np.array(found, bool)
+    def cpu(self) -> tuple[ComparedCpu, ...]:
+        return () if self.too_few else compare_cpu(self.baseline, self.candidate, self.rules, self.plan)
 
     def _least_change(self, key: str) -> float:
         """What a change must at least be: the rule's minimum, or what this machine shows against itself."""
@@ -252,20 +198,18 @@ class _Testing:
         return max(least, self.noise.least_change(key, len(self.baseline), error))
 
     def _row(
-        self, q: Quantity, percentile: float, before: Floats, after: Floats, slower: bool, ruled_out: bool, family: int
+        self, q: Quantity, percentile: float, before: Floats, after: Floats, slower: bool, not_slower: bool, family: int
     ) -> Compared:
-        change, error, freedom = _change(before, after, paired=self.plan is not None)
-        shown = float(t.ppf((1 + _SHOWN) / 2, freedom)) * error if freedom else np.inf
-        limit = float(t.ppf(1 - self.rules.false_alarms_share / family, freedom)) if freedom else np.inf
-        seen = exp(min(50.0, (limit + float(t.ppf(_SHOWN, freedom))) * error)) - 1 if freedom else None
-        least = self._least_change(q.key)
-        verdict = Verdict.FAIL if slower else Verdict.PASS if ruled_out else Verdict.INCONCLUSIVE
+        change = Change.between(before, after, paired=self.plan is not None)
+        low, high = change.interval or (None, None)
+        verdict = Verdict.FAIL if slower else Verdict.PASS if not_slower else Verdict.INCONCLUSIVE
         samples = min(self._counts(q))
         note = f"p{percentile:g} of {samples:,} a run at least"
         if percentile < q.asked_percentile:
             note += f"; too few for p{q.asked_percentile:g}"
-        if change >= log1p(self.rules.min_effect_share) and not slower:
-            note += "; slower, but not surely" if change >= log1p(least) else "; within this machine's noise"
+        if change.share >= self.rules.min_effect_share and not slower:
+            beyond_noise = change.share >= self._least_change(q.key)
+            note += "; slower, but not surely" if beyond_noise else "; within this machine's noise"
         return Compared(
             q.key,
             q.title,
@@ -277,19 +221,26 @@ class _Testing:
             samples,
             exp(before.mean()),
             exp(after.mean()),
-            exp(change) - 1,
-            exp(change - shown) - 1 if np.isfinite(shown) else None,
-            exp(change + shown) - 1 if np.isfinite(shown) else None,
-            max(least, seen) if seen is not None and seen < _HOPELESS and not self.too_few else None,
-            self._runs_needed(error, freedom),
+            change.share,
+            low,
+            high,
+            self._smallest_seen(change, self._least_change(q.key), family),
+            self._runs_needed(change),
         )
 
-    def _runs_needed(self, error: float, freedom: float) -> int | None:
-        if not freedom:
+    def _smallest_seen(self, change: Change, least: float, family: int) -> float | None:
+        if not change.freedom or self.too_few:
             return None
-        quantile = float(t.ppf(1 - self.rules.missed_share, freedom)) + float(norm.ppf(_TOLD))
+        limit = float(t.ppf(1 - self.rules.false_alarms_share / family, change.freedom))
+        seen = (limit + float(t.ppf(SHOWN, change.freedom))) * change.error
+        return max(least, exp(seen) - 1) if seen < log1p(_HOPELESS) else None
+
+    def _runs_needed(self, change: Change) -> int | None:
+        if not change.freedom:
+            return None
+        quantile = float(t.ppf(1 - self.rules.missed_share, change.freedom)) + float(norm.ppf(_TOLD))
         wanted = log1p(self.rules.rule_out_share) / quantile
-        return ceil(min(len(self.baseline), len(self.candidate)) * (error / wanted) ** 2)
+        return ceil(min(len(self.baseline), len(self.candidate)) * (change.error / wanted) ** 2)
 
     def _untested(self, q: Quantity, failing: str) -> Compared:
         """A quantity that cannot be tested: it failed, nobody called it, or too rarely."""
@@ -309,31 +260,13 @@ _NEEDED = round(SAMPLES_BEYOND / (1 - TYPICAL / 100))  # for a median
 _HOPELESS = 10.0  # a tenfold change: to say "1,384 %" helps nobody
 
 
-def _change(before: Floats, after: Floats, paired: bool) -> tuple[float, float, float]:
-    """The mean difference of the logarithms, its standard error, and the degrees of freedom (Welch's, unpaired)."""
-    change = float(after.mean() - before.mean())
-    if paired:
-        count = len(before)
-        return change, float((after - before).std(ddof=1) / sqrt(count)) if count > 1 else 0.0, count - 1
-    parts = [side.var(ddof=1) / len(side) if len(side) > 1 else np.nan for side in (before, after)]
-    if np.isnan(parts).any():
-        known = before if len(before) > 1 else after
-        if len(known) < 2:
-            return change, 0.0, 0
-        return change, float(known.std(ddof=1) * sqrt(1 / len(before) + 1 / len(after))), len(known) - 1
-    variance = parts[0] + parts[1]
-    if not variance:
-        return change, 0.0, len(before) + len(after) - 2
-    freedom = variance**2 / sum(p**2 / (len(s) - 1) for p, s in zip(parts, (before, after), strict=True))
-    return change, float(sqrt(variance)), float(freedom)
-
-
 def _overall(
-    rows: Sequence[Compared], failed: FailedShare | None, testing: _Testing
+    rows: Sequence[Compared], failed: FailedShare | None, cpu: Sequence[ComparedCpu], testing: _Testing
 ) -> tuple[Verdict, tuple[str, ...]]:
     slower = [f"{row.title} ({_how_much(row)})" for row in rows if row.verdict is Verdict.FAIL]
     if failed and failed.verdict is Verdict.FAIL:
         slower.append(f"Failed requests: {failed.candidate:.2g} %, less than {failed.limit:g} % wanted ({failed.note})")
+    slower += [_more_cpu(row) for row in cpu if _fails(row)]
     if slower:
         return Verdict.FAIL, tuple(slower)
     if errors := [f"{row.title}: {row.note}" for row in rows if row.verdict is Verdict.ERROR]:
@@ -367,3 +300,13 @@ def _how_much(row: Compared) -> str:
         return row.note
     interval = f", {row.low:+.1%} to {row.high:+.1%}" if row.low is not None and row.high is not None else ""
     return f"{row.change:+.1%}{interval}; {row.note}"
+
+
+def _fails(row: ComparedCpu) -> bool:
+    return row.verdict is Verdict.FAIL
+
+
+def _more_cpu(row: ComparedCpu) -> str:
+    interval = f", {row.low:+.1%} to {row.high:+.1%}" if row.low is not None and row.high is not None else ""
+    values = f"{row.baseline:.3g} → {row.candidate:.3g} ms"
+    return f"CPU a request, {row.station}, grew ({row.change:+.1%}{interval}; {values})"

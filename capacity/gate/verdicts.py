@@ -8,8 +8,9 @@ from capacity.gate.absolute import Judged, RunGate, judge
 from capacity.gate.baselines import identity, trends
 from capacity.gate.comparable import KINDS, check_kinds, unlike
 from capacity.gate.noise import NoiseFloor, find_noise, measured_noise
+from capacity.gate.plan import Plan
 from capacity.gate.quantities import names_in, outcome, percentile_carried, quantities
-from capacity.gate.relative import Comparison, Plan, compare
+from capacity.gate.relative import Comparison, compare
 from capacity.gate.result import GateResult, result
 from capacity.targets import check
 from loadtests.record import Record

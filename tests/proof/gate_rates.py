@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
+from capacity.gate.plan import Plan
 from capacity.gate.quantities import Outcome, Quantity
-from capacity.gate.relative import Plan, compare
+from capacity.gate.relative import compare
 from scenarios.outcome import Verdict
 from tests.capacity.gate.sides import FAILURES, RULES, noisy, quantity
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from capacity.gate.relative import Plan, compare
+from capacity.gate.plan import Plan
+from capacity.gate.relative import compare
 from capacity.gate.result import GateResult, result
 from capacity.gate.verdicts import gate_runs
 from loadtests.record import Record
@@ -27,11 +28,15 @@ def absolute(folder: Path, slow: bool = False) -> GateResult:
     return gate_runs([write(folder / ("slow" if slow else "run"), 40, second)], folder / "noise.json")
 
 
-def relative(record: Record, slower: float = 0.0, endpoints: int = 1) -> GateResult:
-    """Of a duel of 16 pairs."""
+def relative(record: Record, slower: float = 0.0, endpoints: int = 1, more_cpu: float = 0.0) -> GateResult:
+    """Of a duel of 16 pairs, on backends with two stations."""
     keys = ["api", NASTY, *(f"GET /{number}" for number in range(endpoints - 1))]
     rng = np.random.default_rng(1)
     wanted = [quantity(key, decides=key == "api") for key in keys]
     before, after = noisy(rng, 16, keys, 0.02), noisy(rng, 16, keys, 0.02, slower={"api": slower})
+    before, after = (
+        [replace(run, cpu_ms={NASTY: 1.0, "app": 1.3 * (1 + more)}) for run in side]
+        for side, more in ((before, 0.0), (after, more_cpu))
+    )
     found = compare(before, after, wanted, RULES, FAILURES, Plan())
     return result("duel", found.verdict, found.reasons, record, (), found, left_out=["runs/x: | <b>busy</b>"])

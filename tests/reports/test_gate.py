@@ -124,6 +124,16 @@ def test_markdown_says_the_verdict_first_and_folds_the_details(failed: GateResul
     assert text.count("<details>") == text.count("</details>") > 2
 
 
+def test_more_cpu_is_a_warning_that_everybody_sees(passed: GateResult) -> None:
+    made = relative(Record.read(Path(passed.runs[0].run)), more_cpu=0.1)
+    assert (made.verdict, ET.fromstring(junit(made))[0].attrib["failures"]) == (Verdict.PASS, "0")
+    head = markdown(made).partition("<details>")[0]
+    assert "- Warning: CPU a request, app, grew (+10.0%" in head
+    assert "| CPU a request, all stations | +5.7% |" in head
+    assert "| CPU a request, app | +10.0% | +10.0% to +10.0% | 1.3 → 1.43 ms | ✅ pass, warning |" in head
+    assert "CPU a request, app" in gate_page(made).partition("<details>")[0]
+
+
 @pytest.mark.parametrize("limit", [COMMENT_BYTES, 4000, 1000])
 def test_markdown_fits_and_says_what_it_left_out(passed: GateResult, limit: int) -> None:
     huge = relative(Record.read(Path(passed.runs[0].run)), endpoints=700)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from capacity.gate.noise import NoiseFloor
+from capacity.gate.plan import Plan
 from capacity.gate.quantities import Outcome, Shares
-from capacity.gate.relative import Comparison, Plan, compare
+from capacity.gate.relative import Comparison, compare
 from scenarios.outcome import Verdict
 from tests.capacity.gate.sides import FAILURES, RULES, noise_floor, noisy, quantity, run, shares
 

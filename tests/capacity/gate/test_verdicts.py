@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from capacity.gate.relative import Plan
+from capacity.gate.plan import Plan
 from capacity.gate.verdicts import Referee, gate_against, gate_runs
 from loadtests.record import Record
 from scenarios.load import load
@@ -26,6 +26,7 @@ def second(swipe_ms: float, **columns: float) -> Callable[[int], Second]:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
     folder = tmp_path_factory.mktemp("runs")
     made = {"fast": second(30), "slower": second(36), "busy": second(30, foreign_cpu_cores=1.9)}
+    made["costly"] = second(30, cpu_cores_app=0.24)
     drift = {"GENERATOR loop drift": [0.5] * 20}
     made["dead"] = lambda _: Second(ok=drift, failed={"POST /swipes": [1.0] * 10}, columns=HEALTHY)
     return {name: write(folder / name, 12, happened) for name, happened in made.items()}
@@ -47,6 +48,18 @@ def test_it_stops_at_the_first_look_that_is_sure(runs: dict[str, Record], tmp_pa
     slower = Referee(Plan(), tmp_path / "noise.json")
     assert pairs_until_over(slower, runs["fast"], runs["slower"]) == 10  # 8 pairs alike in sign are not rare enough
     assert slower.result(runs["fast"]).verdict is Verdict.FAIL
+
+
+def test_what_a_request_costs_the_stations_is_compared_too(runs: dict[str, Record], tmp_path: Path) -> None:
+    referee = Referee(Plan(), tmp_path / "noise.json")
+    pairs_until_over(referee, runs["fast"], runs["costly"])
+    found = referee.result(runs["fast"]).comparison
+    assert found
+    assert [(row.station, round(row.change, 3)) for row in found.cpu] == [
+        ("all stations", 0.133),
+        ("app", 0.2),
+        ("mongod", 0.0),
+    ]
 
 
 def test_invalid_pairs_are_left_out_and_three_in_a_row_end_it(runs: dict[str, Record], tmp_path: Path) -> None:

@@ -273,15 +273,16 @@ def _overall(
         return Verdict.ERROR, tuple(errors)
     if testing.too_few:
         return Verdict.INCONCLUSIVE, (testing.too_few,)
-    rule_out = testing.rules.rule_out_share
-    unsure = [f"{row.title} ({_how_much(row)})" for row in rows if row.decides and row.verdict is not Verdict.PASS]
+    rule_out, unsure = testing.rules.rule_out_share, []
+    open_rows = (row for row in rows if row.decides and row.verdict is not Verdict.PASS)
+    if untold := [row.title if row.change is not None else f"{row.title} ({row.note})" for row in open_rows]:
+        unsure.append(f"A slowdown by {rule_out:.0%} cannot be ruled out yet for {', '.join(untold)}.")
     if failed and failed.verdict is Verdict.INCONCLUSIVE:
-        unsure.append(f"Failed requests: {failed.note}, too few to be sure of the limit")
+        unsure.append(f"Failed requests: {failed.note}, too few to be sure of the limit.")
     if not any(row.decides for row in rows):
-        unsure.append("No target was measured in these runs")
+        unsure.append("No target was measured in these runs.")
     if unsure:
-        head = f"A slowdown by {rule_out:.0%} cannot be ruled out yet:"
-        return Verdict.INCONCLUSIVE, (head, *unsure, *testing.advice(rows))
+        return Verdict.INCONCLUSIVE, (*unsure, *testing.advice(rows))
     reasons = [f"No target got slower by {rule_out:.0%} or more."]
     lower = [
         f"{row.title} p{row.percentile:g} instead of p{row.asked_percentile:g}"
@@ -290,8 +291,8 @@ def _overall(
     ]
     if lower:
         reasons.append(f"The runs are too short for the whole tail; compared was {', '.join(lower)}.")
-    if untold := sum(row.verdict is not Verdict.PASS for row in rows):
-        reasons.append(f"Of {untold} endpoints and typical latencies, nobody can say so.")
+    if others := sum(row.verdict is not Verdict.PASS for row in rows):
+        reasons.append(f"Of {others} endpoints and typical latencies, nobody can say so.")
     return Verdict.PASS, tuple(reasons)
 
 

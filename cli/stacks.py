@@ -2,11 +2,10 @@
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import count
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,8 +19,6 @@ from scenarios.schema import Scenario
 if TYPE_CHECKING:
     from reference_app.stack import LocalStack
 
-_LOOK_EVERY_S = 0.25
-
 
 @interruptible()
 def up(
@@ -34,8 +31,9 @@ def up(
     """A phase's stack with its population, until Ctrl-C."""
     with ExitStack() as closing:
         stack = closing.enter_context(local_stack(load(f"phase-{phase}", settings or [])))
-        asked: list[int] = []
-        signal.signal(signal.SIGHUP, lambda number, frame: asked.append(number))
+        news: SimpleQueue[int] = SimpleQueue()
+        for kind in (signal.SIGHUP, signal.SIGCHLD):  # somebody asks for a restart; a server has ended
+            signal.signal(kind, lambda number, frame: news.put(number))
         file = write_stack_file(stack, stack_file)
         # Whoever finds the file later must not take another process for this one; and it holds a secret.
         closing.callback(file.unlink, missing_ok=True)
@@ -45,13 +43,13 @@ def up(
         out.print(f"  matchday run phase-{phase} --stack {file}", soft_wrap=True)
         out.print(f"  locust -f loadtests/locustfile.py --stack {file}", soft_wrap=True)
         try:
-            for restarts in count():
-                if restarts:
+            restarts = 0
+            while True:
+                stack.check()
+                if news.get() == signal.SIGHUP:
                     stack.restart_apps()()
+                    restarts += 1
                     write_stack_file(stack, file, restarts)
-                while len(asked) <= restarts:
-                    time.sleep(_LOOK_EVERY_S)  # a server that dies tells nobody: somebody has to look
-                    stack.check()
         except KeyboardInterrupt:
             out.print("Stopping ...")
 

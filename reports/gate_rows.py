@@ -93,7 +93,7 @@ def _comparison(comparison: Comparison, ruled_out: str) -> Iterator[Row]:
             f"{number(cpu.baseline)} → {number(cpu.candidate, 'ms')}",
             f"no increase {ruled_out}",
             cpu.verdict,
-            cpu.more and cpu.verdict is not Verdict.FAIL,
+            cpu.warns,
             "surely more: fewer people fit" if cpu.more else "",
             decides=False,
             headline=cpu.station == ALL,

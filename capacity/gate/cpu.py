@@ -37,11 +37,16 @@ class ComparedCpu:
     low: float | None
     high: float | None
 
+    @property
+    def warns(self) -> bool:
+        """It is more, and that is no failure."""
+        return self.more and self.verdict is not Verdict.FAIL
+
 
 def compare_cpu(
     baseline: Sequence[Outcome], candidate: Sequence[Outcome], rules: GateRules, plan: Plan | None
 ) -> tuple[ComparedCpu, ...]:
-    """All stations together, then each that is notable, busiest first; none when the runs did not watch the same."""
+    """All stations together, then each that is notable, busiest first; none without a station that all runs watched."""
     stations = list(_notable(baseline, candidate))
     if not stations:
         return ()

@@ -91,7 +91,7 @@ def compare(
     failed, cpu = testing.failed_share(failures), testing.cpu()
     verdict, reasons = _overall(rows, failed, cpu, testing)
     runs, settled = (len(baseline), len(candidate)), verdict is not Verdict.INCONCLUSIVE
-    reasons += tuple(f"Warning: {_more_cpu(row)}: fewer people fit." for row in cpu if row.more and not _fails(row))
+    reasons += tuple(f"Warning: {_more_cpu(row)}: fewer people fit." for row in cpu if row.warns)
     return Comparison(verdict, reasons, plan is not None, runs, tuple(rows), failed, cpu, settled)
 
 
@@ -266,7 +266,7 @@ def _overall(
     slower = [f"{row.title} ({_how_much(row)})" for row in rows if row.verdict is Verdict.FAIL]
     if failed and failed.verdict is Verdict.FAIL:
         slower.append(f"Failed requests: {failed.candidate:.2g} %, less than {failed.limit:g} % wanted ({failed.note})")
-    slower += [_more_cpu(row) for row in cpu if _fails(row)]
+    slower += [_more_cpu(row) for row in cpu if row.verdict is Verdict.FAIL]
     if slower:
         return Verdict.FAIL, tuple(slower)
     if errors := [f"{row.title}: {row.note}" for row in rows if row.verdict is Verdict.ERROR]:
@@ -299,15 +299,13 @@ def _overall(
 def _how_much(row: Compared) -> str:
     if row.change is None:
         return row.note
-    interval = f", {row.low:+.1%} to {row.high:+.1%}" if row.low is not None and row.high is not None else ""
-    return f"{row.change:+.1%}{interval}; {row.note}"
-
-
-def _fails(row: ComparedCpu) -> bool:
-    return row.verdict is Verdict.FAIL
+    return f"{row.change:+.1%}{_interval(row)}; {row.note}"
 
 
 def _more_cpu(row: ComparedCpu) -> str:
-    interval = f", {row.low:+.1%} to {row.high:+.1%}" if row.low is not None and row.high is not None else ""
     values = f"{row.baseline:.3g} → {row.candidate:.3g} ms"
-    return f"CPU a request, {row.station}, grew ({row.change:+.1%}{interval}; {values})"
+    return f"CPU a request, {row.station}, grew ({row.change:+.1%}{_interval(row)}; {values})"
+
+
+def _interval(row: Compared | ComparedCpu) -> str:
+    return f", {row.low:+.1%} to {row.high:+.1%}" if row.low is not None and row.high is not None else ""

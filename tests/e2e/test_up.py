@@ -1,8 +1,10 @@
 """A stack of one's own: healthy, started anew on request, gone without a trace."""
 
+import os
 import signal
 import urllib.request
 
+from scenarios.outcome import ExitCode
 from scenarios.stack_info import StackInfo
 from tests.e2e.conftest import Shell, family
 from tests.waiting import wait_for
@@ -34,3 +36,16 @@ def test_a_stack_is_there_until_it_is_told_to_go(shell: Shell) -> None:
     assert not file.exists()
     assert not [server for server in servers if server.is_running()]
     assert list(shell.folder.iterdir()) == []
+
+
+def test_a_server_that_dies_ends_it_with_a_sentence(shell: Shell) -> None:
+    file = shell.folder / "stack.json"
+    with shell.started("up", "--set", "population.users=120", "--stack-file", str(file)) as process:
+        wait_for(file.exists, "stack file")
+        (pid,) = StackInfo.read(file).stations["valkey"].pids
+        os.kill(pid, signal.SIGKILL)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.USAGE, out
+    assert "valkey" in out
+    assert "Traceback" not in out
+    assert not file.exists()

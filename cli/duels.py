@@ -163,7 +163,8 @@ def _fight(
 
         def said(where: str, live: "Live") -> None:
             # Not its latency so far: in a short run that is how everybody signed in at once.
-            steps.show(f"{where}: {live.users} people, {live.failures} failed", min(live.elapsed_s, run_s), run_s)
+            if live.users:
+                steps.show(f"{where}: {live.users} people, {live.failures} failed", min(live.elapsed_s, run_s), run_s)
 
         duel_ = Duel(folder, arguments, sides, at_once, said)
         if not duel_.restarts:

@@ -2,10 +2,10 @@
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,9 +31,7 @@ def up(
     """A phase's stack with its population, until Ctrl-C."""
     with ExitStack() as closing:
         stack = closing.enter_context(local_stack(load(f"phase-{phase}", settings or [])))
-        news: SimpleQueue[int] = SimpleQueue()
-        for kind in (signal.SIGHUP, signal.SIGCHLD):  # somebody asks for a restart; a server has ended
-            signal.signal(kind, lambda number, frame: news.put(number))
+        news = closing.enter_context(_signals(signal.SIGHUP, signal.SIGCHLD))  # a restart is asked for; a server ended
         file = write_stack_file(stack, stack_file)
         # Whoever finds the file later must not take another process for this one; and it holds a secret.
         closing.callback(file.unlink, missing_ok=True)
@@ -46,12 +44,27 @@ def up(
             restarts = 0
             while True:
                 stack.check()
-                if news.get() == signal.SIGHUP:
+                if signal.SIGHUP in news.recv(1):
                     stack.restart_apps()()
                     restarts += 1
                     write_stack_file(stack, file, restarts)
         except KeyboardInterrupt:
             out.print("Stopping ...")
+
+
+@contextmanager
+def _signals(*wanted: signal.Signals) -> Iterator[socket.socket]:
+    """A socket that gives a byte for each of these signals, its number: none is lost, however it falls."""
+    heard, told = socket.socketpair()
+    with heard, told:
+        told.setblocking(False)
+        for kind in wanted:
+            signal.signal(kind, lambda number, frame: None)
+        before = signal.set_wakeup_fd(told.fileno())
+        try:
+            yield heard
+        finally:
+            signal.set_wakeup_fd(before)
 
 
 @contextmanager

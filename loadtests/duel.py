@@ -110,7 +110,7 @@ class Duel:
                     if live is None:
                         del following[name]
                     else:
-                        self._follow(f"Pair {number}, {name}", live)
+                        self._follow(launches[name].folder.name, live)
         except BaseException:
             for launch in launches.values():
                 launch.stop()

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from capacity.gate.result import GateResult
 from reports.as_json import dumps
-from reports.gate_rows import compared_title, cpu_title
+from reports.gate_rows import compared_title
 from reports.junit import junit
 from reports.markdown import COMMENT_BYTES, SUMMARY_BYTES, markdown
 from scenarios.outcome import UsageError
@@ -71,7 +71,7 @@ def benchmark(result: GateResult) -> str:
             _entry(result, compared_title(row), row.candidate, None, None, row.note)
             for row in result.comparison.quantities
         ]
-        found += [_entry(result, cpu_title(row), row.candidate, None, None, "") for row in result.comparison.cpu]
+        found += [_entry(result, row.title, row.candidate, None, None, "") for row in result.comparison.cpu]
     return json.dumps([entry for entry in found if entry["value"] is not None], indent=1) + "\n"
 
 

@@ -3,10 +3,10 @@
 from itertools import pairwise
 
 from capacity.gate.baselines import Trend
-from capacity.gate.cpu import ALL, ComparedCpu
+from capacity.gate.cpu import ComparedCpu
 from capacity.gate.relative import Compared, Comparison
 from reports.charts import BLUE, GREEN, GREY, ORANGE, RED, chart
-from reports.gate_rows import compared_title, cpu_title
+from reports.gate_rows import compared_title
 from scenarios.outcome import Verdict
 
 _COLOURS = {Verdict.PASS: GREEN, Verdict.FAIL: RED}
@@ -17,14 +17,15 @@ def changes(comparison: Comparison) -> str:
     """Every change with its interval, of CPU a request too; zero is a line."""
     rows: list[tuple[str, Compared | ComparedCpu, bool]] = [
         *((compared_title(row), row, row.decides) for row in comparison.quantities if row.change is not None),
-        *((cpu_title(row), row, row.station == ALL) for row in comparison.cpu),
+        *((row.title, row, row is comparison.cpu[0]) for row in comparison.cpu),
     ]
     if not rows:
         return ""
     rows.reverse()
     with chart(height=0.7 + 0.22 * max(len(rows), 3)) as (axes, svg):
         for place, (_, row, strong) in enumerate(rows):
-            colour = _COLOURS.get(row.verdict, GREY)
+            warns = isinstance(row, ComparedCpu) and row.warns
+            colour = ORANGE if warns else _COLOURS.get(row.verdict, GREY)
             middle, low, high = (
                 100 * max(-_SHOWN_WITHIN, min(_SHOWN_WITHIN, value or 0.0)) for value in (row.change, row.low, row.high)
             )
@@ -32,7 +33,9 @@ def changes(comparison: Comparison) -> str:
             axes.plot([middle], [place], "o", color=colour, ms=5 if strong else 3)
         axes.axvline(0, color=GREY, lw=1)
         axes.set_yticks(range(len(rows)), [_printable(title) for title, *_ in rows], fontsize=7)
-        axes.set_xlabel("change of the candidate, %; green: a slowdown is ruled out, red: slower, grey: not known")
+        axes.set_xlabel(
+            "change of the candidate, %"
+        )
         axes.grid(axis="x", color="#E3E6EA")
         axes.grid(axis="y", visible=False)
     return svg()

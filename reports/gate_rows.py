@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from capacity.gate.absolute import Judged, Measured, RunGate
 from capacity.gate.baselines import Trend
-from capacity.gate.cpu import ALL, ComparedCpu
 from capacity.gate.relative import Compared, Comparison
 from capacity.gate.result import GateResult
 from reports.figures import limit, number
@@ -87,16 +86,16 @@ def _comparison(comparison: Comparison, ruled_out: str) -> Iterator[Row]:
         )
     for cpu in comparison.cpu:
         yield Row(
-            cpu_title(cpu),
+            cpu.title,
             change(cpu.change),
             f"{change(cpu.low)} to {change(cpu.high)}" if cpu.low is not None else "–",
             f"{number(cpu.baseline)} → {number(cpu.candidate, 'ms')}",
             f"no increase {ruled_out}",
             cpu.verdict,
             cpu.warns,
-            "surely more: fewer people fit" if cpu.more else "",
+            "surely more" if cpu.more else "",
             decides=False,
-            headline=cpu.station == ALL,
+            headline=cpu is comparison.cpu[0],
         )
     if failed := comparison.failures:
         yield Row(
@@ -113,10 +112,6 @@ def _comparison(comparison: Comparison, ruled_out: str) -> Iterator[Row]:
 
 def compared_title(row: Compared) -> str:
     return row.title if row.percentile is None else f"{row.title}, p{row.percentile:g}"
-
-
-def cpu_title(row: ComparedCpu) -> str:
-    return f"CPU a request, {row.station}"
 
 
 def smallest(row: Compared) -> str:

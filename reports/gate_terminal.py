@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from capacity.gate.noise import NoiseFloor
+from capacity.gate.noise import NoiseFloor, wanted_change
 from capacity.gate.result import GateResult
 from reports.gate_rows import Row, change, columns, compared_title, rows, trend_text, warm_up_text
 from reports.terminal import STYLES, indented
@@ -48,16 +48,19 @@ def _table(result: GateResult, shown: list[Row]) -> Table:
 
 
 def print_noise(out: Console, floor: NoiseFloor, result: GateResult) -> None:
-    """What a machine shows of one backend against itself, for the quantities that decide."""
-    rules, rows_ = result.rules, result.comparison.quantities if result.comparison else ()
+    """What a machine shows of one backend against itself, for what decides and for CPU."""
+    assert result.comparison
+    decide = [(row.key, compared_title(row)) for row in result.comparison.quantities if row.decides]
+    decide += [(row.title, row.title) for row in result.comparison.cpu[:1]]
+    runs = floor.pairs, floor.pairs
     table = Table("Latency", "Run to run", "Pair to pair", "Wanted of a change", box=None, padding=(0, 2, 0, 0))
     table.header_style = "bold"
     for column in table.columns[1:]:
         column.justify = "right"
-    for row in rows_:
-        if row.decides and row.key in floor.of_a_pair:
-            least = max(rules.min_effect_share, floor.least_change(row.key, floor.pairs, rules.false_alarms_share))
-            spread = (f"± {100 * of[row.key]:.1f} %" for of in (floor.of_a_run, floor.of_a_pair))
-            table.add_row(compared_title(row), *spread, change(least))
+    for key, title in decide:
+        if key in floor.of_a_pair:
+            least = wanted_change(floor, result.rules, key, runs, paired=True)
+            spread = (f"± {100 * of[key]:.1f} %" for of in (floor.of_a_run, floor.of_a_pair))
+            table.add_row(title, *spread, change(least))
     out.print(Text(f"Noise floor of this machine, {floor.pairs} pairs of one backend", "bold"))
     out.print(table)

@@ -91,7 +91,7 @@ def how(result: GateResult) -> Iterator[str]:
         yield "'fails from' is the smallest slowdown that would have failed in 95 of 100 such comparisons."
         if result.comparison.cpu:
             consequence = "a failure" if rules.more_cpu_fails else "a warning"
-            yield f"CPU a request that surely grew by {rules.min_effect_share:.0%} or more is {consequence}."
+            yield f"CPU a request that surely grew, and by at least {rules.min_effect_share:.0%}, is {consequence}."
         if not result.comparison.paired:
             yield (
                 "The two groups were not measured in turn: what the machine did differently meanwhile counts as a "

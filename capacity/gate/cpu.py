@@ -11,6 +11,7 @@ from math import exp, log1p
 import numpy as np
 
 from capacity.gate.change import Change, Floats, ruled_out, surely_larger
+from capacity.gate.noise import NoiseFloor, wanted_change
 from capacity.gate.plan import Plan
 from capacity.gate.quantities import Outcome
 from scenarios.outcome import Verdict
@@ -38,26 +39,64 @@ class ComparedCpu:
     high: float | None
 
     @property
+    def title(self) -> str:
+        return cpu_title(self.station)
+
+    @property
     def warns(self) -> bool:
         """It is more, and that is no failure."""
         return self.more and self.verdict is not Verdict.FAIL
 
 
+def cpu_title(station: str) -> str:
+    """What the CPU of a station is called, in reports and among the quantities of a noise floor."""
+    return f"CPU a request, {station}"
+
+
 def compare_cpu(
-    baseline: Sequence[Outcome], candidate: Sequence[Outcome], rules: GateRules, plan: Plan | None
+    baseline: Sequence[Outcome],
+    candidate: Sequence[Outcome],
+    rules: GateRules,
+    plan: Plan | None,
+    noise: NoiseFloor | None = None,
 ) -> tuple[ComparedCpu, ...]:
-    """All stations together, then each that is notable, busiest first; none without a station that all runs watched."""
-    stations = list(_notable(baseline, candidate))
+    """The rows of `cpu_table`; none without a station that all runs watched."""
+    stations, before, after = cpu_table(baseline, candidate)
     if not stations:
         return ()
-    before, after = _table(baseline, stations), _table(candidate, stations)
-    least = np.full(len(stations) + 1, log1p(rules.min_effect_share))
+    runs, paired = (len(baseline), len(candidate)), plan is not None
+    least = np.array([log1p(wanted_change(noise, rules, cpu_title(s), runs, paired)) for s in stations])
     more = surely_larger(before, after, least, rules.false_alarms_share, plan)
     not_more = ruled_out(before, after, log1p(rules.rule_out_share), rules.missed_share, plan)
     return tuple(
-        _row(name, before[:, i], after[:, i], bool(more[i]), bool(not_more[i]), rules, paired=plan is not None)
-        for i, name in enumerate((ALL, *stations))
+        _row(name, before[:, i], after[:, i], bool(more[i]), bool(not_more[i]), rules, paired)
+        for i, name in enumerate(stations)
     )
+
+
+def cpu_table(baseline: Sequence[Outcome], candidate: Sequence[Outcome]) -> tuple[list[str], Floats, Floats]:
+    """All stations together, then each that is notable, busiest first; with logarithms of CPU-ms a request.
+
+    Both tables are (runs, stations). Counted is what every run of both sides watched: a side of which one server more
+    was watched does not need more CPU for it.
+    """
+    watched = set.intersection(*(set(run.cpu_ms) for run in (*baseline, *candidate)))
+    found = list(_notable(baseline, candidate, watched))
+    columns = {ALL: sorted(watched)} if found and len(watched) > 1 else {}
+    columns |= {station: [station] for station in found}
+
+    def table(side: Sequence[Outcome]) -> Floats:
+        rows = [[sum(run.cpu_ms[s] for s in stations) for stations in columns.values()] for run in side]
+        logarithms: Floats = np.log(rows)
+        return logarithms
+
+    return list(columns), table(baseline), table(candidate)
+
+
+def not_compared(baseline: Sequence[Outcome], candidate: Sequence[Outcome]) -> list[str]:
+    """Stations that some runs watched and others did not."""
+    watched = [set(run.cpu_ms) for run in (*baseline, *candidate)]
+    return sorted(watched[0].union(*watched).difference(watched[0].intersection(*watched)))
 
 
 def _row(
@@ -71,17 +110,10 @@ def _row(
     return ComparedCpu(name, verdict, more, exp(before.mean()), exp(after.mean()), change.share, low, high)
 
 
-def _notable(baseline: Sequence[Outcome], candidate: Sequence[Outcome]) -> Iterator[str]:
-    """Stations that all runs saw at work, and that have a notable share of the CPU of either side."""
-    known = set.intersection(*({s for s, ms in run.cpu_ms.items() if ms > 0} for run in (*baseline, *candidate)))
-    means = [{s: float(np.mean([run.cpu_ms[s] for run in side])) for s in known} for side in (baseline, candidate)]
-    for station in sorted(known, key=lambda s: (-means[0][s], s)):
-        if any(side[station] >= _NOTABLE_SHARE * sum(side.values()) for side in means):
+def _notable(baseline: Sequence[Outcome], candidate: Sequence[Outcome], watched: set[str]) -> Iterator[str]:
+    """Those that all runs saw at work, and that have a notable share of the CPU of either side."""
+    means = [{s: float(np.mean([run.cpu_ms[s] for run in side])) for s in watched} for side in (baseline, candidate)]
+    for station in sorted(watched, key=lambda s: (-means[0][s], s)):
+        at_work = all(run.cpu_ms[station] > 0 for run in (*baseline, *candidate))
+        if at_work and any(side[station] >= _NOTABLE_SHARE * sum(side.values()) for side in means):
             yield station
-
-
-def _table(side: Sequence[Outcome], stations: Sequence[str]) -> Floats:
-    """(runs, 1 + stations): logarithms of CPU-ms a request, all stations first."""
-    rows = [[sum(run.cpu_ms.values()), *(run.cpu_ms[station] for station in stations)] for run in side]
-    logarithms: Floats = np.log(rows)
-    return logarithms

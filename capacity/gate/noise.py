@@ -14,6 +14,7 @@ from scipy.stats import norm
 from capacity.gate.comparable import fingerprint, same_machine
 from loadtests.record import Machine, Run
 from scenarios.outcome import UsageError
+from scenarios.schema import GateRules
 
 NOISE_FILE = "noise.json"
 
@@ -38,17 +39,19 @@ class NoiseFloor(BaseModel):
         """One run's value is within this factor of what the machine shows on average; 1 where it is unknown."""
         return exp(float(norm.ppf((1 + confidence) / 2)) * self.of_a_run.get(key, 0.0))
 
-    def least_change(self, key: str, pairs: int, false_alarms_share: float) -> float:
-        """The change (as a share) that so many pairs of the same backend exceed with that chance only."""
-        return exp(_z(false_alarms_share) * self.of_a_pair.get(key, 0.0) / sqrt(pairs)) - 1
+    def least_change(self, key: str, runs: tuple[int, int], paired: bool, false_alarms_share: float) -> float:
+        """The change (as a share) that so many runs a side of the same backend exceed with that chance only."""
+        if paired:
+            error = self.of_a_pair.get(key, 0.0) / sqrt(runs[0])
+        else:
+            error = self.of_a_run.get(key, 0.0) * sqrt(1 / runs[0] + 1 / runs[1])
+        return exp(float(norm.ppf(1 - false_alarms_share)) * error) - 1
 
-    def least_change_unpaired(self, key: str, runs: tuple[int, int], false_alarms_share: float) -> float:
-        """The same for two groups of runs that do not alternate."""
-        return exp(_z(false_alarms_share) * self.of_a_run.get(key, 0.0) * sqrt(1 / runs[0] + 1 / runs[1])) - 1
 
-
-def _z(false_alarms_share: float) -> float:
-    return float(norm.ppf(1 - false_alarms_share))
+def wanted_change(noise: NoiseFloor | None, rules: GateRules, key: str, runs: tuple[int, int], paired: bool) -> float:
+    """What a change must at least be (a share): the rules' minimum, or what this machine shows against itself."""
+    least = rules.min_effect_share
+    return max(least, noise.least_change(key, runs, paired, rules.false_alarms_share)) if noise else least
 
 
 def measured_noise(

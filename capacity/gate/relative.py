@@ -14,8 +14,8 @@ from scipy.stats import norm, t
 
 from capacity.gate import permutation
 from capacity.gate.change import SHOWN, Change, Floats, ruled_out, surely_larger
-from capacity.gate.cpu import ComparedCpu, compare_cpu
-from capacity.gate.noise import NoiseFloor
+from capacity.gate.cpu import ALL, ComparedCpu, compare_cpu, not_compared
+from capacity.gate.noise import NoiseFloor, wanted_change
 from capacity.gate.plan import Plan
 from capacity.gate.quantities import SAMPLES_BEYOND, TYPICAL, Outcome, Quantity, Shares, percentile_carried, table
 from scenarios.outcome import Verdict
@@ -91,7 +91,9 @@ def compare(
     failed, cpu = testing.failed_share(failures), testing.cpu()
     verdict, reasons = _overall(rows, failed, cpu, testing)
     runs, settled = (len(baseline), len(candidate)), verdict is not Verdict.INCONCLUSIVE
-    reasons += tuple(f"Warning: {_more_cpu(row)}: fewer people fit." for row in cpu if row.warns)
+    reasons += tuple(f"Warning: {_more_cpu(row)}." for row in cpu if row.warns)
+    if stations := not_compared(baseline, candidate):
+        reasons += (f"Warning: CPU of {', '.join(stations)} is not compared: not all runs watched it.",)
     return Comparison(verdict, reasons, plan is not None, runs, tuple(rows), failed, cpu, settled)
 
 
@@ -185,17 +187,11 @@ class _Testing:
         return FailedShare(verdict, 100 * before.share, 100 * after.share, low, high, limit, note)
 
     def cpu(self) -> tuple[ComparedCpu, ...]:
-        return () if self.too_few else compare_cpu(self.baseline, self.candidate, self.rules, self.plan)
+        return () if self.too_few else compare_cpu(self.baseline, self.candidate, self.rules, self.plan, self.noise)
 
     def _least_change(self, key: str) -> float:
-        """What a change must at least be: the rule's minimum, or what this machine shows against itself."""
-        least = self.rules.min_effect_share
-        if self.noise is None:
-            return least
-        error = self.rules.false_alarms_share
-        if self.plan is None:
-            return max(least, self.noise.least_change_unpaired(key, (len(self.baseline), len(self.candidate)), error))
-        return max(least, self.noise.least_change(key, len(self.baseline), error))
+        runs = len(self.baseline), len(self.candidate)
+        return wanted_change(self.noise, self.rules, key, runs, paired=self.plan is not None)
 
     def _row(
         self, q: Quantity, percentile: float, before: Floats, after: Floats, slower: bool, not_slower: bool, family: int
@@ -304,7 +300,8 @@ def _how_much(row: Compared) -> str:
 
 def _more_cpu(row: ComparedCpu) -> str:
     values = f"{row.baseline:.3g} → {row.candidate:.3g} ms"
-    return f"CPU a request, {row.station}, grew ({row.change:+.1%}{_interval(row)}; {values})"
+    meaning = ": fewer people fit" if row.station == ALL else ""
+    return f"{row.title}, grew ({row.change:+.1%}{_interval(row)}; {values}){meaning}"
 
 
 def _interval(row: Compared | ComparedCpu) -> str:

@@ -4,9 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from capacity.gate.absolute import Judged, RunGate, judge
 from capacity.gate.baselines import identity, trends
 from capacity.gate.comparable import KINDS, check_kinds, unlike
+from capacity.gate.cpu import cpu_table, cpu_title
 from capacity.gate.noise import NoiseFloor, find_noise, measured_noise
 from capacity.gate.plan import Plan
 from capacity.gate.quantities import names_in, outcome, percentile_carried, quantities
@@ -170,10 +173,13 @@ class Referee:
         found = self._compared()
         wanted = quantities(self._baseline[0].run.scenario, names_in([*self._baseline, *self._candidate]))
         percentiles = {row.key: row.percentile for row in found.quantities if row.percentile is not None}
-        values = []
-        for side in (self._baseline, self._candidate):
-            outcomes = [outcome(record, wanted) for record in side]
-            values.append({key: [run.samples[key].at(p) for run in outcomes] for key, p in percentiles.items()})
+        sides = [[outcome(record, wanted) for record in side] for side in (self._baseline, self._candidate)]
+        stations, *cpu = cpu_table(*sides)
+        values = [
+            {key: [run.samples[key].at(p) for run in side] for key, p in percentiles.items()}
+            | {cpu_title(station): np.exp(logs[:, i]).tolist() for i, station in enumerate(stations)}
+            for side, logs in zip(sides, cpu, strict=True)
+        ]
         return measured_noise(self._baseline[0].run, *values)
 
 

@@ -131,7 +131,7 @@ def test_more_cpu_is_a_warning_that_everybody_sees(passed: GateResult) -> None:
     assert "- Warning: CPU a request, app, grew (+10.0%" in head
     assert "| CPU a request, all stations | +5.7% |" in head
     assert "| CPU a request, app | +10.0% | +10.0% to +10.0% | 1.3 → 1.43 ms | ✅ pass, warning |" in head
-    assert "CPU a request, app" in gate_page(made).partition("<details>")[0]
+    assert "<td>CPU a request, app" in gate_page(made).partition("<details>")[0]
 
 
 @pytest.mark.parametrize("limit", [COMMENT_BYTES, 4000, 1000])

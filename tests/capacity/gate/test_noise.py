@@ -22,11 +22,11 @@ def test_it_is_the_spread_from_run_to_run_and_from_pair_to_pair() -> None:
 
 def test_it_says_what_so_many_runs_cannot_tell() -> None:
     noise = measured_noise(run_info(), BASELINE, CANDIDATE)
-    assert noise.least_change("api", 16, 0.01) == pytest.approx(np.exp(2.33 * 0.0424 / 4) - 1, rel=0.15)
-    assert noise.least_change_unpaired("api", (5, 5), 0.01) == pytest.approx(
+    assert noise.least_change("api", (16, 16), True, 0.01) == pytest.approx(np.exp(2.33 * 0.0424 / 4) - 1, rel=0.15)
+    assert noise.least_change("api", (5, 5), False, 0.01) == pytest.approx(
         np.exp(2.33 * 0.104 * np.sqrt(0.4)) - 1, rel=0.15
     )
-    assert noise.least_change("GET /unknown", 16, 0.01) == 0
+    assert noise.least_change("GET /unknown", (16, 16), True, 0.01) == 0
     assert noise.factor_of_a_run("api", 0.95) == pytest.approx(np.exp(1.96 * 0.104), rel=0.05)
 
 

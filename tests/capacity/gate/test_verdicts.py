@@ -85,7 +85,9 @@ def test_without_one_valid_pair_it_is_invalid(runs: dict[str, Record], tmp_path:
 def test_one_backend_with_itself_makes_all_its_pairs(runs: dict[str, Record], tmp_path: Path) -> None:
     referee = Referee(Plan(most=10), tmp_path / "noise.json", same=True)
     assert pairs_until_over(referee, runs["fast"], runs["fast"]) == 10
-    assert referee.noise().of_a_pair["api_response_time"] == 0
+    spread = referee.noise().of_a_pair
+    assert spread["api_response_time"] == 0
+    assert spread["CPU a request, all stations"] == 0
 
 
 def test_a_side_with_another_scenario_is_refused(runs: dict[str, Record], tmp_path: Path) -> None:

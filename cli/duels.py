@@ -159,17 +159,18 @@ def _fight(
     from loadtests.duel import Duel, forget
 
     with Steps(console(stderr=True), f"Duel: {scenario.load.concurrent_users} people", _PLAIN_EVERY_S) as steps:
-        run_s = scenario.load.duration_s
+        longest_s, like, first_s = 0.0, None, time.monotonic()
+        began_s = first_s
 
         def said(where: str, live: "Live") -> None:
-            # Not its latency so far: in a short run that is how everybody signed in at once.
+            # Not its latency so far: in a short run that is how everybody signed in at once. The bar is the budget.
             if live.users:
-                steps.show(f"{where}: {live.users} people, {live.failures} failed", min(live.elapsed_s, run_s), run_s)
+                text = f"{where}: {live.users} people, {live.failures} failed"
+                steps.show(text, time.monotonic() - first_s, until_s - first_s)
 
         duel_ = Duel(folder, arguments, sides, at_once, said)
         if not duel_.restarts:
             steps.say("The backends run on from pair to pair: only local stacks and those of `matchday up` start anew.")
-        longest_s, began_s, like = 0.0, time.monotonic(), None
         try:
             for pair in duel_.pairs():
                 like = pair.candidate

@@ -84,8 +84,8 @@ def rates(fought: Mapping[str, Sequence[Fought]], results: Mapping[str, Sequence
 def scatter(same: Sequence[GateResult]) -> None:
     """What one backend against itself shows of each target and of CPU.
 
-    The spread within a pair; the mean change of all duels, with its error; and how much more the duels' changes scatter
-    than each one's own error says: 1 if all chance is between pairs, more if two stacks differ for as long as they live.
+    The spread within a pair; the mean change of all duels, with its error; and how much more the duels' changes
+    scatter than their own errors say: 1 if all chance is between pairs, more if two stacks differ while they live.
     """
     found: dict[str, list[tuple[float, float, int]]] = {}
     for comparison in filter(None, (result.comparison for result in same)):

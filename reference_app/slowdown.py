@@ -4,6 +4,7 @@ import time
 from collections.abc import Awaitable, Generator, Mapping
 from typing import Any
 
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -16,6 +17,8 @@ class Slowdown:
     def __init__(self, app: ASGIApp, shares: Mapping[str, float]) -> None:
         self.app = app
         self._shares = shares
+        named = (endpoint.split(" ", 1) for endpoint in shares)
+        self._paths = [(method, compile_path(path)[0]) for method, path in named]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def slower(message: Message) -> None:
@@ -24,8 +27,17 @@ class Slowdown:
                 burn(self._shares.get(f"{scope['method']} {route}", 0.0) * work.cpu_s())
             await send(message)
 
-        work = _Metered(self.app(scope, receive, slower if scope["type"] == "http" else send))
+        if not self._may_be_meant(scope):
+            await self.app(scope, receive, send)
+            return
+        work = _Metered(self.app(scope, receive, slower))
         await work
+
+    def _may_be_meant(self, scope: Scope) -> bool:
+        """Metering costs CPU itself, so the others go without. Which route it is, is known only later."""
+        if scope["type"] != "http":
+            return False
+        return any(method == scope["method"] and path.match(scope["path"]) for method, path in self._paths)
 
 
 class _Metered:

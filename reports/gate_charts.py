@@ -33,9 +33,7 @@ def changes(comparison: Comparison) -> str:
             axes.plot([middle], [place], "o", color=colour, ms=5 if strong else 3)
         axes.axvline(0, color=GREY, lw=1)
         axes.set_yticks(range(len(rows)), [_printable(title) for title, *_ in rows], fontsize=7)
-        axes.set_xlabel(
-            "change of the candidate, %"
-        )
+        axes.set_xlabel("change of the candidate, %")
         axes.grid(axis="x", color="#E3E6EA")
         axes.grid(axis="y", visible=False)
     return svg()

@@ -18,11 +18,14 @@ import numpy as np
 from scipy.stats import t
 
 from capacity.gate.change import SHOWN
+from capacity.gate.cpu import ComparedCpu
 from capacity.gate.plan import Plan
+from capacity.gate.relative import Compared
 from capacity.gate.result import GateResult
 from capacity.gate.verdicts import Referee
 from loadtests.record import Record
 from reports.gate_rows import compared_title
+from scenarios.outcome import Verdict
 
 ENDPOINT = "GET /profiles/{person_id}"
 KINDS = {
@@ -73,8 +76,13 @@ def rates(fought: Mapping[str, Sequence[Fought]], results: Mapping[str, Sequence
     for kind, found in results.items():
         verdicts = Counter(result.verdict for result in found)
         cpu = [result.comparison.cpu for result in found if result.comparison]
-        counts = [len(found), *(verdicts[v] for v in ("pass", "inconclusive", "fail", "invalid"))]
-        counts += [sum(bool(rows) and all(row.verdict == "pass" and not row.more for row in rows) for rows in cpu)]
+        counts = [
+            len(found),
+            *(verdicts[v] for v in (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.INVALID)),
+        ]
+        counts += [
+            sum(bool(rows) and all(row.verdict is Verdict.PASS and not row.more for row in rows) for rows in cpu)
+        ]
         counts += [sum(any(row.more for row in rows) for rows in cpu)]
         pairs = np.mean([result.comparison.runs[0] if result.comparison else 0 for result in found])
         minutes = np.mean([entry["seconds"] for entry in fought[kind]]) / 60
@@ -92,8 +100,9 @@ def scatter(same: Sequence[GateResult]) -> None:
         pairs = comparison.runs[0]
         reach = t.ppf((1 + SHOWN) / 2, pairs - 1)
         targets = {row.title for row in comparison.quantities if row.decides}
-        rows = [(compared_title(row), row) for row in comparison.quantities if row.title in targets]
-        for title, row in (*rows, *((row.title, row) for row in comparison.cpu)):
+        rows: list[tuple[str, Compared | ComparedCpu]] = [(row.title, row) for row in comparison.cpu]
+        rows += [(compared_title(row), row) for row in comparison.quantities if row.title in targets]
+        for title, row in rows:
             if row.change is not None and row.low is not None and row.high is not None:
                 error = (log1p(row.high) - log1p(row.low)) / 2 / reach
                 found.setdefault(title, []).append((log1p(row.change), error, pairs))

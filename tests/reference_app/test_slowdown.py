@@ -37,12 +37,12 @@ async def cpu_s(shares: dict[str, float], method: str = "GET") -> float:
         raise AssertionError("nobody asked for the body")
 
     start_s = time.thread_time()
-    await Slowdown(endpoint, shares)({"type": "http", "method": method}, receive, send)
+    await Slowdown(endpoint, shares)({"type": "http", "method": method, "path": Route.path}, receive, send)
     assert [message["type"] for message in sent] == ["http.response.start"]
     return time.thread_time() - start_s
 
 
-async def test_itburns_a_share_of_what_the_endpoint_used() -> None:
+async def test_it_burns_a_share_of_what_the_endpoint_used() -> None:
     assert await cpu_s({"GET /discovery": 1.0}) >= 2 * WORK_S
 
 
@@ -62,6 +62,32 @@ async def test_other_endpoints_are_left_alone() -> None:
     assert await cpu_s({"GET /discovery": 10.0}, method="POST") < 5 * WORK_S
 
 
+@pytest.mark.parametrize(
+    ("scope", "metered"),
+    [
+        ({"type": "http", "method": "GET", "path": "/profiles/7"}, True),
+        ({"type": "http", "method": "GET", "path": "/profiles/7/photos"}, False),
+        ({"type": "http", "method": "PUT", "path": "/profiles/7"}, False),
+        ({"type": "websocket", "path": "/profiles/7"}, False),
+        ({"type": "lifespan"}, False),
+    ],
+)
+async def test_other_requests_are_not_even_metered(scope: Scope, metered: bool) -> None:
+    given: list[Send] = []
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        given.append(send)
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        raise AssertionError
+
+    await Slowdown(inner, {"GET /profiles/{person_id}": 1.0})(scope, receive, send)
+    assert (given[0] is not send) == metered
+
+
 async def test_a_cancelled_request_ends() -> None:
     async def forever(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.Event().wait()
@@ -72,8 +98,9 @@ async def test_a_cancelled_request_ends() -> None:
     async def nowhere(message: Message) -> None:
         raise AssertionError
 
+    slowed = Slowdown(forever, {"GET /discovery": 1.0})
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(Slowdown(forever, {})({"type": "http", "method": "GET"}, nothing, nowhere), 0.01)
+        await asyncio.wait_for(slowed({"type": "http", "method": "GET", "path": Route.path}, nothing, nowhere), 0.01)
 
 
 def test_an_endpoint_that_does_not_exist_is_refused_before_anything_starts() -> None:

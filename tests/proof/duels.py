@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import log1p
 from pathlib import Path
 from typing import TypedDict
@@ -22,7 +22,7 @@ from capacity.gate.cpu import ComparedCpu
 from capacity.gate.plan import Plan
 from capacity.gate.relative import Compared
 from capacity.gate.result import GateResult
-from capacity.gate.verdicts import Referee
+from capacity.gate.verdicts import Referee, valid
 from loadtests.record import Record
 from reports.gate_rows import compared_title
 from scenarios.outcome import Verdict
@@ -58,35 +58,49 @@ def duel(kind: str, folder: Path) -> Fought:
     return {"kind": kind, "folder": made[0], "code": done.returncode, "seconds": round(time.monotonic() - began_s)}
 
 
-def judged(folder: Path) -> GateResult:
-    """A duel's pairs of runs, as its referee sees them."""
-    referee = Referee(Plan(), folder / "noise.json")
-    for baseline in sorted(folder.glob("*-baseline")):
-        like = Record.read(folder / baseline.name.replace("baseline", "candidate"))
-        referee.add(Record.read(baseline), like)
+def judged(folders: Sequence[Path]) -> GateResult:
+    """The pairs of a duel as its referee sees them, or those of several as if they were one, looked at once."""
+    names = [baseline for folder in folders for baseline in sorted(folder.glob("*-baseline"))]
+    runs = [(Record.read(b), Record.read(b.with_name(b.name.replace("baseline", "candidate")))) for b in names]
+    counted = [pair for pair in runs if len(valid(pair, [])) == len(pair)]
+    plan = Plan() if len(folders) == 1 else Plan(most=len(counted), first=len(counted))
+    referee = Referee(plan, folders[0] / "noise.json")
+    for pair in counted:
+        referee.add(*pair)
         if referee.over:
             break
-    return referee.result(like)
+    return referee.result(runs[0][0])
 
 
-def rates(fought: Mapping[str, Sequence[Fought]], results: Mapping[str, Sequence[GateResult]]) -> None:
-    """A line a kind: how many duels ended how, and how many ruled out 10 % more CPU a request, or warned of more."""
+def rates(folder: Path) -> list[GateResult]:
+    """A line a kind: how many duels ended how, and how many ruled out 10 % more CPU a request, or warned of more.
+
+    Returns the duels of one backend against itself.
+    """
+    log: list[Fought] = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
     print("| duel | duels | pass | inconclusive | fail | invalid | CPU: ruled out | CPU: warned | pairs | minutes |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
-    for kind, found in results.items():
-        verdicts = Counter(result.verdict for result in found)
-        cpu = [result.comparison.cpu for result in found if result.comparison]
-        counts = [
-            len(found),
-            *(verdicts[v] for v in (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.INVALID)),
-        ]
-        counts += [
-            sum(bool(rows) and all(row.verdict is Verdict.PASS and not row.more for row in rows) for rows in cpu)
-        ]
-        counts += [sum(any(row.more for row in rows) for rows in cpu)]
-        pairs = np.mean([result.comparison.runs[0] if result.comparison else 0 for result in found])
-        minutes = np.mean([entry["seconds"] for entry in fought[kind]]) / 60
-        print(f"| {kind} | {' | '.join(map(str, counts))} | {pairs:.1f} | {minutes:.1f} |")
+    results: dict[str, list[GateResult]] = {}
+    for kind in KINDS:
+        fought = [entry for entry in log if entry["kind"] == kind]
+        for together, title in ((1, kind), (3, f"{kind}, three judged as one")):
+            groups = [fought[at : at + together] for at in range(0, len(fought) - together + 1, together)]
+            if groups:
+                results[title] = [judged([folder / entry["folder"] for entry in group]) for group in groups]
+                _print_rates(title, results[title], [sum(entry["seconds"] for entry in group) for group in groups])
+    return results.get("against itself", [])
+
+
+def _print_rates(title: str, found: Sequence[GateResult], seconds: Sequence[float]) -> None:
+    verdicts = Counter(result.verdict for result in found)
+    comparisons = [result.comparison for result in found if result.comparison]
+    counts = [len(found)]
+    counts += [verdicts[v] for v in (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.INVALID)]
+    warned = [any(row.more for row in c.cpu) for c in comparisons]
+    ruled_out = [{row.verdict for row in c.cpu} == {Verdict.PASS} for c in comparisons]
+    counts += [sum(out and not more for out, more in zip(ruled_out, warned, strict=True)), sum(warned)]
+    pairs = np.mean([c.runs[0] for c in comparisons])
+    print(f"| {title} | {' | '.join(map(str, counts))} | {pairs:.1f} | {np.mean(seconds) / 60:.1f} |", flush=True)
 
 
 def scatter(same: Sequence[GateResult]) -> None:
@@ -95,6 +109,8 @@ def scatter(same: Sequence[GateResult]) -> None:
     The spread within a pair; the mean change of all duels, with its error; and how much more the duels' changes
     scatter than their own errors say: 1 if all chance is between pairs, more if two stacks differ while they live.
     """
+    if len(same) < 2:
+        return
     found: dict[str, list[tuple[float, float, int]]] = {}
     for comparison in filter(None, (result.comparison for result in same)):
         pairs = comparison.runs[0]
@@ -106,8 +122,6 @@ def scatter(same: Sequence[GateResult]) -> None:
             if row.change is not None and row.low is not None and row.high is not None:
                 error = (log1p(row.high) - log1p(row.low)) / 2 / reach
                 found.setdefault(title, []).append((log1p(row.change), error, pairs))
-    if len(same) < 2:
-        return
     print("\n| one backend against itself | duels | within a pair | mean change | scatter |")
     print("|---|---:|---:|---:|---:|")
     for title, values in found.items():
@@ -126,11 +140,7 @@ def main() -> None:
         fought = duel(kind, folder)
         with (folder / LOG).open("a") as log:
             log.write(json.dumps(fought) + "\n")
-    log_: list[Fought] = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
-    by_kind = {kind: [entry for entry in log_ if entry["kind"] == kind] for kind in KINDS}
-    results = {kind: [judged(folder / entry["folder"]) for entry in those] for kind, those in by_kind.items() if those}
-    rates(by_kind, results)
-    scatter(results.get("against itself", []))
+    scatter(rates(folder))
 
 
 if __name__ == "__main__":

@@ -80,15 +80,17 @@ def rates(folder: Path) -> list[GateResult]:
     log: list[Fought] = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
     print("| duel | duels | pass | inconclusive | fail | invalid | CPU: ruled out | CPU: warned | pairs | minutes |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
-    results: dict[str, list[GateResult]] = {}
+    same: list[GateResult] = []
     for kind in KINDS:
         fought = [entry for entry in log if entry["kind"] == kind]
         for together, title in ((1, kind), (3, f"{kind}, three judged as one")):
             groups = [fought[at : at + together] for at in range(0, len(fought) - together + 1, together)]
-            if groups:
-                results[title] = [judged([folder / entry["folder"] for entry in group]) for group in groups]
-                _print_rates(title, results[title], [sum(entry["seconds"] for entry in group) for group in groups])
-    return results.get("against itself", [])
+            found = [judged([folder / entry["folder"] for entry in group]) for group in groups]
+            if found:
+                _print_rates(title, found, [sum(entry["seconds"] for entry in group) for group in groups])
+            if title == "against itself":
+                same = found
+    return same
 
 
 def _print_rates(title: str, found: Sequence[GateResult], seconds: Sequence[float]) -> None:
@@ -99,7 +101,7 @@ def _print_rates(title: str, found: Sequence[GateResult], seconds: Sequence[floa
     warned = [any(row.more for row in c.cpu) for c in comparisons]
     ruled_out = [{row.verdict for row in c.cpu} == {Verdict.PASS} for c in comparisons]
     counts += [sum(out and not more for out, more in zip(ruled_out, warned, strict=True)), sum(warned)]
-    pairs = np.mean([c.runs[0] for c in comparisons])
+    pairs = sum(c.runs[0] for c in comparisons) / len(found)
     print(f"| {title} | {' | '.join(map(str, counts))} | {pairs:.1f} | {np.mean(seconds) / 60:.1f} |", flush=True)
 
 

@@ -16,7 +16,7 @@ API_SAMPLES = ("GET /*", "POST /*", "PUT /*", "PATCH /*", "DELETE /*")
 
 
 _NOTHING = "nothing measured it in this run"
-_OR_LEAVE_IT = "or take it out with --set targets.targets.{key}.judged=false"
+_OR_LEAVE_IT = "or measure again with --set targets.targets.{key}.judged=false"
 # What helps when not one sample came: a request that nobody made, or a column that nobody filled.
 _MAKE_SAMPLES = f"run longer or with more people, see whether its `samples` name a request, {_OR_LEAVE_IT}"
 _NAME_THE_SOURCE = f"name its source with --stack (docs/watching.md), {_OR_LEAVE_IT}"
@@ -104,6 +104,8 @@ def check(record: Record) -> Check:
 def overall(record: Record, results: Sequence[TargetResult]) -> tuple[Verdict, tuple[str, ...]]:
     if record.broken:
         return Verdict.INVALID, (f"The load generator did not end by itself ({record.state}).",)
+    if record.run.validity is None and not record.running:
+        return Verdict.INVALID, ("The record does not say whether its numbers can be trusted: measure again.",)
     if problems := record.run.problems:
         return Verdict.INVALID, tuple(f"{trust.problem} {trust.advice}" for trust in problems)
     if record.measured is None:

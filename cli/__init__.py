@@ -5,13 +5,14 @@ Whatever is heavy is imported by the command that needs it: `matchday cost` star
 
 import signal
 import sys
+import traceback
 from types import FrameType
 
 import typer
 
 from cli import costs, duels, gates, runs, stacks
 from cli.options import ManyAfterBaseline
-from scenarios.outcome import MatchdayError
+from scenarios.outcome import ExitCode, MatchdayError
 
 __all__ = ["app", "main"]
 
@@ -49,6 +50,11 @@ def main() -> None:
     except MatchdayError as error:
         print(f"matchday: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except Exception as error:
+        # Python would end with 1, which is our word for a missed target.
+        traceback.print_exc()
+        print(f"matchday: a mistake of its own, and no verdict: {error!r}. Please report it.", file=sys.stderr)
+        sys.exit(ExitCode.USAGE)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -32,6 +32,7 @@ from reports.terminal import Steps, console
 from scenarios.load import load
 from scenarios.outcome import ExitCode, MatchdayError, UsageError
 from scenarios.schema import Scenario
+from scenarios.stack_info import StackInfo
 
 if TYPE_CHECKING:
     from capacity.gate.result import GateResult
@@ -99,6 +100,7 @@ def duel(
             raise UsageError(f"--{name}-set is for a stack started here: that of {where} runs with its own settings.")
     if same:
         check_noise_file(noise)
+    Outputs(junit, markdown, comment, json, benchmark, html).check()
     started_s, budget_s = time.monotonic(), budget_s or _BUDGET_S
     asked = load(scenario, settings or [])
     check_writable(runs)
@@ -115,6 +117,7 @@ def duel(
         else:
             second = _side("candidate", candidate, scenario, theirs, closing)
         sides = (first, second)
+        _check_same_people(sides)
         folder = new_folder(runs, f"duel-{asked.name}")
         like = _fight(folder, arguments, sides, at_once, referee, started_s + budget_s, asked)
     outputs = Outputs(junit, markdown, comment, json or folder / GATE_FILE, benchmark, html or folder / REPORT_FILE)
@@ -144,6 +147,16 @@ def _side(name: str, where: str | None, scenario: str, settings: Sequence[str], 
         return ready
 
     return Side(name, (), write_stack_file(stack), restart)
+
+
+def _check_same_people(sides: tuple["Side", "Side"]) -> None:
+    """A database of other people is faster or slower by itself. Raises UsageError."""
+    held = [StackInfo.read(side.stack_file).population for side in sides if side.stack_file]
+    if len(held) < 2 or None in held or held[0] == held[1]:
+        return
+    before, after = (people or {} for people in held)
+    differing = ", ".join(sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key)))
+    raise UsageError(f"The two backends hold different people (population: {differing}): fill both alike.")
 
 
 def _fight(

@@ -85,7 +85,7 @@ def gate(
     runs: Runs = RUNS,
 ) -> None:
     """The verdict for CI: a run by its targets, or runs against a baseline. Fails only what is surely slower."""
-    from capacity.gate.baselines import history_at, newest_at
+    from capacity.gate.baselines import newest_at
     from capacity.gate.verdicts import gate_against, gate_runs
     from reports.gate import Outputs
 
@@ -94,7 +94,7 @@ def gate(
     if allow and not baseline and not history:
         raise UsageError("--allow is for --baseline and --history: without them nothing is compared.")
     outputs = Outputs(junit, markdown, comment, json, benchmark, html)
-    past = history_at(history) if history else []
+    outputs.check()
     if until_sure:
         if baseline:
             raise UsageError(
@@ -103,7 +103,7 @@ def gate(
         record, confidence, interrupted = _run_until_sure(
             run_names or ["smoke"], budget_s or _BUDGET_S, settings or [], runs, host, stack, processes or 1, noise
         )
-        code = say(gate_runs([record], noise, past, allow or [], confidence), outputs)
+        code = say(gate_runs([record], noise, history, allow or [], confidence), outputs)
         raise typer.Exit(ExitCode.INTERRUPTED if interrupted else code)
     if host or stack or settings or budget_s or processes:
         raise UsageError(
@@ -114,8 +114,8 @@ def gate(
     records = [record_of(name, runs) for name in run_names or ["latest"]]
     if baseline:
         before = [record for name in baseline for record in newest_at(resolved(name, runs))]
-        raise typer.Exit(say(gate_against(records, before, allow or [], noise, past), outputs))
-    raise typer.Exit(say(gate_runs(records, noise, past, allow or []), outputs))
+        raise typer.Exit(say(gate_against(records, before, allow or [], noise, history), outputs))
+    raise typer.Exit(say(gate_runs(records, noise, history, allow or []), outputs))
 
 
 @baselines.command("update")

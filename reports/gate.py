@@ -14,6 +14,7 @@ from reports.as_json import dumps
 from reports.gate_rows import compared_title
 from reports.junit import junit
 from reports.markdown import COMMENT_BYTES, SUMMARY_BYTES, markdown
+from scenarios.files import can_be_written
 from scenarios.outcome import UsageError
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -30,23 +31,40 @@ class Outputs:
     benchmark: Path | None = None
     html: Path | None = None
 
+    def check(self) -> None:
+        """Raises UsageError for a file that could not be written."""
+        for path in vars(self).values():
+            if path and not can_be_written(path):
+                raise UsageError(f"{path} cannot be written: name a file in a folder that can be.")
+
 
 def write(result: GateResult, outputs: Outputs) -> list[Path]:
     """Write what is wanted, and the step's summary where a GitHub runner asks for one. Returns the files written.
 
-    Raises UsageError for a file that cannot be written.
+    Raises UsageError for files that cannot be written, when all the others are.
     """
-    texts: list[tuple[Path | None, Callable[[], str]]] = [
-        (outputs.junit, lambda: junit(result)),
-        (outputs.markdown, lambda: markdown(result)),
-        (outputs.comment, lambda: markdown(result, COMMENT_BYTES)),
-        (outputs.json, lambda: dumps(result) + "\n"),
-        (outputs.benchmark, lambda: benchmark(result)),
-        (outputs.html, lambda: _page(result)),
+    summary = Path(os.environ[STEP_SUMMARY]) if os.environ.get(STEP_SUMMARY) else None
+    texts: list[tuple[Path | None, str, Callable[[], str]]] = [
+        (outputs.junit, "w", lambda: junit(result)),
+        (outputs.markdown, "w", lambda: markdown(result)),
+        (outputs.comment, "w", lambda: markdown(result, COMMENT_BYTES)),
+        (outputs.json, "w", lambda: dumps(result) + "\n"),
+        (outputs.benchmark, "w", lambda: benchmark(result)),
+        (outputs.html, "w", lambda: _page(result)),
+        # A step may write several summaries into one file, of a mebibyte all in all.
+        (summary, "a", lambda: markdown(result, max(0, SUMMARY_BYTES - _size(summary))) + "\n"),
     ]
-    written = [_write(path, text()) for path, text in texts if path]
-    if summary := os.environ.get(STEP_SUMMARY):
-        written.append(_append(Path(summary), result))
+    written, failed = list[Path](), list[str]()
+    for path, mode, text in texts:
+        if path is None:
+            continue
+        try:
+            _write(path, mode, text())
+            written.append(path)
+        except OSError as error:
+            failed.append(f"{path} cannot be written: {error.strerror}.")
+    if failed:
+        raise UsageError(" ".join(failed))
     return written
 
 
@@ -95,24 +113,14 @@ def _page(result: GateResult) -> str:
     return gate_page(result)
 
 
-def _write(path: Path, text: str) -> Path:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
-    return path
+def _write(path: Path, mode: str, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open(mode, encoding="utf-8") as file:
+        file.write(text)
 
 
-def _append(path: Path, result: GateResult) -> Path:
-    """A step may write several summaries into one file, of a mebibyte all in all."""
-    try:
-        there = path.stat().st_size if path.exists() else 0
-        with path.open("a", encoding="utf-8") as file:
-            file.write(markdown(result, max(0, SUMMARY_BYTES - there)) + "\n")
-    except OSError as error:
-        raise UsageError(f"The step's summary {path} cannot be written: {error.strerror}.") from error
-    return path
+def _size(path: Path | None) -> int:
+    return path.stat().st_size if path and path.exists() else 0
 
 
 if __name__ == "__main__":  # `make schema`

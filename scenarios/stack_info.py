@@ -104,6 +104,7 @@ class StackInfo(_Part):
     otp_test_secret: str | None = None
     controller: int | None = None  # SIGHUP to this process starts the apps anew, then it writes this file again
     restarts: int = 0
+    population: dict[str, Any] | None = None  # who is in the database: a scenario's [population]
 
     @model_validator(mode="after")
     def _every_column_exists(self) -> Self:

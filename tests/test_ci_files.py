@@ -1,5 +1,6 @@
 """The workflow files name commands and options that exist; every command has its page."""
 
+import os
 import re
 import subprocess
 from functools import cache
@@ -11,6 +12,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from cli import app
+from scenarios.outcome import ExitCode
 
 ROOT = Path(__file__).parents[1]
 FILES = ["deploy/ci/github-actions.yml", "deploy/ci/gitlab-ci.yml"]
@@ -57,13 +59,94 @@ def test_every_command_and_option_exists(file: str) -> None:
         assert given <= options(name), (file, name)
 
 
-def test_the_first_release_has_nothing_to_duel_with(tmp_path: Path) -> None:
-    commit = ["-c", "user.name=a", "-c", "user.email=a@localhost", "commit", "--quiet", "--allow-empty", "-m", "a"]
-    for command in (["init", "--quiet"], commit, commit, ["tag", "nightly", "HEAD^"]):
-        subprocess.run(["git", *command], cwd=tmp_path, check=True)
-    done = subprocess.run(["bash", ROOT / DUEL], cwd=tmp_path, capture_output=True, text=True, check=False)
+def git(folder: Path, *arguments: str | Path) -> str:
+    me = ("-c", "user.name=a", "-c", "user.email=a@localhost")
+    done = subprocess.run(["git", *me, *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@pytest.fixture
+def releases(tmp_path: Path) -> Path:
+    """A repository with the releases v1 and v2, a nightly build, and a version that is not released."""
+    folder = tmp_path / "releases"
+    folder.mkdir()
+    git(folder, "init", "--quiet")
+    for tag in ("v1", "v2", "nightly", "v3-rc"):
+        git(folder, "commit", "--quiet", "--allow-empty", "-m", tag)
+        git(folder, "tag", tag)
+    return folder
+
+
+def duel(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the duel's script. These repositories have no Makefile: it ends where the last release would be installed."""
+    environment = {name: value for name, value in os.environ.items() if name != "GITHUB_STEP_SUMMARY"} | variables
+    return subprocess.run(
+        ["bash", ROOT / DUEL], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_first_release_has_nothing_to_duel_with(releases: Path) -> None:
+    git(releases, "tag", "--delete", "v1", "v2")
+    summary = releases / "summary.md"
+    done = duel(releases, GITHUB_STEP_SUMMARY=str(summary))
     assert (done.returncode, done.stderr) == (0, "")
     assert "No release before this one" in done.stdout
+    assert summary.read_text() == done.stdout
+
+
+@pytest.mark.parametrize(
+    ("passed", "asked", "last"),
+    [
+        ("", "", "v2"),
+        ("v1", "", "v1"),  # the second one was tagged, and did not pass
+        ("v1\nv2", "", "v2"),
+        ("v1\nv2\nv3-rc", "", "v2"),  # this version, once more
+        ("v1", "nightly", "nightly"),
+    ],
+)
+def test_a_release_is_compared_with_the_last_that_passed(releases: Path, passed: str, asked: str, last: str) -> None:
+    if passed:
+        (releases / "history").mkdir()
+        (releases / "history/passed").write_text(f"{passed}\n")
+    done = duel(releases, BASELINE_REF=asked)
+    assert done.stdout.splitlines()[0] == f"Against {last}"
+    assert done.returncode == ExitCode.USAGE
+
+
+def test_a_clone_without_history_is_no_first_release(releases: Path) -> None:
+    shallow = releases.parent / "shallow"
+    git(releases, "clone", "--quiet", "--depth", "1", releases.as_uri(), shallow)
+    done = duel(shallow)
+    assert done.returncode == ExitCode.USAGE
+    assert "fetch the whole history" in done.stderr
+
+
+def test_a_duel_is_left_out_when_asked(releases: Path) -> None:
+    assert duel(releases, BASELINE_REF="none").returncode == 0
+
+
+def test_githubs_history_grows_on_its_branch(releases: Path) -> None:
+    """The steps that read and keep it, twice: the second release finds what the first one left."""
+    jobs = yaml.safe_load((ROOT / FILES[0]).read_text())["jobs"]
+    steps = {
+        step["name"]: step["run"] for job in ("release", "history") for step in jobs[job]["steps"] if "run" in step
+    }
+    server = releases.parent / "server.git"
+    git(releases, "clone", "--quiet", "--bare", releases, server)
+    for tag, added, removed in (("v1", "a", ""), ("v2", "b", "a")):
+        clone = releases.parent / tag
+        git(releases, "clone", "--quiet", server, clone)
+        environment = os.environ | {"GITHUB_REF_NAME": tag}
+
+        def run(step: str, clone: Path = clone, environment: dict[str, str] = environment) -> None:
+            subprocess.run(["bash", "-e", "-c", steps[step]], cwd=clone, env=environment, check=True)
+
+        run("History of the releases before")
+        (clone / "history" / added).write_text("run")
+        (clone / "history" / removed).unlink() if removed else None
+        run("Keep the history")
+    assert git(server, "ls-tree", "-r", "--name-only", "matchday-history").split() == ["b"]
+    assert git(server, "log", "--format=%s", "matchday-history").split() == ["v2", "v1"]
 
 
 def test_every_command_has_a_page() -> None:

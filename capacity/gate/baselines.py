@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from capacity.gate.absolute import judge
 from capacity.gate.change_points import ChangePoint, change_points
 from capacity.gate.comparable import check_kinds, unlike
 from capacity.gate.quantities import Outcome, Quantity, outcome, percentile_carried, quantities
-from capacity.targets import check
-from loadtests.record import LATENCY_FILE, RUN_FILE, SERIES_FILE, Record
+from loadtests.record import LATENCY_FILE, RUN_FILE, SERIES_FILE, Record, RecordError
 from scenarios.outcome import UsageError, Verdict
 
 BASELINES = Path("baselines")
@@ -26,10 +26,10 @@ def records_at(path: Path) -> list[Record]:
     """The record at a path, or all records in a folder of them, oldest first. Raises RecordError or UsageError."""
     if (path / RUN_FILE).exists() or not path.is_dir():
         return [Record.read(path)]
-    folders = sorted(file.parent for file in path.rglob(RUN_FILE))
+    folders = [file.parent for file in path.rglob(RUN_FILE)]
     if not folders:
         raise UsageError(f"There is no run record in {path}; `matchday baseline update` puts some there.")
-    return sorted((Record.read(folder) for folder in folders), key=lambda record: record.run.started_at)
+    return _oldest_first(map(Record.read, folders))
 
 
 def newest_at(path: Path) -> list[Record]:
@@ -37,19 +37,29 @@ def newest_at(path: Path) -> list[Record]:
     return records_at(path)[-NEWEST:]
 
 
-def history_at(folder: Path) -> list[Record]:
-    """The records of a history, oldest first; none before the first release."""
-    return records_at(folder) if folder.is_dir() and any(folder.rglob(RUN_FILE)) else []
+def history_at(folder: Path, left_out: list[str]) -> list[Record]:
+    """The records of a history, oldest first; none before the first release.
+
+    Years go into one: what another version of Matchday wrote holds no release up. Why it is not read is added to
+    `left_out`.
+    """
+    found = []
+    for file in folder.rglob(RUN_FILE):
+        try:
+            found.append(Record.read(file.parent))
+        except RecordError as error:
+            left_out.append(str(error))
+    return _oldest_first(found)
 
 
 def update(folder: Path, records: Iterable[Record], allowed: Sequence[str], keep: int = KEEP) -> tuple[int, int]:
     """Put runs into the history, and take the oldest out beyond `keep`. Returns how many were added and removed.
 
-    Raises UsageError for a run that must not be compared with: invalid, cut short, with a target missed, or unlike
-    those that are there. Nothing is changed then.
+    Raises UsageError for a run that must not be compared with: invalid, cut short, with a target surely missed, or
+    unlike those that are there. Nothing is changed then.
     """
     records = list(records)
-    there = history_at(folder)
+    there = history_at(folder, [])
     like = there[-1] if there else records[0]
     check_kinds(allowed)
     problems = [problem for record in records if (problem := _unfit(record))] + unlike(records, like, allowed)
@@ -63,7 +73,7 @@ def update(folder: Path, records: Iterable[Record], allowed: Sequence[str], keep
     added = {identity(record): record for record in records if identity(record) not in known}
     for record in added.values():
         _copy(record, folder / identity(record))
-    everything = records_at(folder)
+    everything = history_at(folder, [])
     for old in everything[: max(0, len(everything) - keep)]:
         shutil.rmtree(old.folder)
     return len(added), max(0, len(everything) - keep)
@@ -74,10 +84,17 @@ def identity(record: Record) -> str:
     return f"{record.run.started_at:%Y%m%dT%H%M%S.%fZ}-{_STAMP.sub('', record.folder.name)}"
 
 
+def _oldest_first(records: Iterable[Record]) -> list[Record]:
+    return sorted(records, key=lambda record: record.run.started_at)
+
+
 def _unfit(record: Record) -> str:
     if not record.complete:
         return f"{record.folder}: {record.state}"
-    found = check(record)
+    try:
+        found = judge(record)
+    except RecordError as error:
+        return str(error)
     return f"{record.folder}: {found.verdict}: {' '.join(found.reasons)}" if found.verdict in _UNFIT else ""
 
 
@@ -108,14 +125,24 @@ class Trend:
     changes: tuple[ChangePoint, ...]
 
 
-def trends(history: Sequence[Record], newest: Sequence[Record], allowed: Sequence[str]) -> tuple[Trend, ...]:
-    """Every latency target over the runs of the history that are like the newest one, and the newest."""
+def trends(
+    history: Sequence[Record], newest: Sequence[Record], allowed: Sequence[str], left_out: list[str]
+) -> tuple[Trend, ...]:
+    """Every latency target over the runs of the history that are like the newest one, and the newest.
+
+    Why a damaged record is no part of it is added to `left_out`.
+    """
     scenario = newest[-1].run.scenario
     wanted = [q for q in quantities(scenario, ()) if q.decides]
     known = {identity(record) for record in newest}
     alike = [r for r in history if identity(r) not in known and not unlike([r], newest[-1], allowed)]
-    runs = sorted((*alike, *newest), key=lambda record: record.run.started_at)
-    outcomes = [outcome(record, wanted) for record in runs if record.measured]
+    outcomes = []
+    for record in _oldest_first((*alike, *newest)):
+        try:
+            if record.measured:
+                outcomes.append(outcome(record, wanted))
+        except RecordError as error:
+            left_out.append(str(error))
     limits = {key: target.limit for key, target in scenario.targets.targets.items()}
     return tuple(trend for q in wanted if (trend := _trend(q, limits[q.key], outcomes)))
 

@@ -1,7 +1,6 @@
 """The noise floor of a machine: how much runs of one backend differ there, measured by its duel with itself."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from math import exp, sqrt
@@ -13,6 +12,7 @@ from scipy.stats import norm
 
 from capacity.gate.comparable import fingerprint, same_machine
 from loadtests.record import Machine, Run
+from scenarios.files import can_be_written
 from scenarios.outcome import UsageError
 from scenarios.schema import GateRules
 
@@ -84,8 +84,7 @@ def find_noise(path: Path, run: Run) -> NoiseFloor | None:
 def check_noise_file(path: Path) -> None:
     """Raises UsageError for a file that `store_noise` could not add to: better now than after ten minutes."""
     _read(path)
-    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-    if path.is_dir() or not os.access(there, os.W_OK):
+    if not can_be_written(path):
         raise UsageError(f"The noise floor cannot be kept in {path}: name a file that can be written with --noise.")
 
 

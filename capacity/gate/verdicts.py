@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from capacity.gate.absolute import Judged, RunGate, judge
-from capacity.gate.baselines import identity, trends
+from capacity.gate.baselines import history_at, identity, trends
 from capacity.gate.comparable import KINDS, check_kinds, unlike
 from capacity.gate.cpu import cpu_table, cpu_title
 from capacity.gate.noise import NoiseFloor, find_noise, measured_noise
@@ -26,13 +26,13 @@ _GRAVITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.ERROR, Verdict.INVALID, 
 def gate_runs(
     records: Sequence[Record],
     noise_file: Path,
-    history: Sequence[Record] = (),
+    history: Path | None = None,
     allowed: Sequence[str] = (),
     confidence: float | None = None,
 ) -> GateResult:
     """Judge every run by the targets of its scenario; the worst verdict counts. Raises RecordError or UsageError.
 
-    `allowed`: in what runs of the history may differ and still be part of the trend.
+    `history` is a folder of records; `allowed`: in what they may differ and still be part of the trend.
     """
     check_kinds(allowed)
     _check_distinct(records)
@@ -46,8 +46,9 @@ def gate_runs(
         reasons = [f"Surely met: {met} targets{f' of {len(judged)} runs' if several else ''}."]
     reasons += [_warning(target) for run in judged for target in run.warnings]
     reasons += [cut for record, run in zip(records, judged, strict=True) if (cut := _cut(record, run))]
-    shown = trends(history, records, allowed) if history else ()
-    return result("absolute", worst.verdict, reasons, records[0], judged, noise=noise, trends=shown)
+    left_out: list[str] = []
+    shown = trends(history_at(history, left_out), records, allowed, left_out) if history else ()
+    return result("absolute", worst.verdict, reasons, records[0], judged, None, left_out, noise, shown)
 
 
 def gate_against(
@@ -55,7 +56,7 @@ def gate_against(
     baseline: Sequence[Record],
     allowed: Sequence[str],
     noise_file: Path,
-    history: Sequence[Record] = (),
+    history: Path | None = None,
 ) -> GateResult:
     """Compare two groups of runs. Raises UsageError when they are not alike, but for the kinds that are `allowed`.
 
@@ -72,10 +73,9 @@ def gate_against(
         return result("relative", Verdict.INVALID, reasons, like, left_out=left_out)
     noise = find_noise(noise_file, like.run)
     found = _compared(before, counted, None, noise)
-    shown = trends(history or baseline, counted, allowed)
-    return result(
-        "relative", found.verdict, found.reasons, like, (), found, left_out=left_out, noise=noise, trends=shown
-    )
+    past = history_at(history, left_out) if history else baseline
+    shown = trends(past, counted, allowed, left_out)
+    return result("relative", found.verdict, found.reasons, like, (), found, left_out, noise, shown)
 
 
 def check_comparable(records: Sequence[Record], like: Record, allowed: Sequence[str]) -> None:

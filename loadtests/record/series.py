@@ -63,7 +63,7 @@ def read_series(path: Path) -> dict[str, list[float | None]]:
     if not rows:
         raise RecordError(f"{path} is empty: the run ended before its first second, or the file was cut off.")
     names, *body = rows
-    if missing := [column for column in ("second", "requests", "failures") if column not in names]:
+    if missing := [column for column in SERIES_COLUMNS if column not in names]:
         raise RecordError(f"{path} is not the series.csv of a run record: it has no column {missing[0]!r}.")
     try:
         return {name: [float(row[i]) if row[i] else None for row in body] for i, name in enumerate(names)}

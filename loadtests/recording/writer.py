@@ -127,20 +127,19 @@ class RecordWriter:
         except OSError as error:
             status, reason = "interrupted", reason or f"the record could not be written: {error.strerror}"
         self.close()
-        self._save(
-            self.run.model_copy(
-                update={
-                    "status": status,
-                    "status_reason": reason,
-                    "ended_at": datetime.now(UTC),
-                    "stopping_from": stopping_from,
-                    "clocks": tuple(clocks),
-                    "workers_lost": tuple(workers_lost),
-                    "intervals": self._intervals,
-                }
-            )
+        closed = self.run.model_copy(
+            update={
+                "status": status,
+                "status_reason": reason,
+                "ended_at": datetime.now(UTC),
+                "stopping_from": stopping_from,
+                "clocks": tuple(clocks),
+                "workers_lost": tuple(workers_lost),
+                "intervals": self._intervals,
+            }
         )
-        self._save(summarised(self.folder))
+        # In one step: a record that is closed says how far it can be trusted.
+        self._save(summarised(Record(self.folder, closed)))
 
     def close(self) -> None:
         """Close the files; the record stays as it is."""
@@ -280,9 +279,8 @@ def _save(folder: Path, run: Run) -> None:
     part.replace(folder / RUN_FILE)
 
 
-def summarised(folder: Path) -> Run:
-    """run.json of a record with latencies, messages and validity computed from its other files."""
-    record = Record.read(folder)
+def summarised(record: Record) -> Run:
+    """Its run.json with latencies, messages and validity computed from its other files."""
     found = {"latency_ms": record.latencies(), "messages": _messages(record), "validity": judged(record)}
     return record.run.model_copy(update=found)
 
@@ -293,8 +291,7 @@ def close_abandoned(folder: Path, reason: str) -> None:
     run = Record.read(folder).run
     if run.status == "running":
         closed = run.model_copy(update={"status": "crashed", "status_reason": reason, "ended_at": datetime.now(UTC)})
-        _save(folder, closed)
-        _save(folder, summarised(folder))
+        _save(folder, summarised(Record(folder, closed)))
 
 
 def _messages(record: Record) -> Messages | None:

@@ -109,6 +109,7 @@ class LocalStack:
                 PrometheusPage(url=f"http://127.0.0.1:{port}/metrics", metrics=_APP_METRICS) for port in self._app_ports
             ),
             otp_test_secret=settings.otp_test_secret,
+            population=self.scenario.population.model_dump(mode="json"),
         )
 
     def restart_apps(self) -> Callable[[], None]:

@@ -175,6 +175,12 @@ def test_a_killed_generator_makes_the_run_invalid(tmp_path: Path) -> None:
     assert "the load generator was killed" in found.reasons[0]
 
 
+def test_a_record_that_does_not_say_how_far_it_can_be_trusted_is_not(tmp_path: Path) -> None:
+    record = write(tmp_path / "run", 30, healthy)
+    found = check(replace(record, run=record.run.model_copy(update={"validity": None})))
+    assert found.verdict is Verdict.INVALID
+
+
 @pytest.mark.parametrize(
     ("columns", "alert"),
     [

@@ -1,11 +1,14 @@
 """Bad input gets a sentence and exit code 2, before anything is started."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from reference_app.stack import LocalStack
 from reference_app.stack.process import free_port
+from scenarios.outcome import ExitCode
 from tests.e2e.conftest import Shell, plain
 
 
@@ -95,6 +98,13 @@ def test_a_wrong_environment_is_a_sentence(shell: Shell, variable: str, value: s
     assert done.code == 2
     assert sentence in plain(done.err)
     assert "Traceback" not in done.err
+
+
+def test_a_mistake_of_matchdays_own_is_no_missed_target() -> None:
+    broken = "import cli; cli.app = lambda: [][0]; cli.main()"
+    done = subprocess.run([sys.executable, "-c", broken], capture_output=True, text=True, check=False)
+    assert done.returncode == ExitCode.USAGE
+    assert "a mistake of its own, and no verdict: IndexError('list index out of range')" in done.stderr
 
 
 def test_another_secret_than_the_backends_is_said_before_any_user_is_spawned(shell: Shell, stack: LocalStack) -> None:

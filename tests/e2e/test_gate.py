@@ -11,6 +11,7 @@ import pytest
 
 from loadtests.record import LATENCY_FILE, RUN_FILE, SERIES_FILE, Record
 from scenarios.outcome import ExitCode
+from scenarios.stack_info import StackInfo
 from tests.e2e.conftest import POPULATION, SHORT, Done, Shell, plain
 from tests.loadtests.making import HEALTHY, Second, healthy, write
 from tests.waiting import wait_for
@@ -263,11 +264,21 @@ def test_a_duel_with_nobody_there_is_a_sentence(shell: Shell) -> None:
     assert "http://127.0.0.1:1 does not answer" in done.err
 
 
+def test_backends_with_other_people_are_not_compared(shell: Shell) -> None:
+    for name, users in (("old", 900), ("new", 1000)):
+        info = StackInfo(host="http://127.0.0.1:1", population={"users": users, "seed": 1})
+        info.write(shell.folder / f"{name}.json")
+    done = shell.matchday("duel", "--baseline", "old.json", "--candidate", "new.json")
+    assert done.code == ExitCode.USAGE
+    assert "hold different people (population: users)" in done.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["--same", "--candidate", "http://127.0.0.1:1"], "--same compares the baseline with itself"),
         (["--same", "--junit", "junit.xml"], "--same gives no verdict to write"),
+        (["--junit", "."], "cannot be written: name a file"),
         (["--baseline", "http://a", "--baseline-set", "backend.decks=off"], "--baseline-set is for a stack started"),
         (["--budget", "4m"], "give --budget 6m"),
         (["--same", "--noise", "."], "cannot be kept in"),

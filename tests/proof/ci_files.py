@@ -1,11 +1,13 @@
 """Runs the workflow files of `deploy/ci/` step by step, as a runner would, in a clone with a release before it.
 
 `make proof-ci` runs both (about half an hour); `python -m tests.proof.ci_files github smoke` one job of one of them.
-What only a runner has (checkout, caches, uploads) is left out, and said so. Ends with 1 when a step fails; after one
-that is inconclusive, as on a noisy machine, the steps behind it are run all the same.
+What only a runner has (checkout, caches, uploads) is left out, and said so; jobs of a file share a clone, and so what
+they hand on. Ends with 1 when a step fails; after one that is inconclusive, as on a noisy machine, the others run all
+the same.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -43,7 +45,7 @@ def github(file: dict[str, Any]) -> Iterator[Step]:
 
 
 def gitlab(file: dict[str, Any]) -> Iterator[Step]:
-    for job in ("smoke", "release"):
+    for job in ("smoke", "duel", "release"):
         allowed = file[job].get("allow_failure", {}).get("exit_codes", [])
         for line in [*file[".matchday"]["before_script"], *file[job]["script"]]:
             yield Step(job, " ".join(line.split()[:3]), line, allowed=(0, *allowed))
@@ -67,28 +69,31 @@ def clone(folder: Path) -> Path:
     return made
 
 
-def run_job(title: str, steps: list[Step], variables: dict[str, Any]) -> bool:
-    """Run a job's steps in a clone of its own. Returns whether all went well."""
-    well = True
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = clone(Path(temporary))
-        summary = folder / "summary.md"
-        given = {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_REF_NAME": "v1"}
-        environment = {**{name: str(value) for name, value in variables.items()}, **os.environ, **given}
-        for step in steps:
-            if not well and not step.always:
-                continue
-            began_s = time.monotonic()
-            code = subprocess.run(
-                ["bash", "-e", "-c", step.script], cwd=folder, env=environment, check=False
-            ).returncode
-            print(f"== {title}: {step.name}: exit code {code} after {time.monotonic() - began_s:.0f} s", flush=True)
-            if code == ExitCode.INCONCLUSIVE and code not in step.allowed:
-                print("   inconclusive: a runner would end the job here")
-                continue
-            well = well and code in step.allowed
-        if summary.exists():
-            print(summary.read_text()[:600])
+def default(value: Any) -> str:
+    """Of a variable, when nobody filled in the form of a manual run: `${{ inputs.x || 'default' }}`, or GitLab's."""
+    if isinstance(value, dict):
+        value = value["value"]
+    return re.sub(r"\$\{\{.*\|\| '(.*)' \}\}", r"\1", str(value))
+
+
+def run_steps(title: str, folder: Path, steps: list[Step], variables: dict[str, Any]) -> bool:
+    """Run the steps in this clone. Returns whether all went well."""
+    well, summary = True, folder / "summary.md"
+    given = {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_REF_NAME": "v1", "CI_COMMIT_REF_NAME": "v1"}
+    environment = {**{name: default(value) for name, value in variables.items()}, **os.environ, **given}
+    for step in steps:
+        if not well and not step.always:
+            continue
+        began_s = time.monotonic()
+        code = subprocess.run(["bash", "-e", "-c", step.script], cwd=folder, env=environment, check=False).returncode
+        took_s = time.monotonic() - began_s
+        print(f"== {title} {step.job}: {step.name}: exit code {code} after {took_s:.0f} s", flush=True)
+        if code == ExitCode.INCONCLUSIVE and code not in step.allowed:
+            print("   inconclusive: a runner would end the job here")
+            continue
+        well = well and code in step.allowed
+    if summary.exists():
+        print(summary.read_text()[:600])
     return well
 
 
@@ -98,10 +103,9 @@ def main() -> None:
     for kind in kinds:
         path, variables, read = FILES[kind]
         file = yaml.safe_load((ROOT / path).read_text())
-        steps = list(read(file))
-        for job in dict.fromkeys(step.job for step in steps):
-            if not jobs or job in jobs:
-                well &= run_job(f"{kind} {job}", [step for step in steps if step.job == job], file.get(variables, {}))
+        steps = [step for step in read(file) if not jobs or step.job in jobs]
+        with tempfile.TemporaryDirectory() as temporary:
+            well &= run_steps(kind, clone(Path(temporary)), steps, file.get(variables, {}))
     sys.exit(not well)
 
 

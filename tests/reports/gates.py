@@ -14,7 +14,7 @@ from tests.capacity.gate.sides import FAILURES, RULES, noisy, quantity
 from tests.loadtests.making import Second, healthy, write
 
 # Names come from whoever wrote the record.
-NASTY = 'GET /<script>alert("|`x`")</script>\x0b| a\nb[/b][id] @you #1'
+NASTY = 'GET /<script>alert("|`x`")</script>\x0b| a\nb[/b][id] @you #1 https://a.example www.a.example GH-1'
 
 
 def absolute(folder: Path, slow: bool = False) -> GateResult:

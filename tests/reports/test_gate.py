@@ -92,6 +92,7 @@ def test_names_from_a_record_cannot_break_the_files(dueled: GateResult) -> None:
     assert {line.replace("\\|", "").count("|") for line in rows} == {7}
     assert "@you" not in text
     assert "#1" not in text
+    assert not re.search(r"://a|www\.a|GH-1", text)
     assert "<script>alert" not in gate_page(dueled)
     out = StringIO()
     terminal = console()
@@ -181,5 +182,10 @@ def test_the_steps_summary_is_appended_to(tmp_path: Path, failed: GateResult, mo
 
 def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path, failed: GateResult) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="cannot be written"):
-        write(failed, Outputs(junit=tmp_path / "file" / "junit.xml"))
+    outputs = Outputs(junit=tmp_path / "file" / "junit.xml", json=tmp_path / "new" / "gate.json")
+    with pytest.raises(UsageError, match=r"junit\.xml cannot be written: name a file"):
+        outputs.check()
+    with pytest.raises(UsageError, match=r"junit\.xml cannot be written: File exists"):
+        write(failed, outputs)
+    assert (tmp_path / "new" / "gate.json").exists()  # the others are not lost with it
+    replace(outputs, junit=None).check()

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from capacity.gate.baselines import NEWEST, newest_at, records_at, trends, update
-from loadtests.record import RUN_FILE, Record, RecordError
-from scenarios.outcome import UsageError
+from capacity.gate.baselines import NEWEST, history_at, newest_at, records_at, trends, update
+from capacity.gate.verdicts import gate_runs
+from loadtests.record import RUN_FILE, SERIES_FILE, Record, RecordError
+from scenarios.outcome import UsageError, Verdict
 from tests.loadtests.making import HEALTHY, Second, healthy, write
 
 
@@ -62,6 +63,28 @@ def test_an_unknown_kind_is_named(tmp_path: Path, made: Callable[..., Record]) -
         update(tmp_path / "baselines", [made("run-1")], ["weather"])
 
 
+def test_what_another_version_wrote_holds_no_release_up(tmp_path: Path, made: Callable[..., Record]) -> None:
+    folder = tmp_path / "baselines"
+    update(folder, [made("run-1"), made("run-2"), made("run-3")], ())
+    old, torn, _ = (record.folder for record in records_at(folder))
+    (old / RUN_FILE).write_text((old / RUN_FILE).read_text().replace('"schema_version":3', '"schema_version":2'))
+    (torn / SERIES_FILE).write_text("")
+    left_out: list[str] = []
+    found = trends(history_at(folder, left_out), [made("run-4")], (), left_out)
+    assert {len(trend.runs) for trend in found} == {2}
+    assert ["has schema version 2" in left_out[0], "is empty" in left_out[1]] == [True, True]
+    assert update(folder, [made("run-4")], ()) == (1, 0)
+
+
+def test_what_the_gate_passed_is_fit(tmp_path: Path) -> None:
+    """A slow start is cut by both."""
+    base = healthy(0)
+    slow = replace(base, ok={**base.ok, "POST /swipes": [900.0] * 10})
+    record = write(tmp_path / "run", 90, lambda number: slow if number < 15 else base)
+    assert gate_runs([record], tmp_path / "noise.json").verdict is Verdict.PASS
+    assert update(tmp_path / "baselines", [record], ()) == (1, 0)
+
+
 @pytest.mark.parametrize(
     ("name", "change", "why"),
     [
@@ -106,7 +129,7 @@ def test_a_folder_without_records_says_how_they_come_there(tmp_path: Path) -> No
 
 def test_the_trend_shows_where_the_history_changed(made: Callable[..., Record]) -> None:
     history = [made(f"run-{100 + n}", 30 + 0.1 * (n % 3) + (3 if n >= 10 else 0)) for n in range(1, 20)]
-    found = {trend.key: trend for trend in trends(history, [made("run-120", 33.0)], ())}
+    found = {trend.key: trend for trend in trends(history, [made("run-120", 33.0)], (), [])}
     api = found["api_response_time"]
     assert (len(api.runs), [point.index for point in api.changes]) == (20, [9])
     assert api.changes[0].change == pytest.approx(0.1, abs=0.01)

@@ -150,13 +150,14 @@ def _side(name: str, where: str | None, scenario: str, settings: Sequence[str], 
 
 
 def _check_same_people(sides: tuple["Side", "Side"]) -> None:
-    """A database of other people is faster or slower by itself. Raises UsageError."""
-    held = [StackInfo.read(side.stack_file).population for side in sides if side.stack_file]
-    if len(held) < 2 or None in held or held[0] == held[1]:
-        return
-    before, after = (people or {} for people in held)
-    differing = ", ".join(sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key)))
-    raise UsageError(f"The two backends hold different people (population: {differing}): fill both alike.")
+    """A database of other people is faster or slower by itself. Raises UsageError.
+
+    What only one of two versions knows of says nothing.
+    """
+    before, after = (StackInfo.read(side.stack_file).population or {} if side.stack_file else {} for side in sides)
+    if differing := sorted(key for key in before.keys() & after.keys() if before[key] != after[key]):
+        named = ", ".join(differing)
+        raise UsageError(f"The two backends hold different people (population: {named}): fill both alike.")
 
 
 def _fight(

@@ -196,10 +196,10 @@ def _follow_until_sure(launch: "Launch", patience: "Patience", scenario: Scenari
 
 def say(found: "GateResult", outputs: "Outputs") -> ExitCode:
     """Print a gate's answer and write what is wanted of it."""
-    from reports.gate import write
+    from reports.gate import PRINTED, write
     from reports.gate_terminal import print_gate
 
-    if outputs.json == Path("-"):
+    if outputs.json == PRINTED:
         print(dumps(found))
         outputs = replace(outputs, json=None)
     else:

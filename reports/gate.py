@@ -18,11 +18,12 @@ from scenarios.files import can_be_written
 from scenarios.outcome import UsageError
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+PRINTED = Path("-")
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Which files are wanted; None where one is not."""
+    """Which files are wanted; None where one is not. JSON to `-` is printed."""
 
     junit: Path | None = None
     markdown: Path | None = None
@@ -34,7 +35,7 @@ class Outputs:
     def check(self) -> None:
         """Raises UsageError for a file that could not be written."""
         for path in vars(self).values():
-            if path and not can_be_written(path):
+            if path and path != PRINTED and not can_be_written(path):
                 raise UsageError(f"{path} cannot be written: name a file in a folder that can be.")
 
 

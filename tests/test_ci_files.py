@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -57,6 +58,19 @@ def test_every_command_and_option_exists(file: str) -> None:
     assert {name for name, _ in used} == {"gate", "duel", "up", "baseline update"}
     for name, given in used:
         assert given <= options(name), (file, name)
+
+
+@pytest.mark.parametrize(
+    ("file", "options"),
+    [
+        (FILES[0], ["vendor.github-workflows"]),
+        (FILES[1], ["vendor.gitlab-ci", "--data-transform", "gitlab-ci"]),
+    ],
+)
+def test_the_workflow_files_fit_the_schemas_of_their_servers(file: str, options: list[str]) -> None:
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", *options, file]
+    done = subprocess.run(check, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def git(folder: Path, *arguments: str | Path) -> str:

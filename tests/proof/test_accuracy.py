@@ -11,7 +11,7 @@ LAWS = ("constant", "bimodal", "lognormal", "around-105")
 # 0.5 % of the true value, or 1 ms: what client and loop need themselves.
 SHARE, ABSOLUTE_MS = 0.005, 1.0
 ATTEMPTS = 6
-# What holds for two processes has always held for one: that is asked by `make proof` only.
+# Two processes are the harder case: one alone is asked by `make proof` only.
 EACH_NUMBER = [pytest.param(1, marks=pytest.mark.slow), 2]
 
 

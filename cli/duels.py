@@ -100,7 +100,8 @@ def duel(
             raise UsageError(f"--{name}-set is for a stack started here: that of {where} runs with its own settings.")
     if same:
         check_noise_file(noise)
-    Outputs(junit, markdown, comment, json, benchmark, html).check()
+    outputs = Outputs(junit, markdown, comment, json, benchmark, html)
+    outputs.check()
     started_s, budget_s = time.monotonic(), budget_s or _BUDGET_S
     asked = load(scenario, settings or [])
     check_writable(runs)
@@ -120,7 +121,7 @@ def duel(
         _check_same_people(sides)
         folder = new_folder(runs, f"duel-{asked.name}")
         like = _fight(folder, arguments, sides, at_once, referee, started_s + budget_s, asked)
-    outputs = Outputs(junit, markdown, comment, json or folder / GATE_FILE, benchmark, html or folder / REPORT_FILE)
+    outputs = replace(outputs, json=json or folder / GATE_FILE, html=html or folder / REPORT_FILE)
     found = referee.result(like)
     if same:
         raise typer.Exit(_keep_noise(referee, found, noise))

@@ -130,7 +130,10 @@ def baseline_update(
     """Add runs to the baseline. Refuses what must not be compared with: invalid, failed, or unlike the others."""
     from capacity.gate.baselines import update
 
-    added, removed = update(folder, [record_of(name, runs) for name in run_names], allow or [], keep)
+    left_out: list[str] = []
+    added, removed = update(folder, [record_of(name, runs) for name in run_names], allow or [], left_out, keep)
+    for why in left_out:
+        print(f"Not compared with: {why}", file=sys.stderr)
     print(f"{folder}: {added} added, {removed} removed.")
 
 

@@ -119,11 +119,16 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _folded(title: str, lines: Sequence[str]) -> str:
-    return f"<details><summary>{html.escape(title)}</summary>\n\n" + "\n".join(lines) + "\n\n</details>\n\n"
+    return f"<details><summary>{_words(title)}</summary>\n\n" + "\n".join(lines) + "\n\n</details>\n\n"
 
 
 def _text(text: str) -> str:
-    """Names come from whoever wrote the record: no markup, no link, no new line, no end of a cell, nobody called."""
-    escaped = re.sub(r"([\\|`*_\[\]#])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
+    """Names come from whoever wrote the record: what `_words` keeps out, and no Markdown, no end of a cell."""
+    return re.sub(r"([\\|`*_\[\]#])", r"\\\1", _words(text))
+
+
+def _words(text: str) -> str:
+    """For where Markdown means nothing: no HTML, no link, no new line, nobody called."""
+    escaped = html.escape(" ".join(text.split()), quote=False)
     # A backslash does not keep GitHub from linking @names, #numbers and addresses, a space of no width does.
     return re.sub(r"([@#](?=\w)|://|\b(?:www\.|GH-))", "\\1\u200b", escaped)

@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from capacity.gate.absolute import judge
@@ -52,14 +52,18 @@ def history_at(folder: Path, left_out: list[str]) -> list[Record]:
     return _oldest_first(found)
 
 
-def update(folder: Path, records: Iterable[Record], allowed: Sequence[str], keep: int = KEEP) -> tuple[int, int]:
+def update(
+    folder: Path, records: Iterable[Record], allowed: Sequence[str], left_out: list[str], keep: int = KEEP
+) -> tuple[int, int]:
     """Put runs into the history, and take the oldest out beyond `keep`. Returns how many were added and removed.
+
+    Why a record that is there cannot be read is added to `left_out`; it stays where it is.
 
     Raises UsageError for a run that must not be compared with: invalid, cut short, with a target surely missed, or
     unlike those that are there. Nothing is changed then.
     """
     records = list(records)
-    there = history_at(folder, [])
+    there = history_at(folder, left_out)
     like = there[-1] if there else records[0]
     check_kinds(allowed)
     problems = [problem for record in records if (problem := _unfit(record))] + unlike(records, like, allowed)
@@ -71,12 +75,12 @@ def update(folder: Path, records: Iterable[Record], allowed: Sequence[str], keep
         )
     known = {identity(record) for record in there}
     added = {identity(record): record for record in records if identity(record) not in known}
-    for record in added.values():
-        _copy(record, folder / identity(record))
-    everything = history_at(folder, [])
-    for old in everything[: max(0, len(everything) - keep)]:
-        shutil.rmtree(old.folder)
-    return len(added), max(0, len(everything) - keep)
+    copies = [_copy(record, folder / identity(record)) for record in added.values()]
+    everything = _oldest_first((*there, *copies))
+    too_old = everything[: max(0, len(everything) - keep)]
+    for record in too_old:
+        shutil.rmtree(record.folder)
+    return len(added), len(too_old)
 
 
 def identity(record: Record) -> str:
@@ -98,7 +102,7 @@ def _unfit(record: Record) -> str:
     return f"{record.folder}: {found.verdict}: {' '.join(found.reasons)}" if found.verdict in _UNFIT else ""
 
 
-def _copy(record: Record, folder: Path) -> None:
+def _copy(record: Record, folder: Path) -> Record:
     """Only what is read again; whole or not at all."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -110,6 +114,7 @@ def _copy(record: Record, folder: Path) -> None:
         begun.rename(folder)
     except OSError as error:
         raise UsageError(f"The baseline in {folder.parent} cannot be written: {error.strerror}.") from error
+    return replace(record, folder=folder)
 
 
 @dataclass(frozen=True)

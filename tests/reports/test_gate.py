@@ -83,7 +83,7 @@ def test_what_nobody_can_tell_is_no_pass_in_junit(passed: GateResult) -> None:
     assert error.attrib["message"] == "The generator was overloaded."
 
 
-def test_names_from_a_record_cannot_break_the_files(dueled: GateResult) -> None:
+def test_names_from_a_record_cannot_break_the_files(dueled: GateResult, failed: GateResult) -> None:
     ET.fromstring(junit(dueled))
     text = markdown(dueled)
     assert "<script>" not in text
@@ -93,6 +93,8 @@ def test_names_from_a_record_cannot_break_the_files(dueled: GateResult) -> None:
     assert "@you" not in text
     assert "#1" not in text
     assert not re.search(r"://a|www\.a|GH-1", text)
+    folded = markdown(replace(failed, runs=tuple(replace(run, run=f"a\n\n{NASTY}") for run in failed.runs)))
+    assert not re.search(r"<script>|@you|#1|://a|www\.a|GH-1|Endpoints of a\n", folded)
     assert "<script>alert" not in gate_page(dueled)
     out = StringIO()
     terminal = console()

@@ -35,8 +35,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Record]:
 
 def test_runs_are_added_once_and_the_oldest_go(tmp_path: Path, made: Callable[..., Record]) -> None:
     folder = tmp_path / "baselines"
-    assert update(folder, [made("run-1"), made("run-2")], ()) == (2, 0)
-    assert update(folder, [made("run-2"), made("run-3")], (), keep=2) == (1, 1)
+    assert update(folder, [made("run-1"), made("run-2")], (), []) == (2, 0)
+    assert update(folder, [made("run-2"), made("run-3")], (), [], keep=2) == (1, 1)
     assert len(records_at(folder)) == 2
     assert not list(folder.rglob("*.part"))
 
@@ -47,33 +47,37 @@ def test_two_runs_of_one_name_are_two_runs(tmp_path: Path, made: Callable[..., R
     for number, record in enumerate((first, second)):
         shutil.copytree(record.folder, tmp_path / str(number) / "01-baseline")
     copies = [Record.read(tmp_path / str(number) / "01-baseline") for number in range(2)]
-    assert update(folder, copies, ()) == (2, 0)
-    assert update(folder, copies, ()) == (0, 0)
+    assert update(folder, copies, (), []) == (2, 0)
+    assert update(folder, copies, (), []) == (0, 0)
 
 
 def test_a_gate_compares_with_the_newest(tmp_path: Path, made: Callable[..., Record]) -> None:
     folder = tmp_path / "baselines"
-    update(folder, [made(f"run-{number}") for number in range(201, 201 + NEWEST + 5)], ())
+    update(folder, [made(f"run-{number}") for number in range(201, 201 + NEWEST + 5)], (), [])
     found = newest_at(folder)
     assert [record.run.started_at.microsecond for record in found] == list(range(206, 206 + NEWEST))
 
 
 def test_an_unknown_kind_is_named(tmp_path: Path, made: Callable[..., Record]) -> None:
     with pytest.raises(UsageError, match="--allow takes scenario, population"):
-        update(tmp_path / "baselines", [made("run-1")], ["weather"])
+        update(tmp_path / "baselines", [made("run-1")], ["weather"], [])
 
 
 def test_what_another_version_wrote_holds_no_release_up(tmp_path: Path, made: Callable[..., Record]) -> None:
     folder = tmp_path / "baselines"
-    update(folder, [made("run-1"), made("run-2"), made("run-3")], ())
+    update(folder, [made("run-1"), made("run-2"), made("run-3")], (), [])
     old, torn, _ = (record.folder for record in records_at(folder))
     (old / RUN_FILE).write_text((old / RUN_FILE).read_text().replace('"schema_version":3', '"schema_version":2'))
     (torn / SERIES_FILE).write_text("")
     left_out: list[str] = []
     found = trends(history_at(folder, left_out), [made("run-4")], (), left_out)
     assert {len(trend.runs) for trend in found} == {2}
-    assert ["has schema version 2" in left_out[0], "is empty" in left_out[1]] == [True, True]
-    assert update(folder, [made("run-4")], ()) == (1, 0)
+    of_another_version, damaged = left_out
+    assert "has schema version 2" in of_another_version
+    assert "series.csv is empty" in damaged
+    said: list[str] = []
+    assert update(folder, [made("run-4")], (), said) == (1, 0)
+    assert said == [of_another_version]
 
 
 def test_what_the_gate_passed_is_fit(tmp_path: Path) -> None:
@@ -82,7 +86,7 @@ def test_what_the_gate_passed_is_fit(tmp_path: Path) -> None:
     slow = replace(base, ok={**base.ok, "POST /swipes": [900.0] * 10})
     record = write(tmp_path / "run", 90, lambda number: slow if number < 15 else base)
     assert gate_runs([record], tmp_path / "noise.json").verdict is Verdict.PASS
-    assert update(tmp_path / "baselines", [record], ()) == (1, 0)
+    assert update(tmp_path / "baselines", [record], (), []) == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -100,9 +104,9 @@ def test_an_unfit_run_changes_nothing(
     tmp_path: Path, made: Callable[..., Record], name: str, change: Callable[[Second], Second], why: str
 ) -> None:
     folder = tmp_path / "baselines"
-    update(folder, [made("run-1")], ())
+    update(folder, [made("run-1")], (), [])
     with pytest.raises(UsageError, match="The baseline stays as it is") as caught:
-        update(folder, [made("run-2"), made(name, change=change)], ())
+        update(folder, [made("run-2"), made(name, change=change)], (), [])
     assert why in str(caught.value)
     assert len(records_at(folder)) == 1
 
@@ -114,10 +118,10 @@ def test_a_run_of_another_population_is_refused_unless_told(tmp_path: Path, made
     other = replace(
         other, run=other.run.model_copy(update={"scenario": scenario.model_copy(update={"population": people})})
     )
-    update(folder, [made("run-1")], ())
+    update(folder, [made("run-1")], (), [])
     with pytest.raises(UsageError, match="users 990, not 1000"):
-        update(folder, [other], ())
-    assert update(folder, [other], ["population"]) == (1, 0)
+        update(folder, [other], (), [])
+    assert update(folder, [other], ["population"], []) == (1, 0)
 
 
 def test_a_folder_without_records_says_how_they_come_there(tmp_path: Path) -> None:

@@ -85,8 +85,8 @@ class Api:
 
     def swipe(self, target_id: str, like: bool) -> Swipe:
         """Returns the swipe that stands: the first one wins."""
-        stands = self._call("POST", "/swipes", body={"target_id": target_id, "like": like})
-        return Swipe(bool(stands["like"]), datetime.fromisoformat(stands["at"]))
+        stands = self._call("POST", "/swipes", body={"target_id": target_id, "kind": "like" if like else "pass"})
+        return Swipe(stands["kind"] != "pass", datetime.fromisoformat(stands["at"]))
 
     def matches(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._call("GET", "/matches")["matches"]

@@ -1,21 +1,28 @@
 """What the API answers when it refuses, and the one handler that turns it into JSON.
 
 ApiError
-├── NotSignedIn       401   no session, or it ended
-├── NotFound          404   not there, or not yours to see
-├── Conflict          409   the state does not allow it
-├── TooManyRequests   429   later, please
-    └── StoreAway         503   a server that we need does not answer
+├── NotSignedIn         401   no session, or it ended
+├── Forbidden           403   signed in, but not allowed
+│   └── Suspended       403   a moderator has closed the account
+├── NotFound            404   not there, or not yours to see
+├── Conflict            409   the state does not allow it
+├── TooManyRequests     429   later, please
+│   └── LikesUsedUp     429   tomorrow, please
+└── StoreAway           503   a server that we need does not answer
 """
 
 import logging
+from collections import defaultdict
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from reference_app.bodies import example
 from reference_app.platform import STORE_AWAY
 
 log = logging.getLogger(__name__)
@@ -26,14 +33,30 @@ class ApiError(Exception):
 
     status = 400
     code = "bad_request"
+    retry_after_s: int | None = None
 
     @property
     def body(self) -> dict[str, dict[str, str]]:
         return {"error": {"code": self.code, "message": str(self)}}
 
+    @property
+    def headers(self) -> dict[str, str] | None:
+        return None if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
+
 
 class NotSignedIn(ApiError):
     status, code = 401, "not_signed_in"
+
+
+class Forbidden(ApiError):
+    status, code = 403, "forbidden"
+
+
+class Suspended(Forbidden):
+    code = "suspended"
+
+    def __init__(self) -> None:
+        super().__init__("A moderator has closed this account.")
 
 
 class NotFound(ApiError):
@@ -48,11 +71,48 @@ class TooManyRequests(ApiError):
     status, code = 429, "too_many_requests"
 
 
+class LikesUsedUp(TooManyRequests):
+    code = "likes_used_up"
+
+    def __init__(self, what: str, retry_after_s: int) -> None:
+        super().__init__(f"No {what} are left for today.")
+        self.retry_after_s = retry_after_s
+
+
 class StoreAway(ApiError):
     status, code = 503, "unavailable"
+    retry_after_s = 1
 
     def __init__(self) -> None:
         super().__init__("A server that we need does not answer; try again in a moment.")
+
+
+class Problem(BaseModel):
+    code: str
+    message: str
+
+
+class Refusal(BaseModel):
+    """What every answer but a success carries."""
+
+    model_config = example(error={"code": "not_found", "message": "There is no such person."})
+
+    error: Problem
+
+
+class Invalid(ApiError):
+    """The body, the path or the query is not what the API describes."""
+
+    status, code = 422, "invalid"
+
+
+def refusals(*errors: type[ApiError]) -> dict[int | str, dict[str, Any]]:
+    """For a route's `responses`: the refusals that it may answer with, and those that any route may."""
+    codes = defaultdict[int, list[str]](list)
+    every: tuple[type[ApiError], ...] = (*errors, Invalid, StoreAway)
+    for error in every:
+        codes[error.status].append(error.code)
+    return {status: {"model": Refusal, "description": " or ".join(codes[status])} for status in sorted(codes)}
 
 
 def install(app: FastAPI) -> None:
@@ -60,12 +120,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ApiError)
     async def refuse(_: Request, error: ApiError) -> JSONResponse:
-        return JSONResponse(error.body, error.status)
+        return JSONResponse(error.body, error.status, headers=error.headers)
 
     async def away(_: Request, error: Exception) -> JSONResponse:
         log.warning("%s: %s", type(error).__name__, error)
         refusal = StoreAway()
-        return JSONResponse(refusal.body, refusal.status, headers={"Retry-After": "1"})
+        return JSONResponse(refusal.body, refusal.status, headers=refusal.headers)
 
     for kind in STORE_AWAY:
         app.add_exception_handler(kind, away)
@@ -83,4 +143,4 @@ def install(app: FastAPI) -> None:
             {"at": list(problem["loc"]), "message": problem["msg"]} for problem in jsonable_encoder(error.errors())
         ]
         message = "; ".join(f"{'.'.join(map(str, p['at']))}: {p['message']}" for p in problems)
-        return JSONResponse({"error": {"code": "invalid", "message": message}}, 422)
+        return JSONResponse(Invalid(message).body, Invalid.status)

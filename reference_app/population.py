@@ -17,6 +17,7 @@ from PIL import Image
 from reference_app.app import open_platform
 from reference_app.auth.store import keyed_hash
 from reference_app.photos.images import variants
+from reference_app.photos.schemas import State
 from reference_app.photos.store import media_key
 from reference_app.platform import Objects, Platform
 from reference_app.platform.mongo import Document, ensure_indexes
@@ -83,6 +84,7 @@ def people(population: Population, secret_key: str) -> Iterator[tuple[Document, 
                 "bio": BIOS[int(rng.integers(len(BIOS)))],
                 "preferences": Preferences(sexes=_sought_by(sex, rng)).model_dump(mode="json"),
                 "photos": [f"{person_id}{number:02d}" for number in range(photos)],
+                "blocked": [],
                 "location": point(Location(latitude=latitude, longitude=longitude)),
             },
         )
@@ -111,10 +113,19 @@ def likes(population: Population) -> Iterator[Document]:
             }
 
 
+def photos_of(profile: Document) -> list[Document]:
+    """The photos of a made profile, all approved."""
+    common = {"owner": profile["_id"], "state": State.APPROVED, "at": BORN_BEFORE}
+    return [{"_id": photo, **common} for photo in profile["photos"]]
+
+
 def pictures(seed: int) -> list[dict[str, bytes]]:
-    """The variants of PICTURES distinct JPEGs, of the size that photos have (a card is about 60 kB)."""
+    """The files of PICTURES distinct photos, of the size that photos have (a card is about 50 kB).
+
+    WebP only: the load asks for nothing else, and half as many files are made in half the time.
+    """
     rng = np.random.default_rng([seed, 3])
-    return [variants(_picture(rng)) for _ in range(PICTURES)]
+    return [variants(_picture(rng), formats=["webp"]) for _ in range(PICTURES)]
 
 
 def _picture(rng: np.random.Generator) -> bytes:
@@ -148,11 +159,12 @@ async def create(platform: Platform, population: Population, progress: Progress 
             batch = made[start : start + UNIT]
             await platform.db.accounts.insert_many([account for account, _ in batch], ordered=False)
             await platform.db.profiles.insert_many([profile for _, profile in batch], ordered=False)
+            await platform.db.photos.insert_many([photo for _, p in batch for photo in photos_of(p)], ordered=False)
             files = [
-                (media_key(photo, variant), jpeg)
+                (media_key(photo, name), content)
                 for number, (_, profile) in enumerate(batch, start)
                 for position, photo in enumerate(profile["photos"])
-                for variant, jpeg in shown[(number * 7 + position) % PICTURES].items()
+                for name, content in shown[(number * 7 + position) % PICTURES].items()
             ]
             await asyncio.to_thread(_upload, pool, objects, files)
             progress(start + len(batch), len(made))

@@ -1,6 +1,7 @@
 """Settings from the environment, `MATCHDAY_` before each name. Numbers carry their evidence beside them."""
 
 import json
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import model_validator
@@ -33,8 +34,11 @@ class Settings(BaseSettings):
     aws_access_key_id: str | None = None  # unset: boto3's usual places (environment, profile, role)
     aws_secret_access_key: str | None = None
     bucket: str = "matchday-photos"
-    queue_name: str = "matchday-photos"
+    queue_name: str = "matchday-jobs"
     media_base_url: str = "/media"  # the CDN; relative to the API's host unless it is a full URL
+    cdn_distribution_id: str | None = None  # CloudFront: told to forget what is deleted
+    cdn_purge_url: str | None = None  # the nginx of the local stack, told the same
+    cdn_purge_secret: str = LOCAL_SECRET
     upload_bytes_max: int = 8 * 2**20
 
     otp_sender: Literal["test", "twilio"] = "test"
@@ -44,6 +48,14 @@ class Settings(BaseSettings):
     twilio_from: str = ""
     twilio_base_url: str = "https://api.twilio.com"
 
+    push_provider: Literal["log", "fcm"] = "log"
+    fcm_credentials_file: str = ""  # of a service account of the Firebase project
+    fcm_base_url: str = "https://fcm.googleapis.com"
+
+    moderator_phones: list[str] = []  # whoever signs in with one of these may decide on photos and reports
+    likes_per_day: int = 100
+    super_likes_per_day: int = 5
+
     slowdown: dict[str, float] = {}  # extra CPU of endpoints as a share: a release that got slower, to try gates with
 
     session_ttl_s: int = 30 * 86_400
@@ -52,7 +64,7 @@ class Settings(BaseSettings):
     def as_environment(self) -> dict[str, str]:
         """The variables from which a child process reads the same settings."""
         return {
-            f"MATCHDAY_{name.upper()}": json.dumps(value) if isinstance(value, dict) else str(value)
+            f"MATCHDAY_{name.upper()}": json.dumps(value) if isinstance(value, dict | list) else str(value)
             for name, value in self
             if value is not None
         }
@@ -70,6 +82,8 @@ class Settings(BaseSettings):
             self.twilio_account_sid and self.twilio_auth_token and self.twilio_from
         ):
             problems.append("MATCHDAY_OTP_SENDER=twilio needs MATCHDAY_TWILIO_ACCOUNT_SID, _AUTH_TOKEN and _FROM")
+        if self.push_provider == "fcm" and not Path(self.fcm_credentials_file).is_file():
+            problems.append("MATCHDAY_PUSH_PROVIDER=fcm needs MATCHDAY_FCM_CREDENTIALS_FILE, a service account's JSON")
         if problems:
             raise ValueError(f"environment {self.environment!r}: " + "; ".join(problems))
         return self

@@ -1,4 +1,4 @@
-"""The background worker: resizes photos from the queue, and sweeps for matches that a crash left undetected.
+"""The background worker: does the jobs of the queue, and sweeps for what a crash left undone.
 
 Run it with `python -m reference_app.worker`. SIGTERM ends it after the job at hand.
 """
@@ -6,18 +6,24 @@ Run it with `python -m reference_app.worker`. SIGTERM ends it after the job at h
 import asyncio
 import logging
 import signal
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from anyio import to_thread
 from botocore.exceptions import BotoCoreError, ClientError
 
+from reference_app.accounts.service import account_service_on
 from reference_app.app import open_platform
-from reference_app.chat.hub import Fanout
-from reference_app.photos.service import PhotoService, photo_service_on
+from reference_app.jobs import Job
+from reference_app.photos.schemas import State
+from reference_app.photos.service import photo_service_on
 from reference_app.platform import Platform
+from reference_app.push.providers import provider
+from reference_app.push.schemas import Notification
+from reference_app.push.service import push_service_on
 from reference_app.settings import Settings
-from reference_app.swipes.service import Matchmaker
-from reference_app.swipes.store import SwipeStore
+from reference_app.swipes.service import matchmaker_on
 
 log = logging.getLogger("matchday.worker")
 RECEIVE_WAIT_S = 1  # also how long SIGTERM may have to wait
@@ -27,32 +33,56 @@ SWEEP_EVERY_S = 1  # little each time: all of ten seconds' likes at once made ev
 # a restart of the worker misses none.
 SWEEP_AGE_MIN = timedelta(seconds=5)
 SWEEP_AGE_MAX = timedelta(minutes=5)
+# Deletions of which no job has told: rare, so seldom looked for.
+TIDY_EVERY_S = 30
+TIDY_AGE_MIN = timedelta(minutes=1)
+TIDY_AT_MOST = 100
+
+Handler = Callable[..., Awaitable[None]]
 
 
-async def _photos(platform: Platform, stop: asyncio.Event) -> None:
-    service = photo_service_on(platform)
+def handlers(platform: Platform) -> dict[Job, Handler]:
+    """What is done for each job. Each may be done twice."""
+    photos, accounts, push = photo_service_on(platform), account_service_on(platform), push_service_on(platform)
+    pushes = provider(platform.settings)
+
+    async def deliver(person_id: str, notification: dict[str, Any]) -> None:
+        await push.deliver(person_id, Notification.model_validate(notification), pushes)
+
+    return {
+        Job.PROCESS_PHOTO: photos.process,
+        Job.ERASE_PHOTO: photos.erase,
+        Job.ERASE_ACCOUNT: lambda person_id: accounts.erase(person_id),
+        Job.PUSH: deliver,
+    }
+
+
+async def _work(platform: Platform, stop: asyncio.Event) -> None:
+    does = handlers(platform)
     while not stop.is_set():
         try:
             for job in await to_thread.run_sync(lambda: list(platform.queue.receive(RECEIVE_WAIT_S))):
-                if await _processed(service, job.body):
+                if await _done(does, job.body):
                     await to_thread.run_sync(platform.queue.done, job)
         except (BotoCoreError, ClientError) as error:
             log.warning("The queue is away: %s", error)
             await asyncio.sleep(RETRY_S)
 
 
-async def _processed(service: PhotoService, body: dict[str, str]) -> bool:
+async def _done(does: dict[Job, Handler], body: dict[str, Any]) -> bool:
     """False leaves the job in the queue: it comes back, and after five times goes to the dead letters."""
+    kind = str(body.get("job"))
     try:
-        await service.process(body["photo_id"])
+        await does[Job(kind)](**{name: value for name, value in body.items() if name != "job"})
     except Exception:
-        log.exception("Job %s failed", body)
+        log.exception("A job failed: %s", kind)
         return False
     return True
 
 
-async def _sweep(platform: Platform, stop: asyncio.Event) -> None:
-    matchmaker = Matchmaker(SwipeStore(platform.db), Fanout(platform.redis))
+async def _sweep_likes(platform: Platform, stop: asyncio.Event) -> None:
+    """Look again at every like, once it is old enough."""
+    matchmaker = matchmaker_on(platform)
     since = datetime.now(UTC) - SWEEP_AGE_MAX
     while not stop.is_set():
         until = datetime.now(UTC) - SWEEP_AGE_MIN
@@ -61,10 +91,28 @@ async def _sweep(platform: Platform, stop: asyncio.Event) -> None:
             since = until
         except Exception:
             log.exception("The sweep failed; the next one covers the same time")
+        await _pause(stop, SWEEP_EVERY_S)
+
+
+async def _tidy(platform: Platform, stop: asyncio.Event) -> None:
+    """Erase what is marked as deleted and was not erased by a job."""
+    photos, accounts = photo_service_on(platform), account_service_on(platform)
+    while not stop.is_set():
+        before = datetime.now(UTC) - TIDY_AGE_MIN
         try:
-            await asyncio.wait_for(stop.wait(), SWEEP_EVERY_S)
-        except TimeoutError:
-            continue
+            for photo in await photos.store.in_state(State.DELETED, TIDY_AT_MOST, before):
+                await photos.erase(photo["_id"])
+            await accounts.erase_marked(before)
+        except Exception:
+            log.exception("Tidying failed; it is tried again")
+        await _pause(stop, TIDY_EVERY_S)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
 
 
 async def run(settings: Settings) -> None:
@@ -75,7 +123,7 @@ async def run(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     async with open_platform(settings) as platform:
         log.info("worker is ready")
-        await asyncio.gather(_photos(platform, stop), _sweep(platform, stop))
+        await asyncio.gather(_work(platform, stop), _sweep_likes(platform, stop), _tidy(platform, stop))
 
 
 if __name__ == "__main__":

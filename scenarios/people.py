@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PHONE_PREFIX = "+9991"
+MODERATOR_PHONE = f"{PHONE_PREFIX}999999999"  # nobody of a population: they are numbered from 0
 OTP_DIGITS = 6
 # The test sender's secret on one's own machine; the backend refuses it anywhere else.
 LOCAL_OTP_SECRET = "for-local-use-only"

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
 from reference_app.auth.senders import OtpSender
 from reference_app.auth.store import AuthStore, keyed_hash
-from reference_app.errors import NotSignedIn, TooManyRequests
+from reference_app.errors import NotSignedIn, Suspended, TooManyRequests
 from reference_app.platform import platform_of
 from reference_app.profiles.store import ProfileStore
 from reference_app.settings import Settings
@@ -44,14 +46,23 @@ class AuthService:
         right = hmac.compare_digest(await self.store.code(phone_hmac), self._hash("code", phone + code))
         if not right or not await self.store.use_code(phone_hmac):
             raise NotSignedIn("The code is wrong or has expired.")
-        person_id = await self.store.account(phone_hmac)
+        account = await self.store.account(phone_hmac)
+        if account.get("suspended_at"):
+            raise Suspended
+        person_id = str(account["_id"])
         await self.profiles.ensure(person_id)
         token = secrets.token_urlsafe(32)
         await self.store.put_session(self._hash("token", token), person_id, self.settings.session_ttl_s)
         return token, person_id
 
-    async def sign_out(self, token: str) -> None:
-        await self.store.end_session(self._hash("token", token))
+    async def sign_out(self, person: str, token: str) -> None:
+        await self.store.end_session(self._hash("token", token), person)
+
+    async def is_moderator(self, person: str) -> bool:
+        """By the settings, asked each time: whoever is taken out of them is no moderator any more."""
+        account = await self.store.account_of(person)
+        moderators = {self._hash("phone", phone) for phone in self.settings.moderator_phones}
+        return account is not None and account["phone_hmac"] in moderators
 
     async def person_of(self, token: str) -> str:
         """Whose token it is. Raises NotSignedIn for a token that is unknown or has ended."""
@@ -71,11 +82,20 @@ def auth_service(connection: HTTPConnection) -> AuthService:
     )
 
 
-def bearer_token(connection: HTTPConnection) -> str:
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise NotSignedIn("Send the session's token as `Authorization: Bearer <token>`.")
-    return token
+class _Bearer(SecurityBase):
+    """The token of a request. A class, so that the OpenAPI document says which operations want one."""
+
+    model = HTTPBearer(description="The session's token, as POST /auth/session gives it.")
+    scheme_name = "session"
+
+    def __call__(self, connection: HTTPConnection) -> str:
+        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise NotSignedIn("Send the session's token as `Authorization: Bearer <token>`.")
+        return token
+
+
+bearer_token = _Bearer()
 
 
 Auth = Annotated[AuthService, Depends(auth_service)]

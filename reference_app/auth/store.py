@@ -3,12 +3,14 @@
 import hashlib
 import hmac
 from dataclasses import dataclass
+from typing import Any
 
 from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from reference_app.platform import Database, Redis
+from reference_app.platform.mongo import Document
 from reference_app.platform.redis import text
 
 OTP_TTL_S = 600  # Twilio Verify's figures: 10 minutes, 5 sends, 5 checks
@@ -56,8 +58,8 @@ class AuthStore:
         await self.redis.delete(f"otp-sends:{phone_hmac}", f"otp-checks:{phone_hmac}")
         return bool(spent)
 
-    async def account(self, phone_hmac: str) -> str:
-        """The person with this phone, made on first sign-in. Returns the person's id."""
+    async def account(self, phone_hmac: str) -> Document:
+        """The account with this phone, made on first sign-in."""
         try:
             account = await self.db.accounts.find_one_and_update(
                 {"phone_hmac": phone_hmac},
@@ -68,14 +70,29 @@ class AuthStore:
         except DuplicateKeyError:  # two first sign-ins at once: the other one made it
             account = await self.db.accounts.find_one({"phone_hmac": phone_hmac})
         assert account is not None
-        return str(account["_id"])
+        return account
+
+    async def account_of(self, person_id: str) -> Document | None:
+        return await self.db.accounts.find_one({"_id": person_id})
 
     async def put_session(self, token_hmac: str, person_id: str, ttl_s: int) -> None:
         await self.redis.set(f"session:{token_hmac}", person_id, ex=ttl_s)
+        async with self.redis.pipeline(transaction=False) as pipe:
+            pipe.sadd(f"sessions-of:{person_id}", token_hmac)
+            pipe.expire(f"sessions-of:{person_id}", ttl_s)
+            await pipe.execute()
 
     async def session(self, token_hmac: str) -> str | None:
         person_id = await self.redis.get(f"session:{token_hmac}")
         return text(person_id) if person_id else None
 
-    async def end_session(self, token_hmac: str) -> None:
+    async def end_session(self, token_hmac: str, person_id: str) -> None:
         await self.redis.delete(f"session:{token_hmac}")
+        await self.redis.srem(f"sessions-of:{person_id}", token_hmac)
+
+    async def end_sessions(self, person_id: str) -> None:
+        """Sign somebody out everywhere."""
+        members: Any = await self.redis.smembers(f"sessions-of:{person_id}")
+        for token_hmac in members:
+            await self.redis.delete(f"session:{text(token_hmac)}")
+        await self.redis.delete(f"sessions-of:{person_id}")

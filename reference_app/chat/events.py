@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from reference_app.auth.schemas import Body
-from reference_app.chat.schemas import SEQ_MAX, ClientId, Message, Text
+from reference_app.bodies import Body
+from reference_app.chat.schemas import ClientId, Message, Seq, Text
 
 
 class SendMessage(Body):
@@ -22,7 +22,22 @@ class Delivered(Body):
 
     type: Literal["delivered"]
     match_id: str
-    seq: Annotated[int, Field(ge=1, le=SEQ_MAX)]
+    seq: Seq
+
+
+class Read(Body):
+    """Client: messages up to `seq` have been looked at."""
+
+    type: Literal["read"]
+    match_id: str
+    seq: Seq
+
+
+class Typing(Body):
+    """Client: is writing. Worth a frame every few seconds while it lasts."""
+
+    type: Literal["typing"]
+    match_id: str
 
 
 class Ping(Body):
@@ -31,9 +46,8 @@ class Ping(Body):
     type: Literal["ping"]
 
 
-ClientFrame: TypeAdapter[SendMessage | Delivered | Ping] = TypeAdapter(
-    Annotated[SendMessage | Delivered | Ping, Field(discriminator="type")]
-)
+AnyClientFrame = SendMessage | Delivered | Read | Typing | Ping
+ClientFrame: TypeAdapter[AnyClientFrame] = TypeAdapter(Annotated[AnyClientFrame, Field(discriminator="type")])
 
 
 class MatchEvent(Body):
@@ -64,9 +78,30 @@ class Receipt(Body):
     seq: int
 
 
+class ReadEvent(Body):
+    """The other side has looked at everything up to `seq`."""
+
+    type: Literal["read"] = "read"
+    match_id: str
+    seq: int
+
+
+class TypingEvent(Body):
+    """The other side is writing."""
+
+    type: Literal["typing"] = "typing"
+    match_id: str
+
+
 class UnmatchEvent(Body):
     type: Literal["unmatch"] = "unmatch"
     match_id: str
+
+
+class SessionEnded(Body):
+    """All sessions of the person have ended; the socket is closed after this."""
+
+    type: Literal["session_ended"] = "session_ended"
 
 
 class Pong(Body):
@@ -79,4 +114,6 @@ class Refused(Body):
     message: str
 
 
-Event = MatchEvent | MessageEvent | Ack | Receipt | UnmatchEvent | Pong | Refused
+Event = (
+    MatchEvent | MessageEvent | Ack | Receipt | ReadEvent | TypingEvent | UnmatchEvent | SessionEnded | Pong | Refused
+)

@@ -14,7 +14,7 @@ from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
 
-from reference_app.chat.events import Event
+from reference_app.chat.events import Event, SessionEnded
 from reference_app.platform import STORE_AWAY, Redis, metrics
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,8 @@ RETRY_S = 0.5
 CONFIRMED_WITHIN_S = 5.0
 # A phone that reads nothing for this many frames is dropped; it catches up over REST when it is back.
 FRAMES_WAITING_MAX = 100
-RESTART, TOO_SLOW = 1012, 1013
+RESTART, TOO_SLOW, NOT_SIGNED_IN = 1012, 1013, 4401
+_SESSION_ENDED = SessionEnded().model_dump_json()
 # What sending to a socket that has just gone away raises.
 _GONE = (RuntimeError, WebSocketDisconnect)
 
@@ -41,15 +42,17 @@ class Fanout:
 
     redis: Redis
 
-    async def send(self, events: Mapping[str, Event]) -> None:
-        """Send each person their event."""
+    async def send(self, events: Mapping[str, Event]) -> set[str]:
+        """Send each person their event. Returns those who have a socket somewhere."""
         try:
             async with self.redis.pipeline(transaction=False) as pipe:
                 for person, event in events.items():
                     pipe.spublish(_channel(person), event.model_dump_json())
-                await pipe.execute()
+                listening = await pipe.execute()
         except STORE_AWAY as error:
             log.warning("Not sent over sockets: %s", error)
+            return set()
+        return {person for person, sockets in zip(events, listening, strict=True) if sockets}
 
 
 class Connection:
@@ -57,7 +60,7 @@ class Connection:
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
-        self._waiting: asyncio.Queue[str] = asyncio.Queue(FRAMES_WAITING_MAX)
+        self._waiting: asyncio.Queue[str | tuple[int, str]] = asyncio.Queue(FRAMES_WAITING_MAX)
         self._writer: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -66,8 +69,15 @@ class Connection:
 
     def send(self, text: str) -> None:
         """Send it when its turn comes."""
+        self._put(text)
+
+    def end(self, code: int, reason: str) -> None:
+        """Close the socket when everything before this has been sent."""
+        self._put((code, reason))
+
+    def _put(self, item: str | tuple[int, str]) -> None:
         try:
-            self._waiting.put_nowait(text)
+            self._waiting.put_nowait(item)
         except asyncio.QueueFull:
             if self._writer:
                 self._writer.cancel()
@@ -84,8 +94,9 @@ class Connection:
 
     async def _write(self) -> None:
         try:
-            while True:
-                await self._socket.send_text(await self._waiting.get())
+            while isinstance(item := await self._waiting.get(), str):
+                await self._socket.send_text(item)
+            await self.close(*item)
         except _GONE:
             return
         finally:
@@ -180,5 +191,8 @@ class Hub:
     def _deliver(self, message: Mapping[str, Any]) -> None:
         person = message["channel"].decode().removeprefix("to:")
         text = message["data"].decode()
+        ended = text == _SESSION_ENDED
         for connection in self._connections.get(person, ()):
             connection.send(text)
+            if ended:
+                connection.end(NOT_SIGNED_IN, "the session has ended")

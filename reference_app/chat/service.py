@@ -6,14 +6,17 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from reference_app.chat.events import MessageEvent, Receipt, UnmatchEvent
+from reference_app.background import Background
+from reference_app.chat.events import MessageEvent, ReadEvent, Receipt, TypingEvent, UnmatchEvent
 from reference_app.chat.hub import Fanout
-from reference_app.chat.schemas import Match, Message
+from reference_app.chat.schemas import LastMessage, Match, Message
 from reference_app.chat.store import ChatStore
 from reference_app.errors import NotFound
 from reference_app.platform import metrics, platform_of
 from reference_app.platform.mongo import Document
 from reference_app.profiles.service import ProfileService, profile_service
+from reference_app.push.schemas import Notification
+from reference_app.push.service import Notifier
 
 NO_MATCH = "There is no such match."
 
@@ -23,6 +26,8 @@ class ChatService:
     store: ChatStore
     profiles: ProfileService
     fanout: Fanout
+    notifier: Notifier
+    background: Background
 
     async def matches(self, person: str, limit: int) -> list[Match]:
         documents = await self.store.matches_of(person, limit)
@@ -35,10 +40,14 @@ class ChatService:
                 with_profile=self.profiles.seen(profiles[other]),
                 online=here,
                 matched_at=match["at"],
+                last_message=_last_message(match),
                 last_seq=match["seq"],
+                read_seq=match.get("read", {}).get(person, 0),
+                delivered_to_other_seq=match.get("delivered", {}).get(other, 0),
+                read_by_other_seq=match.get("read", {}).get(other, 0),
             )
             for match, other, here in zip(documents, others, online, strict=True)
-            if other in profiles
+            if other in profiles and not profiles[other].get("hidden")
         ]
 
     async def unmatch(self, match_id: str, person: str) -> None:
@@ -54,7 +63,9 @@ class ChatService:
             raise NotFound(NO_MATCH)
         metrics.MESSAGES.inc()
         message = _shown(stored["message"])
-        await self.fanout.send({_other(stored, sender): MessageEvent(message=message)})
+        receiver = _other(stored, sender)
+        if not await self.fanout.send({receiver: MessageEvent(message=message)}):
+            self.background.start(self.notifier.push(receiver, _new_message(message)))
         return message
 
     async def messages(self, match_id: str, person: str, after: int, limit: int) -> list[Message]:
@@ -62,16 +73,47 @@ class ChatService:
             raise NotFound(NO_MATCH)
         return [_shown(document) for document in await self.store.messages_after(match_id, after, limit)]
 
+    async def latest(self, match_id: str, limit: int) -> list[Message]:
+        """The latest messages of a match, standing or not: for moderators."""
+        return [_shown(document) for document in await self.store.latest(match_id, limit)]
+
     async def delivered(self, match_id: str, person: str, seq: int) -> None:
         match = await self.store.delivered(match_id, person, seq)
         if match is None:
             raise NotFound(NO_MATCH)
         await self.fanout.send({_other(match, person): Receipt(match_id=match_id, seq=seq)})
 
+    async def read(self, match_id: str, person: str, seq: int) -> None:
+        match = await self.store.read(match_id, person, seq)
+        if match is None:
+            raise NotFound(NO_MATCH)
+        await self.fanout.send({_other(match, person): ReadEvent(match_id=match_id, seq=seq)})
+
+    async def typing(self, match_id: str, person: str) -> None:
+        match = await self.store.match_of(match_id, person)
+        if match is None:
+            raise NotFound(NO_MATCH)
+        await self.fanout.send({_other(match, person): TypingEvent(match_id=match_id)})
+
 
 def _other(match: Document, person: str) -> str:
     one, other = match["people"]
     return str(other if one == person else one)
+
+
+def _new_message(message: Message) -> Notification:
+    return Notification(
+        key=f"message:{message.match_id}:{message.seq}",
+        collapse=message.match_id,
+        title="New message",
+        body="Somebody has written to you.",
+        data={"match_id": message.match_id},
+    )
+
+
+def _last_message(match: Document) -> LastMessage | None:
+    last = match.get("last")
+    return LastMessage(sender_id=last["sender"], text=last["text"], sent_at=last["at"]) if last else None
 
 
 def _shown(document: Document) -> Message:
@@ -88,7 +130,13 @@ def _shown(document: Document) -> Message:
 def chat_service(connection: HTTPConnection) -> ChatService:
     platform = platform_of(connection)
     store = ChatStore(platform.db, platform.redis, platform.settings.presence_ttl_s)
-    return ChatService(store, profile_service(connection), Fanout(platform.redis))
+    return ChatService(
+        store,
+        profile_service(connection),
+        Fanout(platform.redis),
+        Notifier(platform.queue),
+        connection.app.state.background,
+    )
 
 
 Chat = Annotated[ChatService, Depends(chat_service)]

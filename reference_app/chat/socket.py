@@ -6,14 +6,14 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
 
 from reference_app.auth.service import AuthService, auth_service, bearer_token
-from reference_app.chat.events import Ack, ClientFrame, Delivered, Event, Ping, Pong, Refused, SendMessage
-from reference_app.chat.hub import Connection, Hub
+from reference_app.chat.events import Ack, ClientFrame, Delivered, Event, Ping, Pong, Read, Refused, SendMessage, Typing
+from reference_app.chat.hub import NOT_SIGNED_IN, Connection, Hub
 from reference_app.chat.service import ChatService, chat_service
 from reference_app.errors import ApiError, NotSignedIn, StoreAway
 from reference_app.platform import STORE_AWAY
 
 router = APIRouter()
-NOT_SIGNED_IN, TRY_LATER = 4401, 1013
+TRY_LATER = 1013
 _LATER = "try again in a moment"
 
 
@@ -79,6 +79,12 @@ async def _answer(text: str, person: str, chat: ChatService) -> Event | None:
                 return Ack(match_id=frame.match_id, id=frame.id, seq=message.seq)
             case Delivered() as frame:
                 await chat.delivered(frame.match_id, person, frame.seq)
+                return None
+            case Read() as frame:
+                await chat.read(frame.match_id, person, frame.seq)
+                return None
+            case Typing() as frame:
+                await chat.typing(frame.match_id, person)
                 return None
             case Ping():
                 await chat.store.seen_online(person)

@@ -1,5 +1,6 @@
 """Matches and messages in MongoDB, presence in Redis."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,6 +12,11 @@ from reference_app.platform import Database, Redis
 from reference_app.platform.mongo import Document
 
 
+def presence_key(person: str) -> str:
+    """Redis: there while a person has a socket open somewhere."""
+    return f"presence:{person}"
+
+
 @dataclass(frozen=True)
 class ChatStore:
     db: Database
@@ -18,9 +24,9 @@ class ChatStore:
     presence_ttl_s: int
 
     async def matches_of(self, person: str, limit: int) -> list[Document]:
-        """Standing matches, newest first."""
+        """Standing matches, those with the latest news first."""
         cursor = self.db.matches.find({"people": person, "ended_at": None})
-        return await cursor.sort("at", DESCENDING).limit(limit).to_list(limit)
+        return await cursor.sort("active_at", DESCENDING).limit(limit).to_list(limit)
 
     async def match_of(self, match_id: str, person: str) -> Document | None:
         """A standing match, if `person` is one of its two."""
@@ -30,6 +36,17 @@ class ChatStore:
         return await self.db.matches.find_one_and_update(
             {"_id": match_id, "people": person, "ended_at": None}, {"$set": {"ended_at": datetime.now(UTC)}}
         )
+
+    async def end_for_good(self, match_id: str, people: list[str]) -> bool:
+        """End a match, and leave its unique key taken where there was none. Returns whether one was standing."""
+        now = datetime.now(UTC)
+        new = {"people": sorted(people), "at": now, "active_at": now, "seq": 0}
+        while True:
+            with suppress(DuplicateKeyError):  # made at this moment: then there is one to end
+                before = await self.db.matches.find_one_and_update(
+                    {"_id": match_id}, {"$set": {"ended_at": now}, "$setOnInsert": new}, upsert=True
+                )
+                return before is not None and before["ended_at"] is None
 
     async def put_message(self, match_id: str, sender: str, client_id: str, text: str) -> Document | None:
         """Store a message under the next number of its match, or find the one an earlier try stored.
@@ -60,7 +77,11 @@ class ChatStore:
                 assert stored is not None
                 return {"people": match["people"], "message": stored}
             # A hint where to start counting and what to show; a lost one is caught up by the next message.
-            await self._quick_matches.update_one({"_id": match_id}, {"$max": {"seq": seq}})
+            last = {"sender": sender, "text": text, "at": message["at"]}
+            await self._quick_matches.update_one(
+                {"_id": match_id, "seq": {"$lt": seq}},
+                {"$set": {"seq": seq, "last": last, "active_at": message["at"], f"read.{sender}": seq}},
+            )
             return {"people": match["people"], "message": message}
 
     @property
@@ -73,17 +94,27 @@ class ChatStore:
         return await cursor.sort("seq", 1).limit(limit).to_list(limit)
 
     async def delivered(self, match_id: str, person: str, seq: int) -> Document | None:
-        """Note that `person` has everything up to `seq`. Returns the match."""
+        """Note that `person` has everything up to `seq`. Returns the match as it was."""
+        return await self._note(match_id, person, {f"delivered.{person}": seq})
+
+    async def read(self, match_id: str, person: str, seq: int) -> Document | None:
+        """Note that `person` has looked at everything up to `seq`. Returns the match as it was."""
+        return await self._note(match_id, person, {f"delivered.{person}": seq, f"read.{person}": seq})
+
+    async def latest(self, match_id: str, limit: int) -> list[Document]:
+        """The latest messages, in their order."""
+        cursor = self.db.messages.find({"match_id": match_id}).sort("seq", DESCENDING)
+        return list(reversed(await cursor.limit(limit).to_list(limit)))
+
+    async def _note(self, match_id: str, person: str, marks: Document) -> Document | None:
         # A lost receipt is sent again with the next message.
-        return await self._quick_matches.find_one_and_update(
-            {"_id": match_id, "people": person}, {"$max": {f"delivered.{person}": seq}}
-        )
+        return await self._quick_matches.find_one_and_update({"_id": match_id, "people": person}, {"$max": marks})
 
     async def seen_online(self, person: str) -> None:
-        await self.redis.set(f"presence:{person}", b"1", ex=self.presence_ttl_s)
+        await self.redis.set(presence_key(person), b"1", ex=self.presence_ttl_s)
 
     async def gone(self, person: str) -> None:
-        await self.redis.delete(f"presence:{person}")
+        await self.redis.delete(presence_key(person))
 
     async def online(self, people: list[str]) -> list[bool]:
-        return [v is not None for v in await self.redis.mget([f"presence:{p}" for p in people])] if people else []
+        return [v is not None for v in await self.redis.mget([presence_key(p) for p in people])] if people else []

@@ -25,6 +25,9 @@ from reference_app.profiles.service import (
 )
 
 DECK_SIZE = 100  # a heavy session has about 60 swipes: one query serves it
+SUPER_LIKES_SHOWN = 20
+# Added to a distance in a deck's sorted set: whoever sent a super-like comes before everybody else.
+_FIRST = -100_000
 DECK_TTL_S = 1800
 CARD_TTL_S = 600
 
@@ -44,31 +47,37 @@ class DiscoveryService:
             metrics.DECK_MISSES.inc()
             deck = (await self._compute(person_id))[:limit]
         cards = await self._cards([other for other, _ in deck])
-        parts = (b'{"distance_km":%d,"profile":%b}' % (km, cards[other]) for other, km in deck if other in cards)
+        parts = (_card(score, cards[other]) for other, score in deck if other in cards)
         return b'{"cards":[' + b",".join(parts) + b"]}"
 
     async def take(self, person_id: str, other_id: str) -> bool:
         """Take somebody out of a deck. False when they were not in it."""
         return bool(await self.redis.zrem(deck_key(person_id), other_id))
 
+    async def forget(self, person_id: str) -> None:
+        """Compute the next deck anew."""
+        await self.redis.delete(deck_key(person_id))
+
     async def _top(self, person_id: str, limit: int) -> list[tuple[str, int]]:
         rows: Any = await self.redis.zrange(deck_key(person_id), 0, limit - 1, withscores=True)
-        return [(text(member), int(km)) for member, km in rows]
+        return [(text(member), int(score)) for member, score in rows]
 
     async def _compute(self, person_id: str) -> list[tuple[str, int]]:
         me = await self.profiles.store.get(person_id)
-        if not me or not me.get("location") or not me["sex"]:
-            raise Conflict("Set your sex with PATCH /me and your place with PUT /me/location first.")
+        if not me or not me.get("location") or not me["sex"] or not me["birth_date"]:
+            raise Conflict("Set your sex and birth date with PATCH /me, and your place with PUT /me/location first.")
         found = await self.store.candidates(me, date.today(), DECK_SIZE)
-        deck = [(other["_id"], rounded_distance_km(me, other) or 1) for other in found]
+        deck = {other["_id"]: _distance_km(me, other) for other in found}
+        for other in await self.store.super_likers(me, date.today(), SUPER_LIKES_SHOWN):
+            deck[other["_id"]] = _FIRST + _distance_km(me, other)
         if deck:
             async with self.redis.pipeline(transaction=True) as pipe:
                 pipe.delete(deck_key(person_id))
-                pipe.zadd(deck_key(person_id), dict(deck))
+                pipe.zadd(deck_key(person_id), deck)
                 pipe.expire(deck_key(person_id), DECK_TTL_S)
                 await pipe.execute()
-        # In the order that Redis will give: by distance, then by id.
-        return sorted(deck, key=lambda entry: (entry[1], entry[0]))
+        # In the order that Redis will give: by score, then by id.
+        return sorted(deck.items(), key=lambda entry: (entry[1], entry[0]))
 
     async def _cards(self, person_ids: list[str]) -> dict[str, bytes]:
         if not person_ids:
@@ -80,12 +89,22 @@ class DiscoveryService:
         return cards
 
     async def _make_cards(self, documents: Iterable[Document]) -> dict[str, bytes]:
-        cards = {d["_id"]: self.profiles.seen(d).model_dump_json().encode() for d in documents}
+        visible = (document for document in documents if not document.get("hidden"))
+        cards = {d["_id"]: self.profiles.seen(d).model_dump_json().encode() for d in visible}
         async with self.redis.pipeline(transaction=False) as pipe:
             for person, card in cards.items():
                 pipe.set(card_key(person), card, ex=CARD_TTL_S)
             await pipe.execute()
         return cards
+
+
+def _distance_km(me: Document, other: Document) -> int:
+    return rounded_distance_km(me, other) or 1
+
+
+def _card(score: int, profile: bytes) -> bytes:
+    distance_km, super_like = (score, b"false") if score >= 0 else (score - _FIRST, b"true")
+    return b'{"distance_km":%d,"super_like":%b,"profile":%b}' % (distance_km, super_like, profile)
 
 
 def discovery_service(connection: HTTPConnection) -> DiscoveryService:

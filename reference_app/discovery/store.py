@@ -1,11 +1,13 @@
 """The query behind a deck."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
 from reference_app.platform import Database
-from reference_app.platform.mongo import Document
-from reference_app.profiles.store import stored_date
+from reference_app.platform.mongo import Document, aggregate
+from reference_app.profiles.schemas import age_on
+from reference_app.profiles.store import VISIBLE, stored_date
 
 SWIPES_REMEMBERED = 20_000  # beyond this the oldest may be shown again: keeps the query's $nin bounded
 
@@ -15,30 +17,53 @@ class DiscoveryStore:
     db: Database
 
     async def candidates(self, me: Document, today: date, limit: int) -> list[Document]:
-        """People near `me` who fit each other's sex and my age range, nearest first, none already swiped.
+        """People near `me` who are what I want as I am what they want, nearest first, none already swiped.
 
-        Returns their ids and locations.
+        Nobody who is hidden, nor anybody whom I have blocked or who has blocked me. Returns ids and locations.
         """
-        wanted = me["preferences"]
+        seen = await self._swiped_by(me["_id"])
+        return await self._meeting(me, today, {"$nin": [me["_id"], *me.get("blocked", ()), *seen]}, limit)
+
+    async def super_likers(self, me: Document, today: date, limit: int) -> list[Document]:
+        """Those of `candidates` who have sent `me` a super-like, wherever in the deck they would be."""
+        sent = self.db.swipes.find({"target": me["_id"], "super": True}, {"_id": 0, "swiper": 1})
+        swipers = [swipe["swiper"] for swipe in await sent.sort("at", -1).limit(limit).to_list(limit)]
+        if not swipers:
+            return []
+        seen = {*await self._swiped_by(me["_id"], among=swipers), *me.get("blocked", ())}
+        return await self._meeting(me, today, {"$in": [swiper for swiper in swipers if swiper not in seen]}, limit)
+
+    async def _meeting(self, me: Document, today: date, ids: Document, limit: int) -> list[Document]:
+        wanted, age = me["preferences"], age_on(today, me["birth_date"].date())
         query = {
-            "location": {
-                "$nearSphere": {
-                    "$geometry": me["location"],
-                    "$maxDistance": wanted["distance_km"] * 1000,
-                }
-            },
-            "_id": {"$nin": [me["_id"], *await self._swiped_by(me["_id"])]},
+            "_id": ids,
             "sex": {"$in": wanted["sexes"]},
-            "preferences.sexes": me["sex"],
             "birth_date": {
                 "$gt": stored_date(_years_before(today, wanted["age_max"] + 1)),
                 "$lte": stored_date(_years_before(today, wanted["age_min"])),
             },
+            "preferences.sexes": me["sex"],
+            "preferences.age_min": {"$lte": age},
+            "preferences.age_max": {"$gte": age},
+            "blocked": {"$ne": me["_id"]},
+            **VISIBLE,
         }
-        return await self.db.profiles.find(query, {"location": 1}).limit(limit).to_list(limit)
+        near = {
+            "near": me["location"],
+            "key": "location",
+            "distanceField": "metres",
+            "maxDistance": wanted["distance_km"] * 1000,
+            "query": query,
+        }
+        within_theirs = {"$expr": {"$lte": ["$metres", {"$multiply": ["$preferences.distance_km", 1000]}]}}
+        stages = ({"$geoNear": near}, {"$match": within_theirs}, {"$limit": limit}, {"$project": {"location": 1}})
+        return await aggregate(self.db.profiles, stages)
 
-    async def _swiped_by(self, person_id: str) -> list[str]:
-        cursor = self.db.swipes.find({"swiper": person_id}, {"_id": 0, "target": 1})
+    async def _swiped_by(self, person_id: str, among: Collection[str] | None = None) -> list[str]:
+        query: Document = {"swiper": person_id}
+        if among is not None:
+            query["target"] = {"$in": list(among)}
+        cursor = self.db.swipes.find(query, {"_id": 0, "target": 1})
         return [swipe["target"] for swipe in await cursor.limit(SWIPES_REMEMBERED).to_list(SWIPES_REMEMBERED)]
 
 

@@ -1,5 +1,6 @@
-"""A photo's way: presigned upload, completed by its owner, resized by the worker."""
+"""A photo's way: presigned upload, completed by its owner, resized by the worker, approved by a moderator."""
 
+import logging
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,79 +9,140 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from reference_app.errors import Conflict, NotFound
-from reference_app.photos.images import NotAnImage, variants
-from reference_app.photos.schemas import NewPhoto, PhotoState, Upload
+from reference_app.jobs import Job
+from reference_app.photos.images import VARIANTS, NotAnImage, file_names, variants
+from reference_app.photos.schemas import PHOTOS_MAX, NewPhoto, OwnPhoto, State, Upload
 from reference_app.photos.store import PhotoStore, media_key, upload_key
-from reference_app.platform import Objects, Platform, Queue, Redis, metrics, platform_of
+from reference_app.platform import Platform, metrics, platform_of
+from reference_app.platform.aws import Unavailable
 from reference_app.platform.mongo import Document
-from reference_app.profiles.service import card_key
+from reference_app.profiles.service import card_key, photo_of
 from reference_app.profiles.store import ProfileStore
+
+log = logging.getLogger(__name__)
+_HAS_FILES = (State.IN_REVIEW, State.APPROVED, State.REJECTED)
 
 
 @dataclass(frozen=True)
 class PhotoService:
+    platform: Platform
     store: PhotoStore
     profiles: ProfileStore
-    objects: Objects
-    queue: Queue
-    redis: Redis
-    upload_bytes_max: int
+
+    async def of(self, owner: str) -> list[OwnPhoto]:
+        profile = await self.profiles.get(owner)
+        shown = profile["photos"] if profile else []
+        place = {photo_id: number for number, photo_id in enumerate(shown)}
+        photos = sorted(await self.store.of(owner), key=lambda photo: place.get(photo["_id"], len(shown)))
+        return [self._own(photo) for photo in photos]
 
     async def start(self, owner: str) -> NewPhoto:
+        if await self.store.count_kept(owner) >= PHOTOS_MAX:
+            raise Conflict(f"Nobody can have more than {PHOTOS_MAX} photos: delete one first.")
         photo_id = await self.store.create(owner)
-        url, fields = self.objects.presign_upload(upload_key(photo_id), self.upload_bytes_max)
+        url, fields = self.platform.objects.presign_upload(
+            upload_key(photo_id), self.platform.settings.upload_bytes_max
+        )
         return NewPhoto(id=photo_id, upload=Upload(url=url, fields=fields))
 
-    async def complete(self, photo_id: str, owner: str) -> PhotoState:
+    async def order(self, owner: str, photo_ids: list[str]) -> None:
+        if len(set(photo_ids)) != len(photo_ids) or not await self.profiles.order_photos(owner, photo_ids):
+            raise Conflict("Name each approved photo once; GET /photos lists them.")
+        await self._changed(owner)
+
+    async def complete(self, photo_id: str, owner: str) -> OwnPhoto:
         """The upload is there: queue it for the worker. Doing it twice queues it twice, with one effect."""
         photo = await self._of(photo_id, owner)
-        if photo["state"] in ("ready", "refused"):
-            return PhotoState(id=photo_id, state=photo["state"])
-        if not await self.objects.exists(upload_key(photo_id)):
+        if photo["state"] not in (State.PENDING, State.PROCESSING):
+            return self._own(photo)
+        if not await self.platform.objects.exists(upload_key(photo_id)):
             raise Conflict("Upload the file first, with the URL and fields that POST /photos gave.")
-        await self.store.set_state(photo_id, "processing")
-        await self.queue.send({"photo_id": photo_id})
-        return PhotoState(id=photo_id, state="processing")
+        await self.store.change(photo_id, State.PROCESSING, of=[State.PENDING])
+        await self.platform.queue.send(Job.PROCESS_PHOTO(photo_id=photo_id))
+        return OwnPhoto(id=photo_id, state=State.PROCESSING)
 
-    async def state(self, photo_id: str, owner: str) -> PhotoState:
-        return PhotoState(id=photo_id, state=(await self._of(photo_id, owner))["state"])
+    async def get(self, photo_id: str, owner: str) -> OwnPhoto:
+        return self._own(await self._of(photo_id, owner))
+
+    async def delete(self, photo_id: str, owner: str) -> None:
+        """Hide it at once; the worker removes its files."""
+        await self._of(photo_id, owner)
+        await self.store.change(photo_id, State.DELETED, of=list(State))
+        await self.profiles.remove_photo(owner, photo_id)
+        await self._changed(owner)
+        try:
+            await self.platform.queue.send(Job.ERASE_PHOTO(photo_id=photo_id))
+        except Unavailable as error:
+            log.warning("The worker's sweep will remove the files of a photo: %s", error)
+
+    # A moderator's part.
+
+    async def approve(self, photo_id: str) -> bool:
+        """Show it. False when it does not wait for review. Shown first, so that no crash leaves it approved unseen."""
+        photo = await self.store.get(photo_id)
+        if photo is None or photo["state"] != State.IN_REVIEW:
+            return False
+        await self.profiles.add_photo(photo["owner"], photo_id)
+        approved = await self.store.change(photo_id, State.APPROVED, of=[State.IN_REVIEW])
+        if approved is None:  # its owner deleted it meanwhile
+            await self.profiles.remove_photo(photo["owner"], photo_id)
+        await self._changed(photo["owner"])
+        return approved is not None
+
+    async def reject(self, photo_id: str) -> bool:
+        return await self.store.change(photo_id, State.REJECTED, of=[State.IN_REVIEW]) is not None
+
+    # The worker's part. Safe to repeat.
 
     async def process(self, photo_id: str) -> None:
-        """The worker's part. Safe to repeat."""
         photo = await self.store.get(photo_id)
-        if photo is None or photo["state"] != "processing":
+        if photo is None or photo["state"] != State.PROCESSING:
             return
         try:
-            await to_thread.run_sync(self._make_variants, photo_id)
+            await to_thread.run_sync(self._make_files, photo_id)
+            done = State.IN_REVIEW
         except NotAnImage:
-            await self.store.set_state(photo_id, "refused")
-            metrics.PHOTOS.labels("refused").inc()
+            done = State.REFUSED
+        if await self.store.change(photo_id, done, of=[State.PROCESSING]) is None:
+            await self.erase(photo_id)  # deleted while its files were made
             return
-        await self.profiles.add_photo(photo["owner"], photo_id)
-        await self.store.set_state(photo_id, "ready")
-        await self.redis.delete(card_key(photo["owner"]))
-        metrics.PHOTOS.labels("ready").inc()
+        metrics.PHOTOS.labels(done).inc()
 
-    def _make_variants(self, photo_id: str) -> None:
-        for name, jpeg in variants(self.objects.get(upload_key(photo_id))).items():
-            self.objects.put(media_key(photo_id, name), jpeg)
+    async def erase(self, photo_id: str) -> None:
+        """Remove the files, from the caches too, then what is known of the photo."""
+        await to_thread.run_sync(self._remove_files, photo_id)
+        await self.store.remove(photo_id)
+
+    def _make_files(self, photo_id: str) -> None:
+        objects = self.platform.objects
+        for name, content in variants(objects.get(upload_key(photo_id))).items():
+            objects.put(media_key(photo_id, name), content)
+        objects.delete([upload_key(photo_id)])  # with its EXIF: where it was taken
+
+    def _remove_files(self, photo_id: str) -> None:
+        keys = [media_key(photo_id, name) for name in file_names()]
+        self.platform.objects.delete([upload_key(photo_id), *keys])
+        self.platform.cdn.purge([f"/{media_key(photo_id, variant)}" for variant in VARIANTS])
+
+    async def _changed(self, owner: str) -> None:
+        await self.platform.redis.delete(card_key(owner))
+
+    def _own(self, photo: Document) -> OwnPhoto:
+        state = State(photo["state"])
+        base = self.platform.settings.media_base_url
+        return OwnPhoto(
+            id=photo["_id"], state=state, shown=photo_of(base, photo["_id"]) if state in _HAS_FILES else None
+        )
 
     async def _of(self, photo_id: str, owner: str) -> Document:
         photo = await self.store.get(photo_id)
-        if photo is None or photo["owner"] != owner:
+        if photo is None or photo["owner"] != owner or photo["state"] == State.DELETED:
             raise NotFound("There is no such photo of yours.")
         return photo
 
 
 def photo_service_on(platform: Platform) -> PhotoService:
-    return PhotoService(
-        PhotoStore(platform.db),
-        ProfileStore(platform.db),
-        platform.objects,
-        platform.queue,
-        platform.redis,
-        platform.settings.upload_bytes_max,
-    )
+    return PhotoService(platform, PhotoStore(platform.db), ProfileStore(platform.db))
 
 
 def photo_service(connection: HTTPConnection) -> PhotoService:

@@ -1,20 +1,27 @@
 """Photos' states in MongoDB, and the keys of their files."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from pymongo import ReturnDocument
+
+from reference_app.photos.schemas import State
 from reference_app.platform import Database
 from reference_app.platform.mongo import Document
+
+# What counts against the limit of photos.
+_KEPT = [State.PENDING, State.PROCESSING, State.IN_REVIEW, State.APPROVED]
 
 
 def upload_key(photo_id: str) -> str:
     return f"uploads/{photo_id}"
 
 
-def media_key(photo_id: str, variant: str) -> str:
+def media_key(photo_id: str, file_name: str) -> str:
     """Below media/ everything is public; ids cannot be guessed."""
-    return f"media/{photo_id}/{variant}.jpg"
+    return f"media/{photo_id}/{file_name}"
 
 
 @dataclass(frozen=True)
@@ -23,11 +30,33 @@ class PhotoStore:
 
     async def create(self, owner: str) -> str:
         photo_id = secrets.token_hex(12)
-        await self.db.photos.insert_one({"_id": photo_id, "owner": owner, "state": "pending", "at": datetime.now(UTC)})
+        new = {"_id": photo_id, "owner": owner, "state": State.PENDING, "at": datetime.now(UTC)}
+        await self.db.photos.insert_one(new)
         return photo_id
 
     async def get(self, photo_id: str) -> Document | None:
         return await self.db.photos.find_one({"_id": photo_id})
 
-    async def set_state(self, photo_id: str, state: str) -> None:
-        await self.db.photos.update_one({"_id": photo_id}, {"$set": {"state": state}})
+    async def count_kept(self, owner: str) -> int:
+        return await self.db.photos.count_documents({"owner": owner, "state": {"$in": _KEPT}})
+
+    async def of(self, owner: str) -> list[Document]:
+        """All that the owner may see, oldest first."""
+        cursor = self.db.photos.find({"owner": owner, "state": {"$ne": State.DELETED}})
+        return await cursor.sort("at", 1).to_list(None)
+
+    async def in_state(self, state: State, limit: int, before: datetime | None = None) -> list[Document]:
+        """The oldest in a state; those that came into it before some time."""
+        query: Document = {"state": state} | ({"at": {"$lt": before}} if before else {})
+        return await self.db.photos.find(query).sort("at", 1).limit(limit).to_list(limit)
+
+    async def change(self, photo_id: str, to: State, of: Sequence[State]) -> Document | None:
+        """Move a photo on, from one of these states. Returns it; None when it is in another, or gone."""
+        return await self.db.photos.find_one_and_update(
+            {"_id": photo_id, "state": {"$in": list(of)}},
+            {"$set": {"state": to, "at": datetime.now(UTC)}},
+            return_document=ReturnDocument.AFTER,
+        )
+
+    async def remove(self, photo_id: str) -> None:
+        await self.db.photos.delete_one({"_id": photo_id})

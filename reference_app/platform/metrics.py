@@ -18,6 +18,7 @@ DECK_HITS = Counter("matchday_deck_hits", "Discovery answered from a deck in Red
 DECK_MISSES = Counter("matchday_deck_misses", "Discovery that had to compute a deck")
 MATCHES = Counter("matchday_matches", "Matches detected")
 MESSAGES = Counter("matchday_messages", "Messages stored")
+PUSHES = Counter("matchday_pushes", "Notifications brought to phones", ["outcome"])
 PHOTOS = Counter("matchday_photos", "Photos processed", ["outcome"])
 
 

@@ -1,11 +1,13 @@
 """MongoDB: the truth. Everything that is acknowledged was written with w:majority first."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import inspect
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
 from pymongo import ASCENDING, GEOSPHERE, AsyncMongoClient, IndexModel
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure, ExecutionTimeout
 from pymongo.monitoring import (
@@ -26,11 +28,28 @@ Database = AsyncDatabase[Document]
 # Shard keys, for when the database is sharded: profiles, photos {_id: hashed}; swipes {swiper: 1};
 # matches {_id: hashed}; messages {match_id: 1}. Hot queries carry them.
 INDEXES: dict[str, list[IndexModel]] = {
-    "accounts": [IndexModel("phone_hmac", unique=True)],
-    "profiles": [IndexModel([("location", GEOSPHERE), ("sex", ASCENDING), ("birth_date", ASCENDING)])],
-    "photos": [IndexModel("owner")],
+    "accounts": [IndexModel("phone_hmac", unique=True), IndexModel("deleted_at", sparse=True)],
+    "profiles": [
+        IndexModel([("location", GEOSPHERE), ("sex", ASCENDING), ("birth_date", ASCENDING)]),
+        IndexModel("blocked", sparse=True),
+    ],
+    "photos": [IndexModel("owner"), IndexModel([("state", ASCENDING), ("at", ASCENDING)])],
+    "devices": [IndexModel("person")],
+    "notifications": [IndexModel("at", expireAfterSeconds=7 * 86_400)],  # SQS keeps a job for four days
+    "reports": [
+        IndexModel([("state", ASCENDING), ("at", ASCENDING)]),
+        IndexModel(
+            [("reporter", ASCENDING), ("reported", ASCENDING)],
+            name="one_open_report",
+            unique=True,
+            partialFilterExpression={"state": "open", "reporter": {"$exists": True}},
+        ),
+        IndexModel("reported"),
+    ],
     "swipes": [
         IndexModel([("swiper", ASCENDING), ("target", ASCENDING)], unique=True),
+        # Super-likes for a deck; and all that others did with somebody, when that person's data is erased.
+        IndexModel([("target", ASCENDING), ("super", ASCENDING)]),
         # Only likes are looked at again, by the sweep that finds matches a crash left undetected.
         IndexModel("at", name="likes_by_time", partialFilterExpression={"like": True}),
     ],
@@ -88,6 +107,14 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_WITHIN_S):
                     await client.close()
+
+
+async def aggregate(collection: AsyncCollection[Document], stages: Sequence[Mapping[str, Any]]) -> list[Document]:
+    """All that an aggregation gives. The drivers differ here: PyMongo's call is a coroutine, Motor's is not."""
+    begun: Any = collection.aggregate(list(stages))
+    cursor = await begun if inspect.isawaitable(begun) else begun
+    found: list[Document] = await cursor.to_list(None)
+    return found
 
 
 async def ensure_indexes(db: Database) -> None:

@@ -61,4 +61,13 @@ class Objects:
         return body
 
     def put(self, key: str, body: bytes) -> None:
-        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="image/jpeg", CacheControl=CACHE_FOREVER)
+        kind = f"image/{key.rpartition('.')[2]}"
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=kind, CacheControl=CACHE_FOREVER)
+
+    def delete(self, keys: list[str]) -> None:
+        """Keys that are not there do no harm. Raises RuntimeError when the store keeps one of them."""
+        answer = self.s3.delete_objects(
+            Bucket=self.bucket, Delete={"Objects": [{"Key": k} for k in keys], "Quiet": True}
+        )
+        if errors := answer.get("Errors"):
+            raise RuntimeError(f"S3 did not delete {errors}")

@@ -5,19 +5,27 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from reference_app.auth.schemas import Body
+from reference_app.bodies import ANNA, BEN, PHOTO, Body, example, example_of
 from scenarios.people import Sex
 
 Age = Annotated[int, Field(ge=18, le=99)]
 
 
 class Photo(BaseModel):
+    """Two sizes, without an extension: the CDN answers with AVIF where `Accept` allows it, else with WebP."""
+
+    model_config = example(id=PHOTO, card_url=f"/media/{PHOTO}/card", thumb_url=f"/media/{PHOTO}/thumb")
+
     id: str
     card_url: str
     thumb_url: str
 
 
 class Preferences(Body):
+    """Whom a person wants to meet. Two people meet when each is within the other's."""
+
+    model_config = example(sexes=["male"], age_min=25, age_max=35, distance_km=50)
+
     sexes: Annotated[list[Sex], Field(min_length=1, max_length=2)] = Field(default_factory=lambda: list(Sex))
     age_min: Age = 18
     age_max: Age = 99
@@ -31,12 +39,25 @@ class Preferences(Body):
 
 
 class Location(Body):
-    latitude: Annotated[float, Field(ge=-90, le=90, examples=[52.52])]
-    longitude: Annotated[float, Field(ge=-180, le=180, examples=[13.405])]
+    model_config = example(latitude=52.52, longitude=13.405)
+
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
 
 
 class Me(BaseModel):
-    """What only the owner sees."""
+    """What only the owner sees. `photos` are those that others see, in the order in which they do."""
+
+    model_config = example(
+        id=ANNA,
+        name="Anna",
+        sex="female",
+        birth_date="1998-04-12",
+        bio="Coffee first.",
+        preferences=example_of(Preferences),
+        location=example_of(Location),
+        photos=[example_of(Photo)],
+    )
 
     id: str
     name: str
@@ -50,6 +71,8 @@ class Me(BaseModel):
 
 class MeUpdate(Body):
     """The fields to change; the others stay."""
+
+    model_config = example(bio="Off to the lake.", preferences=example_of(Preferences))
 
     name: Annotated[str, Field(min_length=1, max_length=50)] | None = None
     sex: Sex | None = None
@@ -67,6 +90,10 @@ class MeUpdate(Body):
 class Profile(BaseModel):
     """What others see: an age but no birth date, a distance but no coordinates."""
 
+    model_config = example(
+        id=BEN, name="Ben", age=31, sex="male", bio="Ask me about bread.", photos=[example_of(Photo)]
+    )
+
     id: str
     name: str
     age: int | None
@@ -76,6 +103,8 @@ class Profile(BaseModel):
 
 
 class ProfileAtDistance(Profile):
+    model_config = example(**example_of(Profile), distance_km=7)
+
     distance_km: int | None
 
 

@@ -21,9 +21,10 @@ from reference_app.profiles.schemas import (
     ProfileAtDistance,
     age_on,
 )
-from reference_app.profiles.store import ProfileStore, point, stored_date
+from reference_app.profiles.store import ProfileStore, may_see, point, stored_date
 
 EARTH_RADIUS_KM = 6371.0
+NOBODY = "There is no such person."
 
 
 def card_key(person_id: str) -> str:
@@ -74,8 +75,10 @@ class ProfileService:
 
     async def profile(self, person_id: str, viewer_id: str) -> ProfileAtDistance:
         """Somebody as `viewer_id` sees them."""
-        document = await self._document(person_id)
-        viewer = await self._document(viewer_id)
+        found = {document["_id"]: document for document in await self.store.get_many({person_id, viewer_id})}
+        document, viewer = found.get(person_id), found.get(viewer_id)
+        if document is None or viewer is None or not may_see(viewer, document):
+            raise NotFound(NOBODY)
         return ProfileAtDistance(**dict(self.seen(document)), distance_km=rounded_distance_km(document, viewer))
 
     def seen(self, document: Document) -> Profile:
@@ -91,17 +94,18 @@ class ProfileService:
         )
 
     def _photos(self, document: Document) -> list[Photo]:
-        base = self.media_base_url
-        return [
-            Photo(id=photo, card_url=f"{base}/{photo}/card.jpg", thumb_url=f"{base}/{photo}/thumb.jpg")
-            for photo in document["photos"]
-        ]
+        return [photo_of(self.media_base_url, photo) for photo in document["photos"]]
 
     async def _document(self, person_id: str) -> Document:
         document = await self.store.get(person_id)
         if document is None:
-            raise NotFound("There is no such person.")
+            raise NotFound(NOBODY)
         return document
+
+
+def photo_of(media_base_url: str, photo_id: str) -> Photo:
+    folder = f"{media_base_url}/{photo_id}"
+    return Photo(id=photo_id, card_url=f"{folder}/card", thumb_url=f"{folder}/thumb")
 
 
 def rounded_distance_km(one: Document, other: Document) -> int | None:

@@ -18,9 +18,22 @@ def new_profile(person_id: str) -> Document:
         "sex": None,
         "birth_date": None,
         "bio": "",
-        "preferences": Preferences().model_dump(),
+        "preferences": Preferences().model_dump(mode="json"),
         "photos": [],
+        "blocked": [],
     }
+
+
+# Neither suspended nor being deleted.
+VISIBLE: Document = {"hidden": None}
+
+
+def may_see(viewer: Document, other: Document) -> bool:
+    """Whether somebody may see another's profile: not when it is hidden, nor when either has blocked the other."""
+    if viewer["_id"] == other["_id"]:
+        return True
+    blocked = other["_id"] in viewer.get("blocked", ()) or viewer["_id"] in other.get("blocked", ())
+    return not blocked and not other.get("hidden")
 
 
 def stored_date(day: date) -> datetime:
@@ -49,8 +62,10 @@ class ProfileStore:
         ids = list(person_ids)
         return await self.db.profiles.find({"_id": {"$in": ids}}).to_list(len(ids)) if ids else []
 
-    async def exists(self, person_id: str) -> bool:
-        return await self.db.profiles.find_one({"_id": person_id}, {"_id": 1}) is not None
+    async def can_be_met(self, person_id: str, by: str) -> bool:
+        """Whether there is such a person, visible, who has not blocked `by`."""
+        query = {"_id": person_id, "blocked": {"$ne": by}, **VISIBLE}
+        return await self.db.profiles.find_one(query, {"_id": 1}) is not None
 
     async def update(self, person_id: str, changes: dict[str, Any]) -> None:
         if changes:
@@ -59,3 +74,13 @@ class ProfileStore:
     async def add_photo(self, person_id: str, photo_id: str) -> None:
         """Append a photo; doing it twice adds it once."""
         await self.db.profiles.update_one({"_id": person_id}, {"$addToSet": {"photos": photo_id}})
+
+    async def remove_photo(self, person_id: str, photo_id: str) -> None:
+        await self.db.profiles.update_one({"_id": person_id}, {"$pull": {"photos": photo_id}})
+
+    async def order_photos(self, person_id: str, photo_ids: list[str]) -> bool:
+        """Put all photos into this order. False when these are not just the photos that there are."""
+        # The same photos: as many, all of them among those that are there. Checked and changed in one step.
+        those: Document = {"$size": len(photo_ids)} | ({"$all": photo_ids} if photo_ids else {})
+        query = {"_id": person_id, "photos": those}
+        return bool((await self.db.profiles.update_one(query, {"$set": {"photos": photo_ids}})).matched_count)

@@ -28,6 +28,7 @@ from reference_app.population import populate
 from reference_app.settings import Settings
 from reference_app.stack import servers
 from reference_app.stack.process import ServerProcess, StackError, free_port
+from scenarios.people import MODERATOR_PHONE
 from scenarios.schema import Population, Scenario
 from scenarios.stack_info import PrometheusMetric, PrometheusPage, QueueInfo, StackInfo, Station
 
@@ -138,7 +139,12 @@ class LocalStack:
                 server.wait_ready()
 
     def _start(self) -> None:
-        self._use(secret_key=secrets.token_hex(32), otp_test_secret=secrets.token_hex(16))
+        self._use(
+            secret_key=secrets.token_hex(32),
+            otp_test_secret=secrets.token_hex(16),
+            cdn_purge_secret=secrets.token_hex(16),
+            moderator_phones=[MODERATOR_PHONE],
+        )
         self._use_slowdown()
         self._start_stores()
         with _servers_answer():
@@ -148,11 +154,12 @@ class LocalStack:
         for number in range(1, self.scenario.infrastructure.apps + 1):
             self._report(f"app {number}")
             self._app_ports.append(self._run(partial(servers.app, self.folder, environment, number)))
-        self._report("worker")
-        self._run(lambda _: servers.worker(self.folder, environment))
         self._report("nginx: load balancer and CDN cache")
         port = self._run(partial(servers.nginx, self.folder, self._app_ports, self.settings))
         self.host = f"http://127.0.0.1:{port}"
+        self._use(cdn_purge_url=self.host)
+        self._report("worker")
+        self._run(lambda _: servers.worker(self.folder, self.settings.as_environment()))
 
     def _start_stores(self) -> None:
         """Each store, unless the environment names one."""

@@ -72,6 +72,7 @@ def aws(folder: Path, port: int) -> ServerProcess:
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
         "SERVICES": "s3,sqs,cloudwatch",
+        "IOT_MTLS_ENABLED": "0",  # else, where `cryptography` is installed, it listens on every address
         "TMPDIR": str(folder),
         "LOG_LEVEL": "WARNING",
     }
@@ -118,8 +119,9 @@ def _nginx_conf(prefix: Path, port: int, app_ports: Sequence[int], settings: Set
     temporary = "\n".join(
         f"    {kind}_temp_path {prefix}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
+    s3 = (settings.aws_endpoint_url or "").partition("://")[2]
     user = "user root;" if os.geteuid() == 0 else ""  # as root, workers must reach a folder that only root may
-    return f"""
+    return rf"""
 {user}
 daemon off;
 worker_processes 1;
@@ -134,6 +136,12 @@ http {{
 {temporary}
     proxy_cache_path {prefix}/cache levels=1:2 keys_zone=cdn:10m max_size=1g inactive=1d;
     map $http_upgrade $connection_upgrade {{ default upgrade; "" ""; }}
+    map $http_accept $picture {{ default webp; "~image/avif" avif; }}
+    map $http_x_purge $purge {{ default 0; "{settings.cdn_purge_secret}" 1; }}
+    upstream s3 {{
+        server {s3};
+        keepalive 16;
+    }}
     upstream apps {{
         least_conn;
 {upstreams}
@@ -145,14 +153,30 @@ http {{
         proxy_set_header Host $host;
         proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
         location = /metrics {{ return 404; }}
+        proxy_cache_key $uri;
+        proxy_cache_lock on;
+        proxy_cache_valid 200 1d;
+        proxy_cache_valid 403 404 10s;
+        proxy_cache_bypass $purge;
         location /media/ {{
-            proxy_pass {settings.aws_endpoint_url}/{settings.bucket}/media/;
-            proxy_set_header Host $proxy_host;
+            rewrite ^ /{settings.bucket}$uri.$picture break;
+            proxy_pass http://s3;
+            proxy_set_header Host {s3};
             proxy_set_header Connection "";
             proxy_cache cdn;
-            proxy_cache_lock on;
-            proxy_cache_valid 200 1d;
+            proxy_intercept_errors on;
+            error_page 403 404 = @webp;
             add_header X-Cache $upstream_cache_status always;
+            add_header Vary Accept always;
+        }}
+        location @webp {{
+            rewrite ^(.*)\.avif$ $1.webp break;
+            proxy_pass http://s3;
+            proxy_set_header Host {s3};
+            proxy_set_header Connection "";
+            proxy_cache cdn;
+            add_header X-Cache $upstream_cache_status always;
+            add_header Vary Accept always;
         }}
         location / {{
             proxy_pass http://apps;

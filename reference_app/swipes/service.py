@@ -5,46 +5,27 @@ request. Two likes at once each look for the other after their own write, so at 
 pair's unique key lets only one create the match. A crash in between is mended by the worker's sweep.
 """
 
-import asyncio
-import logging
-from collections.abc import Coroutine
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from reference_app.background import Background
 from reference_app.chat.events import MatchEvent
 from reference_app.chat.hub import Fanout
 from reference_app.discovery.service import DiscoveryService, discovery_service
 from reference_app.errors import Conflict, NotFound
-from reference_app.platform import metrics, platform_of
-from reference_app.swipes.schemas import Swipe
-from reference_app.swipes.store import SwipeStore, match_id
+from reference_app.platform import Platform, metrics, platform_of
+from reference_app.profiles.service import NOBODY
+from reference_app.push.schemas import Notification
+from reference_app.push.service import Notifier
+from reference_app.swipes.allowance import Allowance
+from reference_app.swipes.schemas import Kind, Swipe
+from reference_app.swipes.store import SwipeStore, kind_of, match_id
 
-log = logging.getLogger(__name__)
-
-
-class Background:
-    """Work that a request leaves behind. Drained before the process ends."""
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.error("Looking for a match failed; the worker's sweep does it again", exc_info=error)
-
-    async def drain(self) -> None:
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+UNDO_WITHIN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -53,18 +34,23 @@ class Matchmaker:
 
     store: SwipeStore
     fanout: Fanout
+    notifier: Notifier
 
     async def check(self, swiper: str, target: str) -> None:
         """Make the match if `target` likes `swiper` back."""
-        if await self.store.likes(target, swiper) and await self.store.put_match(swiper, target):
+        if not await self.store.likes(target, swiper) or not await self.store.settle(swiper, target):
+            return
+        if await self.store.put_match(swiper, target, datetime.now(UTC)):
             metrics.MATCHES.inc()
             match = match_id(swiper, target)
-            await self.fanout.send(
+            reached = await self.fanout.send(
                 {
                     swiper: MatchEvent(match_id=match, with_id=target),
                     target: MatchEvent(match_id=match, with_id=swiper),
                 }
             )
+            for person in {swiper, target} - reached:
+                await self.notifier.push(person, _new_match(match))
 
     async def sweep(self, start: datetime, end: datetime) -> None:
         """Check every like of that time again."""
@@ -72,31 +58,83 @@ class Matchmaker:
             await self.check(like["swiper"], like["target"])
 
 
+def matchmaker_on(platform: Platform) -> Matchmaker:
+    return Matchmaker(SwipeStore(platform.db), Fanout(platform.redis), Notifier(platform.queue))
+
+
+def _new_match(match: str) -> Notification:
+    return Notification(
+        key=f"match:{match}",
+        collapse=match,
+        title="It's a match",
+        body="Somebody whom you like likes you, too.",
+        data={"match_id": match},
+    )
+
+
+def _super_like(swiper: str, target: str) -> Notification:
+    return Notification(
+        key=f"super-like:{swiper}:{target}",
+        collapse="super-like",
+        title="Super-like",
+        body="Somebody would really like to meet you.",
+        data={},
+    )
+
+
 @dataclass(frozen=True)
 class SwipeService:
     store: SwipeStore
     discovery: DiscoveryService
     matchmaker: Matchmaker
+    allowance: Allowance
     background: Background
 
-    async def swipe(self, swiper: str, target: str, like: bool) -> Swipe:
+    async def swipe(self, swiper: str, target: str, kind: Kind) -> Swipe:
         """Returns the swipe that stands: the first one wins."""
         if swiper == target:
             raise Conflict("Nobody can swipe on themselves.")
         in_deck = await self.discovery.take(swiper, target)
-        if not in_deck and not await self.discovery.profiles.store.exists(target):
-            raise NotFound("There is no such person.")
-        stands = await self.store.put(swiper, target, like)
+        if not in_deck and not await self.discovery.profiles.store.can_be_met(target, by=swiper):
+            raise NotFound(NOBODY)
+        await self.allowance.take(swiper, kind, datetime.now(UTC))
+        at = datetime.now(UTC)
+        stands, is_new = await self.store.put(swiper, target, kind, at)
+        if not is_new:
+            await self.allowance.give_back(swiper, kind, at)
         if stands["like"]:
             self.background.start(self.matchmaker.check(swiper, target))
-        return Swipe(target_id=target, like=stands["like"], at=stands["at"])
+        if is_new and kind is Kind.SUPER_LIKE:
+            await self.discovery.forget(target)
+            self.background.start(self.matchmaker.notifier.push(target, _super_like(swiper, target)))
+        return Swipe(target_id=target, kind=kind_of(stands), at=stands["at"])
+
+    async def undo(self, swiper: str, target: str) -> None:
+        stands = await self.store.get(swiper, target)
+        if stands is None:
+            raise NotFound("You have not swiped on this person.")
+        if datetime.now(UTC) - stands["at"] > UNDO_WITHIN:
+            raise Conflict("A swipe can be taken back for five minutes only.")
+        if not await self.store.take_back(stands):
+            raise Conflict("It is a match already: unmatch instead.")
+        await self.allowance.give_back(swiper, kind_of(stands), stands["at"])
+        await self.discovery.forget(swiper)
+        if stands.get("super"):
+            await self.discovery.forget(target)
 
 
 def swipe_service(connection: HTTPConnection) -> SwipeService:
     platform = platform_of(connection)
-    store = SwipeStore(platform.db)
-    matchmaker = Matchmaker(store, Fanout(platform.redis))
-    return SwipeService(store, discovery_service(connection), matchmaker, connection.app.state.background)
+    settings, store = platform.settings, SwipeStore(platform.db)
+    per_day = {Kind.LIKE: settings.likes_per_day, Kind.SUPER_LIKE: settings.super_likes_per_day}
+    allowance = Allowance(platform.redis, store, per_day)
+    return SwipeService(
+        store,
+        discovery_service(connection),
+        matchmaker_on(platform),
+        allowance,
+        connection.app.state.background,
+    )
 
 
 Swipes = Annotated[SwipeService, Depends(swipe_service)]

@@ -1,13 +1,15 @@
 """Swipes and matches in MongoDB, written with w:majority."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from pymongo import ReturnDocument
+from bson import ObjectId
+from pymongo import ReturnDocument, WriteConcern
 from pymongo.errors import DuplicateKeyError
 
 from reference_app.platform import Database
 from reference_app.platform.mongo import Document
+from reference_app.swipes.schemas import Kind
 
 SEPARATOR = ":"
 
@@ -17,20 +19,43 @@ def match_id(one: str, other: str) -> str:
     return SEPARATOR.join(sorted((one, other)))
 
 
+def kind_of(swipe: Document) -> Kind:
+    if not swipe["like"]:
+        return Kind.PASS
+    return Kind.SUPER_LIKE if swipe.get("super") else Kind.LIKE
+
+
 @dataclass(frozen=True)
 class SwipeStore:
     db: Database
 
-    async def put(self, swiper: str, target: str, like: bool) -> Document:
-        """Keep the first swipe of `swiper` on `target`. Returns that one: whether it is a `like`, and `at` when."""
-        swipe: Document | None = await self.db.swipes.find_one_and_update(
+    async def put(self, swiper: str, target: str, kind: Kind, at: datetime) -> tuple[Document, bool]:
+        """Keep the first swipe of `swiper` on `target`. Returns that one, and whether it is this one."""
+        new: Document = {"_id": ObjectId(), "like": kind.likes, "at": at}
+        if kind is Kind.SUPER_LIKE:
+            new["super"] = True
+        stands: Document | None = await self.db.swipes.find_one_and_update(
             {"swiper": swiper, "target": target},
-            {"$setOnInsert": {"like": like, "at": datetime.now(UTC)}},
+            {"$setOnInsert": new},
             upsert=True,
             return_document=ReturnDocument.AFTER,
         )
-        assert swipe is not None  # an upsert returns what it left
-        return swipe
+        assert stands is not None  # an upsert returns what it left
+        return stands, stands["_id"] == new["_id"]
+
+    async def get(self, swiper: str, target: str) -> Document | None:
+        return await self.db.swipes.find_one({"swiper": swiper, "target": target})
+
+    async def take_back(self, swipe: Document) -> bool:
+        """Remove a swipe. False when it has become part of a match, or is gone already."""
+        query = {"_id": swipe["_id"], "swiper": swipe["swiper"], "matched": None}
+        return bool((await self.db.swipes.delete_one(query)).deleted_count)
+
+    async def count(self, swiper: str, kind: Kind, since: datetime, until: datetime) -> int:
+        """How many swipes of a kind somebody made in that time, to the millisecond."""
+        until = until.replace(microsecond=until.microsecond // 1000 * 1000)  # as times are stored
+        query: Document = {"swiper": swiper, "like": kind.likes, "at": {"$gte": since, "$lt": until}}
+        return await self.db.swipes.count_documents(query | {"super": True if kind is Kind.SUPER_LIKE else None})
 
     async def likes(self, swiper: str, target: str) -> bool:
         query = {"swiper": swiper, "target": target, "like": True}
@@ -41,21 +66,21 @@ class SwipeStore:
         cursor = self.db.swipes.find({"like": True, "at": {"$gte": start, "$lt": end}})
         return await cursor.sort("at", 1).to_list(None)
 
-    async def put_match(self, one: str, other: str) -> bool:
+    async def settle(self, one: str, other: str) -> bool:
+        """From now on neither like can be taken back. False, with nothing changed, when one of them was."""
+        # Not on the majority yet; but when the match is, so is everything that was written before it.
+        swipes = self.db.swipes.with_options(write_concern=WriteConcern(1))
+        both = {"$or": [{"swiper": one, "target": other}, {"swiper": other, "target": one}], "like": True}
+        if (await swipes.update_many(both, {"$set": {"matched": True}})).matched_count == 2:
+            return True
+        await swipes.update_many(both, {"$unset": {"matched": True}})
+        return False
+
+    async def put_match(self, one: str, other: str, at: datetime) -> bool:
         """Create the match of a pair. False when it is there already: exactly one caller gets True."""
+        new = {"people": sorted((one, other)), "at": at, "active_at": at, "ended_at": None, "seq": 0}
         try:
-            result = await self.db.matches.update_one(
-                {"_id": match_id(one, other)},
-                {
-                    "$setOnInsert": {
-                        "people": sorted((one, other)),
-                        "at": datetime.now(UTC),
-                        "ended_at": None,
-                        "seq": 0,
-                    }
-                },
-                upsert=True,
-            )
+            result = await self.db.matches.update_one({"_id": match_id(one, other)}, {"$setOnInsert": new}, upsert=True)
         except DuplicateKeyError:  # the other side's like was detected at the same moment
             return False
         return result.upserted_id is not None

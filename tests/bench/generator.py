@@ -51,7 +51,7 @@ http {{
   server {{
     listen 127.0.0.1:{port}; default_type application/json;
     location = /discovery {{ alias {folder}/deck.json; }}
-    location = /swipes {{ return 200 '{{"like": true, "at": "2026-01-01T00:00:00Z"}}'; }}
+    location = /swipes {{ return 200 '{{"kind": "like", "at": "2026-01-01T00:00:00Z"}}'; }}
     location = /auth/otp {{ return 202 '{{}}'; }}
     location = /auth/session {{ return 200 '{{"token": "t$request_id", "person_id": "p$request_id"}}'; }}
     location = /me {{ return 200 '{{"sex": "male", "location": {{"latitude": 1, "longitude": 1}}}}'; }}

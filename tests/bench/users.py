@@ -20,7 +20,7 @@ from scenarios.load import load
 
 CARDS = 20
 PHOTO = "/photos/1/card.webp"
-SWIPE = {"target_id": "00000000-0000-4000-8000-000000000001", "like": True}
+SWIPE = {"target_id": "00000000-0000-4000-8000-000000000001", "kind": "like"}
 
 
 def set_up(environment: Environment, **_: Any) -> None:

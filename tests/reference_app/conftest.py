@@ -15,7 +15,7 @@ import websockets
 from reference_app.stack import LocalStack
 from reference_app.stack.process import free_port
 from reference_app.stack.servers import app as app_server
-from scenarios.people import otp_test_code, phone_of
+from scenarios.people import MODERATOR_PHONE, otp_test_code, phone_of
 from tests.conftest import PEOPLE, PLAYED
 
 
@@ -33,6 +33,7 @@ class Somebody:
 
     index: int
     id: str
+    phone: str
     backend: Backend
     http: httpx.AsyncClient
 
@@ -40,8 +41,8 @@ class Somebody:
         url = self.backend.url.replace("http", "ws", 1) + "/ws"
         return websockets.connect(url, additional_headers={"Authorization": self.http.headers["Authorization"]})
 
-    async def swipe(self, other: "Somebody", like: bool = True) -> httpx.Response:
-        return await self.http.post("/swipes", json={"target_id": other.id, "like": like})
+    async def swipe(self, other: "Somebody", kind: str = "like") -> httpx.Response:
+        return await self.http.post("/swipes", json={"target_id": other.id, "kind": kind})
 
 
 @pytest.fixture(scope="session")
@@ -67,16 +68,27 @@ def backend(request: pytest.FixtureRequest, stack: LocalStack) -> Backend:
 _next_person = count(PLAYED)
 
 
+async def ask_for_session(backend: Backend, phone: str) -> httpx.Response:
+    """The answer to whoever has this phone, and the code that was sent there."""
+    async with httpx.AsyncClient(base_url=backend.url) as http:
+        assert (await http.post("/auth/otp", json={"phone": phone})).status_code == 202
+        body = {"phone": phone, "code": otp_test_code(backend.otp_test_secret, phone)}
+        return await http.post("/auth/session", json=body)
+
+
 async def sign_in(backend: Backend, index: int) -> Somebody:
-    http = httpx.AsyncClient(base_url=backend.url)
-    phone = phone_of(index)
-    assert (await http.post("/auth/otp", json={"phone": phone})).status_code == 202
-    body = {"phone": phone, "code": otp_test_code(backend.otp_test_secret, phone)}
-    answer = await http.post("/auth/session", json=body)
+    """Somebody of the population."""
+    return await sign_in_with(backend, phone_of(index), index)
+
+
+async def sign_in_with(backend: Backend, phone: str, index: int = -1) -> Somebody:
+    answer = await ask_for_session(backend, phone)
     assert answer.status_code == 201, answer.text
     session = answer.json()
-    http.headers["Authorization"] = f"Bearer {session['token']}"
-    return Somebody(index, session["person_id"], backend, http)
+    headers = {"Authorization": f"Bearer {session['token']}"}
+    return Somebody(
+        index, session["person_id"], phone, backend, httpx.AsyncClient(base_url=backend.url, headers=headers)
+    )
 
 
 @pytest.fixture
@@ -100,6 +112,13 @@ async def ben(backend: Backend) -> AsyncIterator[Somebody]:
 async def carla(backend: Backend) -> AsyncIterator[Somebody]:
     """A stranger to both."""
     person = await sign_in(backend, next(_next_person))
+    yield person
+    await person.http.aclose()
+
+
+@pytest.fixture
+async def moderator(backend: Backend) -> AsyncIterator[Somebody]:
+    person = await sign_in_with(backend, MODERATOR_PHONE)
     yield person
     await person.http.aclose()
 

@@ -32,6 +32,34 @@ async def test_a_message_arrives_is_acknowledged_and_receipted(anna: Somebody, b
         assert await frame(annas) == {"type": "receipt", "match_id": match, "seq": 1}
 
 
+async def test_reading_and_typing_reach_the_other_side(anna: Somebody, ben: Somebody) -> None:
+    match = await matched(anna, ben)
+    async with anna.socket() as annas, ben.socket() as bens:
+        await bens.send(json.dumps({"type": "typing", "match_id": match}))
+        assert await frame(annas) == {"type": "typing", "match_id": match}
+        await annas.send(json.dumps(message(match)))
+        assert (await frame(bens))["message"]["seq"] == 1
+        await bens.send(json.dumps({"type": "read", "match_id": match, "seq": 1}))
+        assert [(await frame(annas))["type"] for _ in range(2)] == ["ack", "read"]
+        assert (await ben.http.put(f"/matches/{match}/read", json={"seq": 1})).status_code == 204
+        assert await frame(annas) == {"type": "read", "match_id": match, "seq": 1}
+
+
+async def test_the_list_of_matches_says_what_is_new(anna: Somebody, ben: Somebody, carla: Somebody) -> None:
+    older, newer = await matched(anna, ben), await matched(anna, carla)
+    for number in (1, 2):
+        await ben.http.post(f"/matches/{older}/messages", json={"id": f"message-{number}", "text": f"Number {number}"})
+    await anna.http.put(f"/matches/{older}/read", json={"seq": 1})
+    first, second, *_ = (await anna.http.get("/matches")).json()["matches"]
+    # The one with the latest message comes first, though the match is older.
+    assert [first["id"], second["id"]] == [older, newer]
+    assert (first["last_message"]["text"], first["last_message"]["sender_id"]) == ("Number 2", ben.id)
+    assert (first["last_seq"], first["read_seq"]) == (2, 1)
+    assert second["last_message"] is None
+    of_ben = next(m for m in (await ben.http.get("/matches")).json()["matches"] if m["id"] == older)
+    assert (of_ben["read_seq"], of_ben["delivered_to_other_seq"], of_ben["read_by_other_seq"]) == (2, 1, 1)
+
+
 async def test_who_was_away_catches_up_in_order(anna: Somebody, ben: Somebody) -> None:
     match = await matched(anna, ben)
     for number in range(5):
@@ -56,12 +84,14 @@ async def test_a_stranger_neither_reads_nor_writes_nor_ends_a_match(
     path = f"/matches/{match}/messages"
     assert (await carla.http.get(path)).status_code == 404
     assert (await carla.http.post(path, json={"id": "message-1", "text": "Hi"})).status_code == 404
+    assert (await carla.http.put(f"/matches/{match}/read", json={"seq": 1})).status_code == 404
     assert (await carla.http.delete(f"/matches/{match}")).status_code == 404
     async with carla.socket() as carlas:
         await carlas.send(json.dumps(message(match)))
         assert (await frame(carlas))["code"] == "not_found"
-        await carlas.send(json.dumps({"type": "delivered", "match_id": match, "seq": 1}))
-        assert (await frame(carlas))["code"] == "not_found"
+        for asking in ({"type": "delivered", "seq": 1}, {"type": "read", "seq": 1}, {"type": "typing"}):
+            await carlas.send(json.dumps(asking | {"match_id": match}))
+            assert (await frame(carlas))["code"] == "not_found"
     assert (await anna.http.get(path)).json()["messages"] == []
 
 

@@ -1,8 +1,13 @@
 """Decks: whom they show, in which order, and that a swipe takes a card out."""
 
+from datetime import date
+from typing import Any
+
 import httpx
 
+from reference_app.profiles.schemas import age_on
 from reference_app.stack import LocalStack
+from scenarios.people import Sex
 from tests.reference_app.conftest import Somebody
 
 
@@ -33,7 +38,7 @@ async def test_the_deck_from_redis_is_the_deck_that_was_computed(anna: Somebody)
 
 async def test_a_swipe_takes_the_card_out_for_good(anna: Somebody, stack: LocalStack) -> None:
     first, second, *_ = ids(await deck(anna))
-    await anna.http.post("/swipes", json={"target_id": first, "like": False})
+    await anna.http.post("/swipes", json={"target_id": first, "kind": "pass"})
     assert ids(await deck(anna))[0] == second
     # Changed preferences throw the deck away: the new one must not show the swiped card either.
     await anna.http.patch("/me", json={"preferences": {"sexes": ["male", "female"], "distance_km": 160}})
@@ -63,6 +68,62 @@ async def test_a_changed_profile_shows_in_others_decks(anna: Somebody, ben: Some
     await ben.http.patch("/me", json={"bio": "Just changed."})
     bios = {card["profile"]["id"]: card["profile"]["bio"] for card in await deck(anna)}  # type: ignore[index]
     assert bios[ben.id] == "Just changed."
+
+
+async def test_people_meet_only_when_each_is_what_the_other_wants(anna: Somebody, ben: Somebody) -> None:
+    await alone_together(anna, ben)
+    assert ids(await deck(anna)) == [ben.id]
+    age = age_of(await me(anna))
+    for not_anna in ({"age_min": age + 1}, {"age_max": age - 1}, {"sexes": [other_sex(await me(anna))]}):
+        await ben.http.patch("/me", json={"preferences": EVERYBODY | not_anna})
+        await anna.http.patch("/me", json={"preferences": EVERYBODY})  # throws the old deck away
+        assert ids(await deck(anna)) == []
+
+
+async def test_the_shorter_of_both_distances_counts(anna: Somebody, ben: Somebody) -> None:
+    place = await alone_together(anna, ben)
+    await ben.http.put("/me/location", json=place | {"latitude": place["latitude"] + 0.2})  # 22 km
+    await ben.http.patch("/me", json={"preferences": EVERYBODY | {"distance_km": 23}})
+    assert ids(await deck(anna)) == [ben.id]
+    await ben.http.patch("/me", json={"preferences": EVERYBODY | {"distance_km": 21}})
+    await anna.http.patch("/me", json={"preferences": EVERYBODY})
+    assert ids(await deck(anna)) == []
+
+
+async def test_a_super_like_comes_first_and_says_so(anna: Somebody, ben: Somebody, carla: Somebody) -> None:
+    place = await alone_together(anna, ben, carla)
+    await ben.http.put("/me/location", json=place | {"latitude": place["latitude"] + 0.1})
+    assert ids(await deck(anna)) == [carla.id, ben.id]
+    await ben.swipe(anna, "super_like")
+    for _ in ("computed", "from Redis"):
+        cards = await deck(anna)
+        assert [(card["super_like"], card["distance_km"]) for card in cards] == [(True, 12), (False, 1)]
+        assert ids(cards) == [ben.id, carla.id]
+
+
+EVERYBODY = {"sexes": ["male", "female"], "age_min": 18, "age_max": 99, "distance_km": 100}
+
+
+async def alone_together(*people: Somebody) -> dict[str, float]:
+    """Put them where nobody else is, open to everybody."""
+    place = {"latitude": -60.0, "longitude": float(people[0].index % 180)}
+    for person in people:
+        await person.http.patch("/me", json={"preferences": EVERYBODY})
+        await person.http.put("/me/location", json=place)
+    return place
+
+
+async def me(person: Somebody) -> dict[str, Any]:
+    found: dict[str, Any] = (await person.http.get("/me")).json()
+    return found
+
+
+def age_of(profile: dict[str, Any]) -> int:
+    return age_on(date.today(), date.fromisoformat(profile["birth_date"]))
+
+
+def other_sex(profile: dict[str, Any]) -> str:
+    return Sex(profile["sex"]).opposite.value
 
 
 async def test_somebody_without_a_place_is_told_what_to_do(anybody: httpx.AsyncClient, stack: LocalStack) -> None:

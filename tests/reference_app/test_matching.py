@@ -31,9 +31,9 @@ async def test_likes_at_the_same_moment_make_one_match(anna: Somebody, ben: Some
 
 
 async def test_a_pass_makes_no_match_and_stands(anna: Somebody, ben: Somebody) -> None:
-    assert (await anna.swipe(ben, like=False)).json()["like"] is False
+    assert (await anna.swipe(ben, "pass")).json()["kind"] == "pass"
     # The first swipe wins: there is no way to look what the other thinks.
-    assert (await anna.swipe(ben, like=True)).json()["like"] is False
+    assert (await anna.swipe(ben, "like")).json()["kind"] == "pass"
     async with anna.socket() as annas:
         await ben.swipe(anna)
         await annas.send(json.dumps({"type": "ping"}))
@@ -42,5 +42,5 @@ async def test_a_pass_makes_no_match_and_stands(anna: Somebody, ben: Somebody) -
 
 async def test_a_swipe_on_oneself_or_on_nobody_is_refused(anna: Somebody) -> None:
     assert (await anna.swipe(anna)).status_code == 409
-    unknown = await anna.http.post("/swipes", json={"target_id": "nobody", "like": True})
+    unknown = await anna.http.post("/swipes", json={"target_id": "nobody", "kind": "like"})
     assert unknown.status_code == 404

@@ -34,17 +34,90 @@ async def state_of(person: Somebody, photo: str) -> str:
     return str((await person.http.get(f"/photos/{photo}")).json()["state"])
 
 
-async def test_an_upload_is_resized_and_served_through_the_cache(anna: Somebody, stack: LocalStack) -> None:
-    photo, stored = await upload(anna, jpeg())
+async def in_review(person: Somebody) -> str:
+    """A photo whose files are made."""
+    photo, stored = await upload(person, jpeg())
     assert stored.status_code == 204
-    assert (await anna.http.post(f"/photos/{photo}/complete")).json()["state"] == "processing"
-    await eventually(lambda: state_of(anna, photo), "ready")
-    shown = next(p for p in (await anna.http.get("/me")).json()["photos"] if p["id"] == photo)
+    assert (await person.http.post(f"/photos/{photo}/complete")).json()["state"] == "processing"
+    await eventually(lambda: state_of(person, photo), "in_review")
+    return photo
+
+
+async def shown_of(viewer: Somebody, person: Somebody) -> list[str]:
+    return [p["id"] for p in (await viewer.http.get(f"/profiles/{person.id}")).json()["photos"]]
+
+
+async def test_an_upload_is_resized_and_served_through_the_cache(anna: Somebody, stack: LocalStack) -> None:
+    photo = await in_review(anna)
+    url = (await anna.http.get(f"/photos/{photo}")).json()["shown"]["card_url"]
+    for accept, kind in (("image/webp", "WEBP"), ("image/avif,image/webp", "AVIF")):
+        async with httpx.AsyncClient(base_url=stack.host, headers={"Accept": accept}) as cdn:
+            first, second = await cdn.get(url), await cdn.get(url)
+        assert [first.headers["X-Cache"], second.headers["X-Cache"]] == ["MISS", "HIT"]
+        assert first.content == second.content
+        picture = Image.open(io.BytesIO(first.content))
+        assert (picture.format, picture.size) == (kind, (640, 800))
+        assert first.headers["Content-Type"] == f"image/{kind.lower()}"
+
+
+async def test_a_photo_without_an_avif_is_served_as_webp(anna: Somebody, stack: LocalStack) -> None:
+    url = (await anna.http.get("/me")).json()["photos"][0]["card_url"]
+    async with httpx.AsyncClient(base_url=stack.host, headers={"Accept": "image/avif,*/*"}) as cdn:
+        found = await cdn.get(url)
+    assert (found.status_code, found.headers["Content-Type"]) == (200, "image/webp")
+
+
+async def test_others_see_a_photo_once_a_moderator_has_approved_it(
+    anna: Somebody, ben: Somebody, moderator: Somebody
+) -> None:
+    good, bad = await in_review(anna), await in_review(anna)
+    before = await shown_of(ben, anna)
+    waiting = (await moderator.http.get("/moderation/queue?limit=100")).json()["photos"]
+    assert {good, bad} <= {photo["photo"]["id"] for photo in waiting}
+    for photo, approve in ((good, True), (bad, False)):
+        decision = {"approve": approve}
+        assert (await moderator.http.post(f"/moderation/photos/{photo}", json=decision)).status_code == 204
+        # The first decision stands.
+        assert (await moderator.http.post(f"/moderation/photos/{photo}", json=decision)).status_code == 404
+    assert await shown_of(ben, anna) == [*before, good]
+    states = {p["id"]: p["state"] for p in (await anna.http.get("/photos")).json()["photos"]}
+    assert (states[good], states[bad]) == ("approved", "rejected")
+
+
+async def test_photos_are_shown_in_the_owners_order(anna: Somebody, ben: Somebody, moderator: Somebody) -> None:
+    await moderator.http.post(f"/moderation/photos/{await in_review(anna)}", json={"approve": True})
+    order = [p["id"] for p in (await anna.http.get("/me")).json()["photos"]][::-1]
+    assert len(order) > 1
+    assert (await anna.http.put("/photos/order", json={"photo_ids": order})).status_code == 204
+    assert await shown_of(ben, anna) == order
+    assert [p["id"] for p in (await anna.http.get("/photos")).json()["photos"]] == order
+    for wrong in (order[1:], [*order, order[0]], [*order[1:], order[1]], ["nobody's", *order[1:]]):
+        assert (await anna.http.put("/photos/order", json={"photo_ids": wrong})).status_code == 409
+    assert await shown_of(ben, anna) == order
+
+
+async def test_a_deleted_photo_is_gone_from_the_profile_the_store_and_the_cache(
+    anna: Somebody, ben: Somebody, stack: LocalStack
+) -> None:
+    photo = (await anna.http.get("/me")).json()["photos"][0]
     async with httpx.AsyncClient(base_url=stack.host) as cdn:
-        first, second = await cdn.get(shown["card_url"]), await cdn.get(shown["card_url"])
-    assert [first.headers["X-Cache"], second.headers["X-Cache"]] == ["MISS", "HIT"]
-    assert first.content == second.content
-    assert Image.open(io.BytesIO(first.content)).size == (640, 800)
+        assert (await cdn.get(photo["card_url"])).status_code == 200
+        assert (await ben.http.delete(f"/photos/{photo['id']}")).status_code == 404
+        assert (await anna.http.delete(f"/photos/{photo['id']}")).status_code == 204
+        assert photo["id"] not in await shown_of(ben, anna)
+        assert (await anna.http.get(f"/photos/{photo['id']}")).status_code == 404
+
+        async def status() -> int:
+            return (await cdn.get(photo["card_url"])).status_code
+
+        await eventually(status, 404)
+
+
+async def test_nobody_has_more_than_nine_photos(anna: Somebody) -> None:
+    here = len((await anna.http.get("/photos")).json()["photos"])
+    for _ in range(9 - here):
+        assert (await anna.http.post("/photos")).status_code == 201
+    assert (await anna.http.post("/photos")).status_code == 409
 
 
 async def test_what_is_no_picture_is_refused_by_the_worker(anna: Somebody) -> None:
@@ -66,11 +139,17 @@ async def test_a_photo_cannot_be_completed_before_its_upload_or_by_others(anna: 
     assert (await ben.http.get(f"/photos/{photo}")).status_code == 404
 
 
-def test_variants_carry_no_exif() -> None:
+def test_nothing_but_pixels_is_left_of_an_upload() -> None:
     exif = Image.Exif()
     exif[0x010F] = "A maker"
-    for content in variants(jpeg(exif=exif)).values():
-        assert not Image.open(io.BytesIO(content)).getexif()
+    exif.get_ifd(0x8825)[2] = (52.0, 31.0, 12.0)  # GPS latitude
+    original = jpeg(exif=exif)
+    assert Image.open(io.BytesIO(original)).getexif().get_ifd(0x8825)
+    for content in variants(original).values():
+        picture = Image.open(io.BytesIO(content))
+        assert not picture.getexif()
+        assert not picture.info.get("exif")
+        assert b"A maker" not in content
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", jpeg()[:200]])

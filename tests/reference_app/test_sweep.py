@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from reference_app.app import open_platform
-from reference_app.chat.hub import Fanout
 from reference_app.stack import LocalStack
-from reference_app.swipes.service import Matchmaker
+from reference_app.swipes.schemas import Kind
+from reference_app.swipes.service import matchmaker_on
 from reference_app.swipes.store import SwipeStore, match_id
 from tests.reference_app.conftest import Somebody, frame
 
@@ -16,12 +16,12 @@ async def test_the_sweep_makes_the_missing_match_and_tells_both(
     async with open_platform(stack.settings) as platform:
         store = SwipeStore(platform.db)
         # As if the app had died between acknowledging the likes and looking at them.
-        await store.put(anna.id, ben.id, like=True)
-        await store.put(ben.id, anna.id, like=True)
-        now = datetime.now(UTC)
+        now, minute = datetime.now(UTC), timedelta(minutes=1)
+        await store.put(anna.id, ben.id, Kind.LIKE, now)
+        await store.put(ben.id, anna.id, Kind.LIKE, now)
         async with anna.socket() as annas, ben.socket() as bens:
             for _ in range(2):
-                await Matchmaker(store, Fanout(platform.redis)).sweep(now - timedelta(minutes=1), now)
+                await matchmaker_on(platform).sweep(now - minute, now + minute)
             assert (await frame(annas))["match_id"] == match_id(anna.id, ben.id)
             assert (await frame(bens))["match_id"] == match_id(anna.id, ben.id)
             await annas.send('{"type":"ping"}')

@@ -1,0 +1,1 @@
+"""Notifications for phones that hold no socket: devices, and the providers that reach them."""

@@ -1,0 +1,50 @@
+"""How many likes somebody has left today (UTC). Counted in Redis; counted anew from MongoDB when Redis was wiped."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+
+from reference_app.errors import LikesUsedUp
+from reference_app.platform import Redis
+from reference_app.swipes.schemas import Kind
+from reference_app.swipes.store import SwipeStore
+
+_LIMITED = (Kind.LIKE, Kind.SUPER_LIKE)
+
+
+def allowance_key(person: str, kind: Kind) -> str:
+    """Redis: how many of a kind a person has used today; gone at midnight."""
+    return f"used:{kind}:{person}"
+
+
+def allowance_keys(person: str) -> list[str]:
+    return [allowance_key(person, kind) for kind in _LIMITED]
+
+
+@dataclass(frozen=True)
+class Allowance:
+    redis: Redis
+    store: SwipeStore
+    per_day: dict[Kind, int]
+
+    async def take(self, person: str, kind: Kind, now: datetime) -> None:
+        """Use one, for a swipe that is timed after this. Raises LikesUsedUp when there is none; passes are free."""
+        if kind not in _LIMITED:
+            return
+        key, today = allowance_key(person, kind), datetime.combine(now.date(), time(), UTC)
+        tomorrow = today + timedelta(days=1)
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.incr(key)
+            pipe.expireat(key, tomorrow, nx=True)
+            used, fresh = await pipe.execute()
+        # The first of the day, or since Redis was wiped. Those that came at the same moment have a later time.
+        if fresh and (before := await self.store.count(person, kind, today, now)):
+            used = await self.redis.incrby(key, before)
+        if used > self.per_day[kind]:
+            await self.redis.decr(key)
+            raise LikesUsedUp(kind.replace("_", "-") + "s", retry_after_s=int((tomorrow - now).total_seconds()) + 1)
+
+    async def give_back(self, person: str, kind: Kind, at: datetime) -> None:
+        """One that was used at that time was not used after all."""
+        key = allowance_key(person, kind)
+        if kind in _LIMITED and at.date() == datetime.now(UTC).date() and await self.redis.exists(key):
+            await self.redis.decr(key)

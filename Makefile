@@ -50,9 +50,10 @@ bench-generator: .venv/.installed ## load per CPU second, memory per person, siz
 	$(BIN)/python -m tests.bench.people
 	$(BIN)/python -m tests.bench.record
 
-schema: .venv/.installed ## write the JSON Schemas of run.json and gate.json anew
+schema: .venv/.installed ## write anew what is made from the code: JSON Schemas, the proxy of deploy/compose.yaml
 	$(BIN)/python -m loadtests.record > docs/run.schema.json
 	$(BIN)/python -m reports.gate > docs/gate.schema.json
+	$(BIN)/python -c 'from reference_app.stack import proxy; print(proxy.compose_proxy(), end="")' > deploy/nginx.conf
 
 clean: ## remove .venv and caches; run records stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache *.egg-info

@@ -1,8 +1,9 @@
 """The application. Clients are made in the lifespan, one set a process; nothing connects at import."""
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import ModuleType
 
 from fastapi import FastAPI
 
@@ -16,16 +17,24 @@ from reference_app.chat import socket
 from reference_app.chat.hub import Hub
 from reference_app.discovery import routes as discovery
 from reference_app.photos import routes as photos
-from reference_app.platform import Cdn, Objects, Platform, Queue
+from reference_app.platform import Cdn, Channels, Objects, Platform, Queue
 from reference_app.platform.metrics import RequestMetrics
 from reference_app.platform.mongo import database, ensure_indexes
 from reference_app.platform.redis import connection
 from reference_app.profiles import routes as profiles
 from reference_app.push import routes as push
 from reference_app.safety import routes as safety
-from reference_app.settings import Settings
+from reference_app.settings import Service, Settings
 from reference_app.slowdown import Slowdown
 from reference_app.swipes import routes as swipes
+
+# What each service answers. The load balancer sends a path to the service that has it.
+ROUTES: dict[Service, tuple[ModuleType, ...]] = {
+    Service.APP: (profiles, accounts, photos, push, safety),
+    Service.AUTH: (auth,),
+    Service.MATCH: (discovery, swipes),
+    Service.CHAT: (chat, socket),
+}
 
 
 @asynccontextmanager
@@ -34,43 +43,56 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(database(settings))
         redis = await stack.enter_async_context(connection(settings))
-        yield Platform(settings, db, redis, Objects.connect(settings), Queue.connect(settings), Cdn(settings))
+        yield Platform(
+            settings,
+            db,
+            redis,
+            Channels(settings, redis),
+            Objects.connect(settings),
+            Queue.connect(settings),
+            Cdn(settings),
+        )
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
-    async with open_platform(settings) as platform:
+    async with open_platform(settings) as platform, AsyncExitStack() as closing:
         await ensure_indexes(platform.db)
-        hub, background = Hub(platform.redis), Background()
-        await hub.start()
+        background = Background()
         app.state.platform = platform
-        app.state.hub = hub
         app.state.background = background
         app.state.otp_sender = sender(settings)
+        if Service.CHAT in app.state.services:
+            app.state.hub = hub = Hub(platform.channels)
+            await hub.start()
+            closing.push_async_callback(hub.stop)
         # What is there now stays: looking through it for garbage stalled all requests by 100 ms every few seconds.
         gc.collect()
         gc.freeze()
         yield
-        # In this order nothing is lost: clients go elsewhere, then what they left behind is finished.
-        await hub.close_all()
+        # By now requests have been answered, and sockets told to reconnect; what they left behind is finished.
         await background.drain()
-        await hub.stop()
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """The backend with all its services. Settings come from the environment unless given."""
+def create_app(settings: Settings | None = None, services: Collection[Service] | None = None) -> FastAPI:
+    """The backend, or some of its services. Settings come from the environment unless given."""
+    settings = settings or Settings()
+    services = frozenset(settings.services if services is None else services)
     app = FastAPI(
         title="Matchday reference backend",
         version="1",
         lifespan=_lifespan,
         generate_unique_id_function=lambda route: route.name,  # what a generated client calls its methods
     )
-    app.state.settings = settings or Settings()
+    app.state.settings = settings
+    app.state.services = services
     errors.install(app)
-    for module in (health, auth, profiles, accounts, photos, discovery, swipes, chat, socket, push, safety):
-        app.include_router(module.router)
-    if slowdown := app.state.settings.slowdown:
+    app.include_router(health.router)
+    for service in (service for service in Service if service in services):
+        for module in ROUTES[service]:
+            app.include_router(module.router)
+    if slowdown := settings.slowdown:
         app.add_middleware(Slowdown, shares=slowdown)
     app.add_middleware(RequestMetrics)
     return app
@@ -78,5 +100,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def endpoints() -> set[str]:
     """Every method and route, as in "GET /profiles/{id}"."""
-    paths = create_app().openapi()["paths"]
+    paths = create_app(services=list(Service)).openapi()["paths"]
     return {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}

@@ -1,5 +1,7 @@
 """GET /healthz, /readyz and /metrics: for load balancers and Prometheus, not for clients."""
 
+import os
+
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pymongo.errors import PyMongoError
@@ -7,6 +9,7 @@ from pymongo.errors import PyMongoError
 from reference_app.chat.hub import Hub
 from reference_app.platform import platform_of
 from reference_app.platform.redis import Unavailable
+from reference_app.settings import Service
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,11 +33,12 @@ async def readyz(request: Request, response: Response) -> dict[str, str]:
         await platform.redis.ping()
     except Unavailable as error:
         state["redis"] = type(error).__name__
-    hub: Hub = request.app.state.hub
-    state["chat"] = "ok" if hub.reading else "not reading"
+    if Service.CHAT in request.app.state.services:
+        hub: Hub = request.app.state.hub
+        state["chat"] = "ok" if hub.reading else "not reading"
     if set(state.values()) != {"ok"}:
         response.status_code = 503
-    return state
+    return state | {"process": str(os.getpid())}
 
 
 @router.get("/metrics")

@@ -1,6 +1,7 @@
 """Settings from the environment, `MATCHDAY_` before each name. Numbers carry their evidence beside them."""
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Self
 
@@ -12,12 +13,22 @@ from scenarios.people import LOCAL_OTP_SECRET
 LOCAL_SECRET = "for-local-use-only"
 
 
+class Service(StrEnum):
+    """Parts of the backend that can run as processes of their own."""
+
+    APP = "app"  # profiles, photos, devices, safety
+    AUTH = "auth"
+    MATCH = "match"  # discovery and swipes
+    CHAT = "chat"  # matches, messages, sockets
+
+
 class Settings(BaseSettings):
     """Where the servers are and how the backend behaves. Refuses to start unsafe outside local use."""
 
     model_config = SettingsConfigDict(env_prefix="MATCHDAY_", frozen=True)
 
     environment: Literal["local", "staging", "production"] = "local"
+    services: list[Service] = list(Service)  # those that this process answers for
     secret_key: str = LOCAL_SECRET  # keys the HMAC of tokens, codes and phone numbers
 
     mongo_url: str = "mongodb://127.0.0.1:27017/?replicaSet=rs0"
@@ -27,6 +38,8 @@ class Settings(BaseSettings):
     mongo_timeout_ms: int = 10_000  # drivers hang without it when a primary freezes
 
     redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_cluster: bool = False  # the URL is of one node; the others are found there
+    sharded_channels: bool = True  # needs Redis 7 or Valkey
 
     aws_endpoint_url: str | None = None  # set for an emulator; unset means AWS itself
     upload_endpoint_url: str | None = None  # where phones reach S3, if not where we do (a container's name, say)
@@ -36,6 +49,7 @@ class Settings(BaseSettings):
     bucket: str = "matchday-photos"
     queue_name: str = "matchday-jobs"
     media_base_url: str = "/media"  # the CDN; relative to the API's host unless it is a full URL
+    cdn: bool = True  # the local nginx caches pictures
     cdn_distribution_id: str | None = None  # CloudFront: told to forget what is deleted
     cdn_purge_url: str | None = None  # the nginx of the local stack, told the same
     cdn_purge_secret: str = LOCAL_SECRET
@@ -59,6 +73,7 @@ class Settings(BaseSettings):
     slowdown: dict[str, float] = {}  # extra CPU of endpoints as a share: a release that got slower, to try gates with
 
     session_ttl_s: int = 30 * 86_400
+    session_store: bool = True  # sessions are cached in Redis; else every request asks MongoDB
     presence_ttl_s: int = 60  # two missed pings of 25 s
 
     def as_environment(self) -> dict[str, str]:

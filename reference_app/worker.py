@@ -3,6 +3,7 @@
 Run it with `python -m reference_app.worker`. SIGTERM ends it after the job at hand.
 """
 
+import argparse
 import asyncio
 import logging
 import signal
@@ -12,6 +13,7 @@ from typing import Any
 
 from anyio import to_thread
 from botocore.exceptions import BotoCoreError, ClientError
+from prometheus_client import start_http_server
 
 from reference_app.accounts.service import account_service_on
 from reference_app.app import open_platform
@@ -115,17 +117,20 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, metrics_port: int) -> None:
     """Work until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with open_platform(settings) as platform:
+        start_http_server(metrics_port, addr="127.0.0.1")
         log.info("worker is ready")
         await asyncio.gather(_work(platform, stop), _sweep_likes(platform, stop), _tidy(platform, stop))
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    asyncio.run(run(Settings()))
+    options = argparse.ArgumentParser(prog="python -m reference_app.worker", description=__doc__)
+    options.add_argument("--metrics-port", type=int, default=9100, help="where /metrics answers")
+    asyncio.run(run(Settings(), options.parse_args().metrics_port))

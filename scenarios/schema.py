@@ -109,8 +109,9 @@ class Infrastructure(Strict):
     mongodb: str
     mongodb_members: int = Field(ge=1)
     redis_gb: Positive
+    redis_nodes: int = Field(ge=1, description="more than one make a cluster")
     cdn: bool
-    services: tuple[str, ...] = Field(strict=False)
+    services: tuple[Literal["auth", "match", "chat"], ...] = Field(strict=False, description="run apart from the apps")
 
 
 class Sourced(Strict):

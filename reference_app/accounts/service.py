@@ -12,7 +12,7 @@ from reference_app.accounts.store import AccountStore
 from reference_app.auth.store import AuthStore
 from reference_app.chat.events import SessionEnded, UnmatchEvent
 from reference_app.chat.hub import Fanout
-from reference_app.chat.store import presence_key
+from reference_app.chat.presence import presence_key
 from reference_app.jobs import Job
 from reference_app.photos.service import PhotoService, photo_service_on
 from reference_app.platform import Platform, Queue, Redis, platform_of
@@ -81,11 +81,11 @@ class AccountService:
 def account_service_on(platform: Platform) -> AccountService:
     return AccountService(
         AccountStore(platform.db),
-        AuthStore(platform.db, platform.redis),
+        AuthStore.on(platform),
         photo_service_on(platform),
         platform.redis,
         platform.queue,
-        Fanout(platform.redis),
+        Fanout.on(platform),
     )
 
 

@@ -50,6 +50,7 @@ class AccountStore:
         await self.db.swipes.delete_many({"swiper": person})
         await self.db.swipes.delete_many({"target": person})
         await self.db.devices.delete_many({"person": person})
+        await self.db.sessions.delete_many({"person": person})
         await self.db.profiles.update_many({"blocked": person}, {"$pull": {"blocked": person}})
         await self.db.reports.delete_many({"reported": person})
         # What they reported of others stays, without them.

@@ -55,8 +55,8 @@ class AuthService:
         await self.store.put_session(self._hash("token", token), person_id, self.settings.session_ttl_s)
         return token, person_id
 
-    async def sign_out(self, person: str, token: str) -> None:
-        await self.store.end_session(self._hash("token", token), person)
+    async def sign_out(self, token: str) -> None:
+        await self.store.end_session(self._hash("token", token))
 
     async def is_moderator(self, person: str) -> bool:
         """By the settings, asked each time: whoever is taken out of them is no moderator any more."""
@@ -76,7 +76,7 @@ def auth_service(connection: HTTPConnection) -> AuthService:
     platform = platform_of(connection)
     return AuthService(
         platform.settings,
-        AuthStore(platform.db, platform.redis),
+        AuthStore.on(platform),
         ProfileStore(platform.db),
         connection.app.state.otp_sender,
     )

@@ -1,39 +1,51 @@
-"""Codes and sessions in Redis, accounts in MongoDB. Phones, codes and tokens are stored as HMACs only."""
+"""Accounts and sessions in MongoDB, sessions cached in Redis, codes only there. Phones, codes and tokens as HMACs."""
 
 import hashlib
 import hmac
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from reference_app.platform import Database, Redis
+from reference_app.platform import Database, Platform, Redis, metrics
 from reference_app.platform.mongo import Document
 from reference_app.platform.redis import text
 
 OTP_TTL_S = 600  # Twilio Verify's figures: 10 minutes, 5 sends, 5 checks
 OTP_SENDS_MAX = 5
 OTP_CHECKS_MAX = 5
+# How long a session that ended while another process was looking it up may live on, at most.
+SESSION_CACHE_S = 600
 
 
 def keyed_hash(secret: str, text: str) -> str:
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
+def _key(what: str, phone_hmac: str) -> str:
+    # The braces keep all keys of a phone in one slot of a cluster, so that they can change together.
+    return f"otp:{{{phone_hmac}}}:{what}"
+
+
 @dataclass(frozen=True)
 class AuthStore:
     db: Database
     redis: Redis
+    cached: bool  # sessions, in Redis
+
+    @classmethod
+    def on(cls, platform: Platform) -> "AuthStore":
+        return cls(platform.db, platform.redis, platform.settings.session_store)
 
     async def count_send(self, phone_hmac: str) -> bool:
         """Count one more code for this phone; False when there were too many."""
-        return await self._count(f"otp-sends:{phone_hmac}") <= OTP_SENDS_MAX
+        return await self._count(_key("sends", phone_hmac)) <= OTP_SENDS_MAX
 
     async def count_check(self, phone_hmac: str) -> bool:
         """Count one more guess; False when there were too many."""
-        return await self._count(f"otp-checks:{phone_hmac}") <= OTP_CHECKS_MAX
+        return await self._count(_key("checks", phone_hmac)) <= OTP_CHECKS_MAX
 
     async def _count(self, key: str) -> int:
         async with self.redis.pipeline(transaction=True) as pipe:
@@ -44,18 +56,18 @@ class AuthStore:
 
     async def put_code(self, phone_hmac: str, code_hmac: str) -> None:
         async with self.redis.pipeline(transaction=True) as pipe:
-            pipe.set(f"otp:{phone_hmac}", code_hmac, ex=OTP_TTL_S)
-            pipe.delete(f"otp-checks:{phone_hmac}")
+            pipe.set(_key("code", phone_hmac), code_hmac, ex=OTP_TTL_S)
+            pipe.delete(_key("checks", phone_hmac))
             await pipe.execute()
 
     async def code(self, phone_hmac: str) -> str:
         """The HMAC of the code that waits for this phone; empty when there is none."""
-        return text(await self.redis.get(f"otp:{phone_hmac}") or b"")
+        return text(await self.redis.get(_key("code", phone_hmac)) or b"")
 
     async def use_code(self, phone_hmac: str) -> bool:
         """Spend the code. False when somebody else was faster."""
-        spent = await self.redis.delete(f"otp:{phone_hmac}")
-        await self.redis.delete(f"otp-sends:{phone_hmac}", f"otp-checks:{phone_hmac}")
+        spent = await self.redis.delete(_key("code", phone_hmac))
+        await self.redis.delete(_key("sends", phone_hmac), _key("checks", phone_hmac))
         return bool(spent)
 
     async def account(self, phone_hmac: str) -> Document:
@@ -76,23 +88,38 @@ class AuthStore:
         return await self.db.accounts.find_one({"_id": person_id})
 
     async def put_session(self, token_hmac: str, person_id: str, ttl_s: int) -> None:
-        await self.redis.set(f"session:{token_hmac}", person_id, ex=ttl_s)
-        async with self.redis.pipeline(transaction=False) as pipe:
-            pipe.sadd(f"sessions-of:{person_id}", token_hmac)
-            pipe.expire(f"sessions-of:{person_id}", ttl_s)
-            await pipe.execute()
+        session = {"_id": token_hmac, "person": person_id, "ends_at": datetime.now(UTC) + timedelta(seconds=ttl_s)}
+        await self.db.sessions.insert_one(session)
+        await self._cache(token_hmac, person_id)
 
     async def session(self, token_hmac: str) -> str | None:
-        person_id = await self.redis.get(f"session:{token_hmac}")
-        return text(person_id) if person_id else None
+        """Whose session it is: from Redis, or from MongoDB when it is not there."""
+        if self.cached and (person_id := await self.redis.get(_session_key(token_hmac))):
+            metrics.cache_hit("sessions")
+            return text(person_id)
+        found = await self.db.sessions.find_one({"_id": token_hmac, "ends_at": {"$gt": datetime.now(UTC)}})
+        if found is None:
+            return None
+        if self.cached:
+            metrics.cache_miss("sessions")
+            await self._cache(token_hmac, found["person"])
+        return str(found["person"])
 
-    async def end_session(self, token_hmac: str, person_id: str) -> None:
-        await self.redis.delete(f"session:{token_hmac}")
-        await self.redis.srem(f"sessions-of:{person_id}", token_hmac)
+    async def end_session(self, token_hmac: str) -> None:
+        await self.db.sessions.delete_one({"_id": token_hmac})
+        await self.redis.delete(_session_key(token_hmac))
 
     async def end_sessions(self, person_id: str) -> None:
         """Sign somebody out everywhere."""
-        members: Any = await self.redis.smembers(f"sessions-of:{person_id}")
-        for token_hmac in members:
-            await self.redis.delete(f"session:{text(token_hmac)}")
-        await self.redis.delete(f"sessions-of:{person_id}")
+        sessions = await self.db.sessions.find({"person": person_id}, {"_id": 1}).to_list(None)
+        await self.db.sessions.delete_many({"person": person_id})
+        for session in sessions:
+            await self.redis.delete(_session_key(session["_id"]))
+
+    async def _cache(self, token_hmac: str, person_id: str) -> None:
+        if self.cached:
+            await self.redis.set(_session_key(token_hmac), person_id, ex=SESSION_CACHE_S)
+
+
+def _session_key(token_hmac: str) -> str:
+    return f"session:{token_hmac}"

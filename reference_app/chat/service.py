@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 from reference_app.background import Background
 from reference_app.chat.events import MessageEvent, ReadEvent, Receipt, TypingEvent, UnmatchEvent
 from reference_app.chat.hub import Fanout
+from reference_app.chat.presence import Presence
 from reference_app.chat.schemas import LastMessage, Match, Message
 from reference_app.chat.store import ChatStore
 from reference_app.errors import NotFound
@@ -25,6 +26,7 @@ NO_MATCH = "There is no such match."
 class ChatService:
     store: ChatStore
     profiles: ProfileService
+    presence: Presence
     fanout: Fanout
     notifier: Notifier
     background: Background
@@ -33,7 +35,7 @@ class ChatService:
         documents = await self.store.matches_of(person, limit)
         others = [_other(match, person) for match in documents]
         profiles = {p["_id"]: p for p in await self.profiles.store.get_many(others)}
-        online = await self.store.online(others)
+        online = await self.presence.online(others)
         return [
             Match(
                 id=match["_id"],
@@ -129,11 +131,11 @@ def _shown(document: Document) -> Message:
 
 def chat_service(connection: HTTPConnection) -> ChatService:
     platform = platform_of(connection)
-    store = ChatStore(platform.db, platform.redis, platform.settings.presence_ttl_s)
     return ChatService(
-        store,
+        ChatStore(platform.db),
         profile_service(connection),
-        Fanout(platform.redis),
+        Presence.on(platform),
+        Fanout.on(platform),
         Notifier(platform.queue),
         connection.app.state.background,
     )

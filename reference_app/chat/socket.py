@@ -6,14 +6,14 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
 
 from reference_app.auth.service import AuthService, auth_service, bearer_token
+from reference_app.chat.connection import NOT_SIGNED_IN, TRY_LATER, Connection
 from reference_app.chat.events import Ack, ClientFrame, Delivered, Event, Ping, Pong, Read, Refused, SendMessage, Typing
-from reference_app.chat.hub import NOT_SIGNED_IN, Connection, Hub
+from reference_app.chat.hub import Hub
 from reference_app.chat.service import ChatService, chat_service
 from reference_app.errors import ApiError, NotSignedIn, StoreAway
 from reference_app.platform import STORE_AWAY
 
 router = APIRouter()
-TRY_LATER = 1013
 _LATER = "try again in a moment"
 
 
@@ -37,7 +37,7 @@ async def socket(websocket: WebSocket) -> None:
         await hub.add(person, connection)
         await websocket.accept()
         connection.start()
-        await chat.store.seen_online(person)
+        await chat.presence.seen(person)
         await _converse(websocket, connection, person, chat, auth, token)
     except NotSignedIn:
         await connection.close(NOT_SIGNED_IN, "the session has ended")
@@ -51,7 +51,7 @@ async def socket(websocket: WebSocket) -> None:
         await connection.stop()
         if await hub.remove(person, connection):
             with suppress(*STORE_AWAY):  # presence ends by itself
-                await chat.store.gone(person)
+                await chat.presence.gone(person)
 
 
 async def _converse(
@@ -87,7 +87,7 @@ async def _answer(text: str, person: str, chat: ChatService) -> Event | None:
                 await chat.typing(frame.match_id, person)
                 return None
             case Ping():
-                await chat.store.seen_online(person)
+                await chat.presence.seen(person)
                 return Pong()
     except ValidationError as error:
         problem = error.errors()[0]

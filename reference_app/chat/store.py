@@ -1,4 +1,4 @@
-"""Matches and messages in MongoDB, presence in Redis."""
+"""Matches and messages in MongoDB."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,20 +8,13 @@ from pymongo import DESCENDING, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from reference_app.platform import Database, Redis
+from reference_app.platform import Database
 from reference_app.platform.mongo import Document
-
-
-def presence_key(person: str) -> str:
-    """Redis: there while a person has a socket open somewhere."""
-    return f"presence:{person}"
 
 
 @dataclass(frozen=True)
 class ChatStore:
     db: Database
-    redis: Redis
-    presence_ttl_s: int
 
     async def matches_of(self, person: str, limit: int) -> list[Document]:
         """Standing matches, those with the latest news first."""
@@ -109,12 +102,3 @@ class ChatStore:
     async def _note(self, match_id: str, person: str, marks: Document) -> Document | None:
         # A lost receipt is sent again with the next message.
         return await self._quick_matches.find_one_and_update({"_id": match_id, "people": person}, {"$max": marks})
-
-    async def seen_online(self, person: str) -> None:
-        await self.redis.set(presence_key(person), b"1", ex=self.presence_ttl_s)
-
-    async def gone(self, person: str) -> None:
-        await self.redis.delete(presence_key(person))
-
-    async def online(self, people: list[str]) -> list[bool]:
-        return [v is not None for v in await self.redis.mget([presence_key(p) for p in people])] if people else []

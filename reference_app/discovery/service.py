@@ -15,7 +15,7 @@ from reference_app.discovery.store import DiscoveryStore
 from reference_app.errors import Conflict
 from reference_app.platform import Redis, metrics, platform_of
 from reference_app.platform.mongo import Document
-from reference_app.platform.redis import text
+from reference_app.platform.redis import text, values
 from reference_app.profiles.service import (
     ProfileService,
     card_key,
@@ -42,9 +42,9 @@ class DiscoveryService:
         """The next `limit` people as a JSON document, assembled from cards that are JSON already."""
         deck = await self._top(person_id, limit)
         if deck:
-            metrics.DECK_HITS.inc()
+            metrics.cache_hit("decks")
         else:
-            metrics.DECK_MISSES.inc()
+            metrics.cache_miss("decks")
             deck = (await self._compute(person_id))[:limit]
         cards = await self._cards([other for other, _ in deck])
         parts = (_card(score, cards[other]) for other, score in deck if other in cards)
@@ -82,9 +82,11 @@ class DiscoveryService:
     async def _cards(self, person_ids: list[str]) -> dict[str, bytes]:
         if not person_ids:
             return {}
-        cached: list[Any] = await self.redis.mget([card_key(person) for person in person_ids])
+        cached = await values(self.redis, [card_key(person) for person in person_ids])
         cards = {person: card for person, card in zip(person_ids, cached, strict=True) if card}
+        metrics.cache_hit("cards", len(cards))
         if missing := [person for person in person_ids if person not in cards]:
+            metrics.cache_miss("cards", len(missing))
             cards |= await self._make_cards(await self.profiles.store.get_many(missing))
         return cards
 

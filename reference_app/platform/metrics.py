@@ -14,12 +14,20 @@ REQUEST_SECONDS = Histogram(
 SOCKETS = Gauge("matchday_open_sockets", "WebSockets held by this process")
 MONGO_IN_USE = Gauge("matchday_mongo_connections_in_use", "MongoDB connections, the most since the last scrape")
 MONGO_POOL_SIZE = Gauge("matchday_mongo_pool_size", "MongoDB connections at most")
-DECK_HITS = Counter("matchday_deck_hits", "Discovery answered from a deck in Redis")
-DECK_MISSES = Counter("matchday_deck_misses", "Discovery that had to compute a deck")
+CACHE_HITS = Counter("matchday_cache_hits", "Found in Redis", ["cache"])
+CACHE_MISSES = Counter("matchday_cache_misses", "Not found in Redis, asked of MongoDB", ["cache"])
 MATCHES = Counter("matchday_matches", "Matches detected")
 MESSAGES = Counter("matchday_messages", "Messages stored")
 PUSHES = Counter("matchday_pushes", "Notifications brought to phones", ["outcome"])
 PHOTOS = Counter("matchday_photos", "Photos processed", ["outcome"])
+
+
+def cache_hit(cache: str, times: int = 1) -> None:
+    CACHE_HITS.labels(cache).inc(times)
+
+
+def cache_miss(cache: str, times: int = 1) -> None:
+    CACHE_MISSES.labels(cache).inc(times)
 
 
 class InUse:

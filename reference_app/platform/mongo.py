@@ -29,6 +29,7 @@ Database = AsyncDatabase[Document]
 # matches {_id: hashed}; messages {match_id: 1}. Hot queries carry them.
 INDEXES: dict[str, list[IndexModel]] = {
     "accounts": [IndexModel("phone_hmac", unique=True), IndexModel("deleted_at", sparse=True)],
+    "sessions": [IndexModel("ends_at", expireAfterSeconds=0), IndexModel("person")],
     "profiles": [
         IndexModel([("location", GEOSPHERE), ("sex", ASCENDING), ("birth_date", ASCENDING)]),
         IndexModel("blocked", sparse=True),

@@ -1,18 +1,24 @@
-"""Redis: sessions, one-time codes, decks, presence, fan-out. It may be wiped at any moment."""
+"""Redis: one-time codes, cached sessions and decks, presence, fan-out. It may be wiped at any moment.
 
-from collections.abc import AsyncIterator
+One server or a cluster: the calls that we use are the same, but for those that name keys of several slots.
+"""
+
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 from redis.asyncio import Redis as _Redis
+from redis.asyncio import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import ConnectionError, TimeoutError
+from redis.exceptions import ClusterError, ConnectionError, RedisClusterException, TimeoutError
 
 from reference_app.settings import Settings
 
 Redis = _Redis
 # What a lost connection looks like; whoever holds a subscription starts anew.
-Unavailable = (ConnectionError, TimeoutError)
+Unavailable = (ConnectionError, TimeoutError, ClusterError, RedisClusterException)
+TIMEOUT_S = 5
 
 
 def text(value: bytes | str) -> str:
@@ -22,14 +28,28 @@ def text(value: bytes | str) -> str:
 
 @asynccontextmanager
 async def connection(settings: Settings) -> AsyncIterator[Redis]:
-    client: Redis = _Redis.from_url(
-        settings.redis_url,
-        socket_timeout=5,
-        socket_connect_timeout=5,
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.01), retries=3),
-        retry_on_error=[ConnectionError, TimeoutError],
-    )
+    """Closed at the end. Raises Unavailable when a cluster is not there; one server is asked on first use."""
+    options: dict[str, Any] = {
+        "socket_timeout": TIMEOUT_S,
+        "socket_connect_timeout": TIMEOUT_S,
+        "retry": Retry(ExponentialBackoff(cap=0.5, base=0.01), retries=3),
+    }
+    if settings.redis_cluster:
+        cluster = RedisCluster.from_url(settings.redis_url, require_full_coverage=False, **options)
+        client = cast(Redis, await cluster.initialize())
+    else:
+        client = _Redis.from_url(settings.redis_url, retry_on_error=[ConnectionError, TimeoutError], **options)
     try:
         yield client
     finally:
         await client.aclose()
+
+
+async def values(redis: Redis, keys: Sequence[str]) -> list[bytes | None]:
+    """The values of keys, wherever they are kept; None where there is none."""
+    if not keys:
+        return []
+    cluster: Any = redis
+    read: Any = cluster.mget_nonatomic if isinstance(cluster, RedisCluster) else cluster.mget
+    found: list[bytes | None] = await read(keys)
+    return found

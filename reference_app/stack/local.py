@@ -7,8 +7,9 @@ import asyncio
 import os
 import secrets
 import shutil
+import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,21 +26,19 @@ from reference_app.platform import STORE_AWAY
 from reference_app.platform.objects import Objects
 from reference_app.platform.queue import Queue
 from reference_app.population import populate
-from reference_app.settings import Settings
-from reference_app.stack import servers
-from reference_app.stack.process import ServerProcess, StackError, free_port
+from reference_app.settings import Service, Settings
+from reference_app.stack import apps, proxy, stores
+from reference_app.stack.describe import describe
+from reference_app.stack.process import ServerProcess, StackError, free_port, reserved_port
 from scenarios.people import MODERATOR_PHONE
 from scenarios.schema import Population, Scenario
-from scenarios.stack_info import PrometheusMetric, PrometheusPage, QueueInfo, StackInfo, Station
+from scenarios.stack_info import StackInfo
 
 __all__ = ["LocalStack", "StackError"]
 
 _FOLDER_PREFIX = "matchday-"
 PORT_TRIES = 3
-_APP_METRICS = (
-    PrometheusMetric(column="mongo_in_use", metric="matchday_mongo_connections_in_use"),
-    PrometheusMetric(column="mongo_pool_size", metric="matchday_mongo_pool_size"),
-)
+_STORES = ("mongod-", "valkey-")
 _EMULATOR_KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 
@@ -54,16 +53,12 @@ class LocalStack:
         self.settings = _settings()
         self.folder = Path()
         self.host = ""
+        self.servers: list[ServerProcess] = []
         self._report = report
-        self._processes: list[ServerProcess] = []
+        self._ports: dict[str, socket.socket] = {}  # of the apps, theirs across restarts
         self._app_ports: list[int] = []
 
     def __enter__(self) -> Self:
-        if self.scenario.phase != 1:
-            raise StackError(
-                f"Only phase 1 can be started here so far, not phase {self.scenario.phase}; "
-                "give the URL of a running backend with --host."
-            )
         remove_stale_folders()
         self.folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
         try:
@@ -86,32 +81,11 @@ class LocalStack:
     @property
     def info(self) -> StackInfo:
         """What those who measure need to know."""
-        settings = self.settings
-        stations: dict[str, list[int]] = {}
-        for server in self._processes:
-            stations.setdefault(server.name.partition("-")[0], []).append(server.pid)
-        # One asyncio process or one nginx worker can use one core; mongod uses what there is.
-        cores = {name: float(len(pids)) for name, pids in stations.items()} | {"mongod": float(os.cpu_count() or 1)}
-        return StackInfo(
-            host=self.host,
-            stations={
-                name: Station(pids=tuple(_with_children(pids)), cores=cores[name]) for name, pids in stations.items()
-            },
-            mongo_url=settings.mongo_url,
-            redis_url=settings.redis_url,
-            queue=QueueInfo(
-                url=Queue.connect(settings).url,
-                region=settings.aws_region,
-                endpoint_url=settings.aws_endpoint_url,
-                access_key_id=settings.aws_access_key_id,
-                secret_access_key=settings.aws_secret_access_key,
-            ),
-            prometheus=tuple(
-                PrometheusPage(url=f"http://127.0.0.1:{port}/metrics", metrics=_APP_METRICS) for port in self._app_ports
-            ),
-            otp_test_secret=settings.otp_test_secret,
-            population=self.scenario.population.model_dump(mode="json"),
-        )
+        return describe(self.host, self.servers, self.settings, self._app_ports, self.scenario.population)
+
+    def server(self, name: str) -> ServerProcess:
+        """By name: app-1, chat-1, mongod-2, valkey-1, worker, proxy, aws."""
+        return next(server for server in self.servers if server.name == name)
 
     def restart_apps(self) -> Callable[[], None]:
         """Start every app anew on its port; the returned call waits until all are ready. Nobody should be using them.
@@ -119,24 +93,37 @@ class LocalStack:
         Two processes of the same code differ in speed for as long as they live, by a few percent: whoever compares
         versions wants each to be tried in several.
         """
-        apps = [server for server in self._processes if server.name.startswith("app-")]
-        for app in apps:
+        for app in self._apps:
             app.ask_to_stop()
-        for app in apps:
+        for app in self._apps:
             app.stop()
             app.start()
 
         def wait() -> None:
-            for app in apps:
+            for app in self._apps:
                 app.wait_ready()
 
         return wait
 
+    def roll(self) -> None:
+        """Start every app anew, one after the other, each beside its predecessor: no request meets a closed door."""
+        for app in self._apps:
+            before, app.process = app.process, None
+            app.start()
+            try:
+                app.wait_ready()
+            finally:
+                ServerProcess(app.name, app.argv, app.log, app.check, process=before).stop()
+
     def check(self) -> None:
         """Raises StackError when a server has ended by itself."""
-        for server in self._processes:
+        for server in self.servers:
             if not server.running:
                 server.wait_ready()
+
+    @property
+    def _apps(self) -> list[ServerProcess]:
+        return [server for server in self.servers if server.name in self._ports]
 
     def _start(self) -> None:
         self._use(
@@ -146,36 +133,71 @@ class LocalStack:
             moderator_phones=[MODERATOR_PHONE],
         )
         self._use_slowdown()
-        self._start_stores()
+        self._start_mongodb()
+        self._start_redis()
+        self._start_aws()
         with _servers_answer():
             Objects.connect(self.settings).create_bucket()
             Queue.connect(self.settings).create()
-        environment = self.settings.as_environment()
-        for number in range(1, self.scenario.infrastructure.apps + 1):
-            self._report(f"app {number}")
-            self._app_ports.append(self._run(partial(servers.app, self.folder, environment, number)))
+        upstreams = self._start_apps()
         self._report("nginx: load balancer and CDN cache")
-        port = self._run(partial(servers.nginx, self.folder, self._app_ports, self.settings))
+        port = self._run(partial(proxy.nginx, self.folder, upstreams, self.settings))
         self.host = f"http://127.0.0.1:{port}"
         self._use(cdn_purge_url=self.host)
         self._report("worker")
-        self._run(lambda _: servers.worker(self.folder, self.settings.as_environment()))
+        self._run(partial(apps.worker, self.folder, self.settings.as_environment()))
 
-    def _start_stores(self) -> None:
-        """Each store, unless the environment names one."""
-        given = self.settings.model_fields_set
-        if "mongo_url" not in given:
-            self._report("mongod: a replica set of one")
-            port = self._run(partial(servers.mongod, self.folder))
-            self._use(mongo_url=f"mongodb://127.0.0.1:{port}/?replicaSet={servers.REPLICA_SET}")
-        if "redis_url" not in given:
-            self._report("valkey")
-            port = self._run(partial(servers.valkey, self.folder))
-            self._use(redis_url=f"redis://127.0.0.1:{port}/0")
-        if "aws_endpoint_url" not in given:
+    def _start_mongodb(self) -> None:
+        if "mongo_url" in self.settings.model_fields_set:
+            return
+        members = self.scenario.infrastructure.mongodb_members
+        self._report(f"mongod: a replica set of {_count(members)}")
+        ports = [self._run(partial(stores.mongod, self.folder, n)) for n in range(1, members + 1)]
+        self._use(mongo_url=stores.form_replica_set(ports))
+
+    def _start_redis(self) -> None:
+        if "redis_url" in self.settings.model_fields_set:
+            return
+        infrastructure = self.scenario.infrastructure
+        nodes = infrastructure.redis_nodes
+        self._report("valkey" if nodes == 1 else f"valkey: a cluster of {_count(nodes)}")
+        memory = f"{infrastructure.redis_gb / nodes * 1024:.0f}mb"
+        node = partial(stores.valkey, self.folder, memory=memory, clustered=nodes > 1)
+        ports = [self._run(partial(node, n)) for n in range(1, nodes + 1)]
+        if nodes == 1:
+            self._use(redis_url=f"redis://127.0.0.1:{ports[0]}/0")
+        else:
+            self._use(redis_url=stores.form_cluster(ports), redis_cluster=True)
+
+    def _start_aws(self) -> None:
+        if "aws_endpoint_url" not in self.settings.model_fields_set:
             self._report("S3 and SQS")
-            port = self._run(partial(servers.aws, self.folder))
+            port = self._run(partial(stores.aws, self.folder))
             self._use(aws_endpoint_url=f"http://127.0.0.1:{port}", **_EMULATOR_KEYS)
+
+    def _start_apps(self) -> dict[Service, list[int]]:
+        """The apps, and the services that run apart. Returns the ports of each."""
+        infrastructure = self.scenario.infrastructure
+        apart = [Service(name) for name in infrastructure.services]
+        together = [service for service in Service if service not in apart]
+        self._report(", ".join([f"{_count(infrastructure.apps)} app{'s' * (infrastructure.apps > 1)}", *apart]))
+        upstreams = {Service.APP: [self._app("app", n, together) for n in range(1, infrastructure.apps + 1)]}
+        upstreams |= {service: [self._app(service, 1, [service])] for service in apart}
+        for server in self._apps:
+            server.start()
+        for server in self._apps:
+            server.wait_ready()
+        return upstreams
+
+    def _app(self, kind: str, number: int, services: Sequence[Service]) -> int:
+        """Prepare an app on a port of its own."""
+        name = f"{kind}-{number}"
+        self._ports[name] = reserved_port()
+        port: int = self._ports[name].getsockname()[1]
+        settings = self.settings.model_copy(update={"services": list(services)})
+        self.servers.append(apps.app(self.folder, settings.as_environment(), name, port))
+        self._app_ports.append(port)
+        return port
 
     def _use_slowdown(self) -> None:
         slowdown = self.scenario.backend.slowdown
@@ -194,17 +216,17 @@ class LocalStack:
         given = Settings().model_fields_set
         self.settings = self.settings.model_copy(update={k: v for k, v in changes.items() if k not in given})
 
-    def _run(self, make: Callable[[int], ServerProcess]) -> int:
+    def _run(self, make: Callable[..., ServerProcess]) -> int:
         """Start a server on a free port and wait for it; another stack may take the port first: try again."""
         for attempt in range(1, PORT_TRIES + 1):
             port = free_port()
-            server = make(port)
-            self._processes.append(server)
+            server = make(port=port)
+            self.servers.append(server)
             server.start()
             try:
                 server.wait_ready()
             except StackError as error:
-                self._processes.pop().stop()
+                self.servers.pop().stop()
                 if "address already in use" not in str(error).lower() or attempt == PORT_TRIES:
                     raise
             else:
@@ -212,10 +234,23 @@ class LocalStack:
         return port
 
     def _stop(self) -> None:
-        for server in reversed(self._processes):
-            server.stop()
-        self._processes.clear()
+        # The apps drain at the same time; then the others, in the opposite order.
+        for app in self._apps:
+            app.ask_to_stop()
+        for server in reversed(self.servers):
+            if server.name.startswith(_STORES):
+                server.kill()  # a primary would wait for its secondaries, to save what is thrown away next
+            else:
+                server.stop()
+        self.servers.clear()
+        for reserved in self._ports.values():
+            reserved.close()
+        self._ports.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _count(number: int) -> str:
+    return {1: "one", 2: "two", 3: "three"}.get(number, str(number))
 
 
 def _settings() -> Settings:
@@ -233,14 +268,6 @@ def _servers_answer() -> Iterator[None]:
         yield
     except (*STORE_AWAY, PyMongoError, RedisError, ClientError) as error:
         raise StackError(f"A server that the environment names cannot be used: {error}") from error
-
-
-def _with_children(pids: list[int]) -> list[int]:
-    """The processes and those that they started: nginx works in a child."""
-    family = list(pids)
-    for pid in pids:
-        family += [child.pid for child in psutil.Process(pid).children(recursive=True)]
-    return family
 
 
 def remove_stale_folders() -> None:

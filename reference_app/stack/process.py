@@ -1,13 +1,16 @@
 """One child process: started in its own session, ready when a check says so, ended with us whatever happens."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from scenarios.children import end_with_parent
 from scenarios.outcome import MatchdayError
@@ -27,6 +30,46 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def reserved_port() -> socket.socket:
+    """A port of 127.0.0.1 that nobody else is given while the socket is open, for several of our servers in turn."""
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return reserved
+
+
+def tcp_answers(port: int) -> None:
+    socket.create_connection(("127.0.0.1", port), timeout=1).close()
+
+
+def http_answers(url: str) -> None:
+    """Raises OSError (URLError is one) until the URL answers with success."""
+    with urllib.request.urlopen(url, timeout=2):
+        pass
+
+
+def http_json(url: str) -> dict[str, Any]:
+    """Raises OSError until the URL answers with success."""
+    with urllib.request.urlopen(url, timeout=2) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def eventually(check: Callable[[], object], what: str, why: Callable[[], str] = lambda: "") -> None:
+    """Return when `check` does. Raises StackError, with the reason that `why` gives, when that takes too long."""
+    deadline, pause_s = time.monotonic() + READY_WITHIN_S, 0.01
+    while True:
+        try:
+            check()
+        except (OSError, TimeoutError) as error:
+            if time.monotonic() > deadline:
+                raise StackError(f"{what} is not ready within {READY_WITHIN_S:.0f} s ({error}){why()}") from error
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, 0.25)
+        else:
+            return
 
 
 @dataclass
@@ -55,22 +98,13 @@ class ServerProcess:
 
     def wait_ready(self) -> None:
         """Return when the server answers. Raises StackError with the end of its log when it does not."""
-        deadline = time.monotonic() + READY_WITHIN_S
-        pause_s = 0.01
-        while True:
+
+        def answers() -> None:
             if not self.running:
                 raise StackError(f"{self.name} ended before it was ready{self._log_end()}")
-            try:
-                self.check()
-            except (OSError, TimeoutError) as error:
-                if time.monotonic() > deadline:
-                    raise StackError(
-                        f"{self.name} did not answer within {READY_WITHIN_S:.0f} s ({error}){self._log_end()}"
-                    ) from error
-                time.sleep(pause_s)
-                pause_s = min(pause_s * 1.5, 0.25)
-            else:
-                return
+            self.check()
+
+        eventually(answers, self.name, self._log_end)
 
     @property
     def running(self) -> bool:
@@ -93,7 +127,12 @@ class ServerProcess:
         try:
             self.process.wait(STOP_WITHIN_S)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)  # its own session: nobody else is in this group
+            self.kill()  # its own session: nobody else is in its group
+
+    def kill(self) -> None:
+        """End it without a word: SIGKILL to its whole group."""
+        if self.process and self.running:
+            os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
     def _log_end(self) -> str:

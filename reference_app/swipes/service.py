@@ -59,7 +59,7 @@ class Matchmaker:
 
 
 def matchmaker_on(platform: Platform) -> Matchmaker:
-    return Matchmaker(SwipeStore(platform.db), Fanout(platform.redis), Notifier(platform.queue))
+    return Matchmaker(SwipeStore(platform.db), Fanout.on(platform), Notifier(platform.queue))
 
 
 def _new_match(match: str) -> Notification:

@@ -13,8 +13,8 @@ import pytest
 import websockets
 
 from reference_app.stack import LocalStack
+from reference_app.stack.apps import app as app_server
 from reference_app.stack.process import free_port
-from reference_app.stack.servers import app as app_server
 from scenarios.people import MODERATOR_PHONE, otp_test_code, phone_of
 from tests.conftest import PEOPLE, PLAYED
 
@@ -50,7 +50,7 @@ def motor_url(stack: LocalStack) -> Iterator[str]:
     """A second app beside the stack's own, on the other driver."""
     port = free_port()
     environment = stack.settings.as_environment() | {"MATCHDAY_MONGO_DRIVER": "motor"}
-    server = app_server(stack.folder, environment, 2, port)
+    server = app_server(stack.folder, environment, "app-motor", port)
     server.start()
     try:
         server.wait_ready()

@@ -12,8 +12,7 @@ import pytest
 
 from reference_app.stack import LocalStack, StackError, binaries
 from reference_app.stack.local import remove_stale_folders
-from reference_app.stack.process import ServerProcess, free_port
-from reference_app.stack.servers import http_answers, tcp_answers
+from reference_app.stack.process import ServerProcess, free_port, http_answers, tcp_answers
 from scenarios.load import load
 from scenarios.stack_info import StackInfo
 
@@ -100,11 +99,6 @@ def test_a_program_on_path_comes_before_the_wheel(tmp_path: Path, monkeypatch: p
     binaries.find.cache_clear()
     assert binaries.find("valkey") == own
     binaries.find.cache_clear()
-
-
-def test_a_phase_that_cannot_be_started_here_says_so() -> None:
-    with pytest.raises(StackError, match="--host"), LocalStack(load("phase-2")):
-        pass
 
 
 def test_a_url_in_the_environment_replaces_a_server(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:

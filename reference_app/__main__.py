@@ -1,0 +1,43 @@
+"""Runs the backend: `python -m reference_app --port 8000`. What it does comes from the environment (settings.py)."""
+
+import argparse
+import socket
+
+import uvicorn
+
+from reference_app.app import create_app
+
+BACKLOG = 2048
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(prog="python -m reference_app", description=__doc__)
+    options.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    options.add_argument("--port", type=int, default=8000)
+    given = options.parse_args()
+    config = uvicorn.Config(
+        create_app(),
+        loop="uvloop",
+        http="httptools",
+        timeout_keep_alive=75,  # above the longest think time, or idle clients meet closed connections
+        ws_per_message_deflate=False,  # compressing frames costs 40 KiB a socket
+        ws_max_size=65_536,  # larger frames have no use here
+        backlog=BACKLOG,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=10,
+    )
+    uvicorn.Server(config).run(sockets=[_listener(given.host, given.port)])
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """Others may listen on the same port: the next process is started before this one ends."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind((host, port))
+    return listener
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""One WebSocket as the backend holds it."""
+
+import asyncio
+from contextlib import suppress
+
+from fastapi import WebSocket, WebSocketDisconnect
+
+# A phone that reads nothing for this many frames is dropped; it catches up over REST when it is back.
+FRAMES_WAITING_MAX = 100
+# Close codes; from 4000 on they are ours. (1012, restart, is what uvicorn sends when it is told to end.)
+TRY_LATER, NOT_SIGNED_IN = 1013, 4401
+# What sending to a socket that has just gone away raises.
+_GONE = (RuntimeError, WebSocketDisconnect)
+
+
+class Connection:
+    """Frames wait in a queue of its own, so that a slow client delays nobody else."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self._waiting: asyncio.Queue[str | tuple[int, str]] = asyncio.Queue(FRAMES_WAITING_MAX)
+        self._writer: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """The handshake is over: what waits can be sent."""
+        self._writer = asyncio.create_task(self._write())
+
+    def send(self, text: str) -> None:
+        """Send it when its turn comes."""
+        self._put(text)
+
+    def end(self, code: int, reason: str) -> None:
+        """Close the socket when everything before this has been sent."""
+        self._put((code, reason))
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close it now."""
+        with suppress(*_GONE):
+            await self._socket.close(code, reason)
+
+    async def stop(self) -> None:
+        """The socket is closed: nothing more can be sent."""
+        if self._writer:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+
+    def _put(self, item: str | tuple[int, str]) -> None:
+        try:
+            self._waiting.put_nowait(item)
+        except asyncio.QueueFull:
+            if self._writer:
+                self._writer.cancel()
+
+    async def _write(self) -> None:
+        try:
+            while isinstance(item := await self._waiting.get(), str):
+                await self._socket.send_text(item)
+            await self.close(*item)
+        except _GONE:
+            return
+        finally:
+            if self._waiting.full():
+                await self.close(TRY_LATER, "too slow: reconnect and catch up")

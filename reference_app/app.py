@@ -17,9 +17,9 @@ from reference_app.chat import socket
 from reference_app.chat.hub import Hub
 from reference_app.discovery import routes as discovery
 from reference_app.photos import routes as photos
-from reference_app.platform import Cdn, Channels, Objects, Platform, Queue
+from reference_app.platform import Cdn, Channels, Commits, Objects, Platform, Queue
 from reference_app.platform.metrics import RequestMetrics
-from reference_app.platform.mongo import database, ensure_indexes
+from reference_app.platform.mongo import database, ensure_indexes, stale_reads
 from reference_app.platform.redis import connection
 from reference_app.profiles import routes as profiles
 from reference_app.push import routes as push
@@ -43,9 +43,13 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(database(settings))
         redis = await stack.enter_async_context(connection(settings))
+        commits = Commits(db, settings.group_commit)
+        stack.push_async_callback(commits.drain)
         yield Platform(
             settings,
             db,
+            stale_reads(db, settings),
+            commits,
             redis,
             Channels(settings, redis),
             Objects.connect(settings),
@@ -58,7 +62,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     async with open_platform(settings) as platform, AsyncExitStack() as closing:
-        await ensure_indexes(platform.db)
+        await ensure_indexes(platform.db, settings)
         background = Background()
         app.state.platform = platform
         app.state.background = background

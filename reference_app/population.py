@@ -149,7 +149,7 @@ class NotEmpty(UsageError):
 
 async def create(platform: Platform, population: Population, progress: Progress = lambda done, of: None) -> None:
     """Write the population. `progress(done, of)` counts people. The database must be empty."""
-    await ensure_indexes(platform.db)
+    await ensure_indexes(platform.db, platform.settings)
     if await platform.db.accounts.find_one({}, {"_id": 1}):
         raise NotEmpty(
             f"The database {platform.db.name!r} holds people already; set MATCHDAY_MONGO_DATABASE to an empty one."

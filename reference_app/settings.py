@@ -35,11 +35,20 @@ class Settings(BaseSettings):
     mongo_database: str = "matchday"
     mongo_driver: Literal["pymongo", "motor"] = "pymongo"
     mongo_pool_size: int = 50  # one Python core does about 3,000 operations/s: 50 in flight is past its knee
+    stale_reads_from: Literal["primary", "secondaries"] = "primary"  # what a moment ago was true does for a deck
     mongo_timeout_ms: int = 10_000  # drivers hang without it when a primary freezes
 
+    # The answers to the bottlenecks that the plan foresees; off shows what each is worth (docs/bottlenecks.md).
+    group_commit: bool = True  # swipes and messages that arrive together are committed together
+    decks: bool = True  # computed ahead and kept in Redis; else for each request
+    geo_index: bool = True  # else everybody is looked at to find those who are near
+    session_store: bool = True  # sessions are cached in Redis; else every request asks MongoDB
+    sharded_channels: bool = True  # a node of a Redis cluster carries its share of events; needs Redis 7 or Valkey
+    cdn: bool = True  # the local nginx caches pictures
+
     redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_pool_size: int = 50  # one Python core does about 10,000 operations/s, each in well under a millisecond
     redis_cluster: bool = False  # the URL is of one node; the others are found there
-    sharded_channels: bool = True  # needs Redis 7 or Valkey
 
     aws_endpoint_url: str | None = None  # set for an emulator; unset means AWS itself
     upload_endpoint_url: str | None = None  # where phones reach S3, if not where we do (a container's name, say)
@@ -49,7 +58,6 @@ class Settings(BaseSettings):
     bucket: str = "matchday-photos"
     queue_name: str = "matchday-jobs"
     media_base_url: str = "/media"  # the CDN; relative to the API's host unless it is a full URL
-    cdn: bool = True  # the local nginx caches pictures
     cdn_distribution_id: str | None = None  # CloudFront: told to forget what is deleted
     cdn_purge_url: str | None = None  # the nginx of the local stack, told the same
     cdn_purge_secret: str = LOCAL_SECRET
@@ -73,7 +81,6 @@ class Settings(BaseSettings):
     slowdown: dict[str, float] = {}  # extra CPU of endpoints as a share: a release that got slower, to try gates with
 
     session_ttl_s: int = 30 * 86_400
-    session_store: bool = True  # sessions are cached in Redis; else every request asks MongoDB
     presence_ttl_s: int = 60  # two missed pings of 25 s
 
     def as_environment(self) -> dict[str, str]:

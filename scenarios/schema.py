@@ -92,9 +92,25 @@ class PhaseCosts(Strict):
     lines: tuple[CostLine, ...] = Field(strict=False, min_length=1)
 
 
-class Backend(Strict):
-    """How the reference backend is started, where it is ours to start."""
+def _switch(value: Any) -> Any:
+    return {"on": True, "off": False}.get(value, value) if isinstance(value, str) else value
 
+
+Switch = Annotated[bool, BeforeValidator(_switch)]  # true or false; on the command line also on or off
+
+
+class Backend(Strict):
+    """How the reference backend is started, where it is ours to start. Its switches are the answers to the plan's
+    bottlenecks: docs/bottlenecks.md shows what each is worth."""
+
+    group_commit: Switch = Field(True, description="swipes and messages that arrive together are committed together")
+    cdn: Switch = Field(True, description="pictures are cached on their way")
+    decks: Switch = Field(True, description="computed ahead and kept in Redis; else for each request")
+    chat_service: Switch = Field(
+        True, description="apart where the phase has it, on sharded channels; else in the apps"
+    )
+    geo_index: Switch = Field(True, description="2dsphere; else everybody is looked at to find those who are near")
+    session_store: Switch = Field(True, description="sessions are cached in Redis; else each request asks MongoDB")
     slowdown: dict[str, Positive] = Field(
         default={}, description='extra CPU of an endpoint as a share of its own: {"GET /discovery" = 0.1}'
     )

@@ -61,7 +61,7 @@ class AccountService:
         for photo_id in await self.store.photos_of(person):
             await self.photos.erase(photo_id)
         await self.store.erase_all_else(person)
-        for key in (deck_key(person), *allowance_keys(person)):
+        for key in (deck_key(person), f"refilled:{person}", *allowance_keys(person)):
             await self.redis.delete(key)
         # Last: until it is gone, the sweep comes back.
         await self.store.erase_account(person)

@@ -132,7 +132,7 @@ def _shown(document: Document) -> Message:
 def chat_service(connection: HTTPConnection) -> ChatService:
     platform = platform_of(connection)
     return ChatService(
-        ChatStore(platform.db),
+        ChatStore(platform.db, platform.commits),
         profile_service(connection),
         Presence.on(platform),
         Fanout.on(platform),

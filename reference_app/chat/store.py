@@ -2,19 +2,19 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from pymongo import DESCENDING, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from reference_app.platform import Database
-from reference_app.platform.mongo import Document
+from reference_app.platform import Commits, Database
+from reference_app.platform.mongo import Document, now
 
 
 @dataclass(frozen=True)
 class ChatStore:
     db: Database
+    commits: Commits
 
     async def matches_of(self, person: str, limit: int) -> list[Document]:
         """Standing matches, those with the latest news first."""
@@ -27,17 +27,17 @@ class ChatStore:
 
     async def end(self, match_id: str, person: str) -> Document | None:
         return await self.db.matches.find_one_and_update(
-            {"_id": match_id, "people": person, "ended_at": None}, {"$set": {"ended_at": datetime.now(UTC)}}
+            {"_id": match_id, "people": person, "ended_at": None}, {"$set": {"ended_at": now()}}
         )
 
     async def end_for_good(self, match_id: str, people: list[str]) -> bool:
         """End a match, and leave its unique key taken where there was none. Returns whether one was standing."""
-        now = datetime.now(UTC)
-        new = {"people": sorted(people), "at": now, "active_at": now, "seq": 0}
+        at = now()
+        new = {"people": sorted(people), "at": at, "active_at": at, "seq": 0}
         while True:
             with suppress(DuplicateKeyError):  # made at this moment: then there is one to end
                 before = await self.db.matches.find_one_and_update(
-                    {"_id": match_id}, {"$set": {"ended_at": now}, "$setOnInsert": new}, upsert=True
+                    {"_id": match_id}, {"$set": {"ended_at": at}, "$setOnInsert": new}, upsert=True
                 )
                 return before is not None and before["ended_at"] is None
 
@@ -59,10 +59,10 @@ class ChatStore:
                 "seq": seq,
                 "sender": sender,
                 "text": text,
-                "at": datetime.now(UTC),
+                "at": now(),
             }
             try:
-                await self.db.messages.insert_one(message)
+                await self.commits.messages.insert_one(message)
             except DuplicateKeyError as error:
                 if "client_id" not in (error.details or {}).get("keyPattern", {}):
                     continue  # the other side was faster, or the match's own count lags behind

@@ -1,11 +1,13 @@
 """The query behind a deck."""
 
+import itertools
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
-from reference_app.platform import Database
+from reference_app.platform import Database, Platform
 from reference_app.platform.mongo import Document, aggregate
+from reference_app.profiles.distance import haversine_km
 from reference_app.profiles.schemas import age_on
 from reference_app.profiles.store import VISIBLE, stored_date
 
@@ -15,6 +17,12 @@ SWIPES_REMEMBERED = 20_000  # beyond this the oldest may be shown again: keeps t
 @dataclass(frozen=True)
 class DiscoveryStore:
     db: Database
+    stale: Database
+    geo_index: bool
+
+    @classmethod
+    def on(cls, platform: Platform) -> "DiscoveryStore":
+        return cls(platform.db, platform.stale, platform.settings.geo_index)
 
     async def candidates(self, me: Document, today: date, limit: int) -> list[Document]:
         """People near `me` who are what I want as I am what they want, nearest first, none already swiped.
@@ -48,16 +56,28 @@ class DiscoveryStore:
             "blocked": {"$ne": me["_id"]},
             **VISIBLE,
         }
+        find = self._nearest if self.geo_index else self._nearest_of_all
+        return await find(me["location"], wanted["distance_km"], query, limit)
+
+    async def _nearest(self, place: Document, distance_km: int, query: Document, limit: int) -> list[Document]:
+        """From the index. Whoever is here a moment too late is in the next deck: a replica may answer."""
         near = {
-            "near": me["location"],
+            "near": place,
             "key": "location",
             "distanceField": "metres",
-            "maxDistance": wanted["distance_km"] * 1000,
+            "maxDistance": distance_km * 1000,
             "query": query,
         }
         within_theirs = {"$expr": {"$lte": ["$metres", {"$multiply": ["$preferences.distance_km", 1000]}]}}
         stages = ({"$geoNear": near}, {"$match": within_theirs}, {"$limit": limit}, {"$project": {"location": 1}})
-        return await aggregate(self.db.profiles, stages)
+        return await aggregate(self.stale.profiles, stages)
+
+    async def _nearest_of_all(self, place: Document, distance_km: int, query: Document, limit: int) -> list[Document]:
+        """The same without an index: everybody who fits is fetched, and sorted here."""
+        found = await self.stale.profiles.find(query, {"location": 1, "preferences.distance_km": 1}).to_list(None)
+        by_distance = sorted((haversine_km(place, other["location"]), other["_id"], other) for other in found)
+        near = (other for km, _, other in by_distance if km <= min(distance_km, other["preferences"]["distance_km"]))
+        return list(itertools.islice(near, limit))
 
     async def _swiped_by(self, person_id: str, among: Collection[str] | None = None) -> list[str]:
         query: Document = {"swiper": person_id}

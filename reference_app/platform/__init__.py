@@ -8,13 +8,25 @@ from starlette.requests import HTTPConnection
 from reference_app.platform import aws, mongo, redis
 from reference_app.platform.cdn import Cdn
 from reference_app.platform.channels import Channels
+from reference_app.platform.group_commit import Commits
 from reference_app.platform.mongo import Database
 from reference_app.platform.objects import Objects
 from reference_app.platform.queue import Queue
 from reference_app.platform.redis import Redis
 from reference_app.settings import Settings
 
-__all__ = ["STORE_AWAY", "Cdn", "Channels", "Database", "Objects", "Platform", "Queue", "Redis", "platform_of"]
+__all__ = [
+    "STORE_AWAY",
+    "Cdn",
+    "Channels",
+    "Commits",
+    "Database",
+    "Objects",
+    "Platform",
+    "Queue",
+    "Redis",
+    "platform_of",
+]
 
 # A server that we need does not answer: later, please.
 STORE_AWAY: tuple[type[Exception], ...] = (*mongo.Unavailable, *redis.Unavailable, *aws.Unavailable)
@@ -26,6 +38,8 @@ class Platform:
 
     settings: Settings
     db: Database
+    stale: Database  # for reads that may be a moment behind
+    commits: Commits
     redis: Redis
     channels: Channels
     objects: Objects

@@ -16,6 +16,12 @@ MONGO_IN_USE = Gauge("matchday_mongo_connections_in_use", "MongoDB connections, 
 MONGO_POOL_SIZE = Gauge("matchday_mongo_pool_size", "MongoDB connections at most")
 CACHE_HITS = Counter("matchday_cache_hits", "Found in Redis", ["cache"])
 CACHE_MISSES = Counter("matchday_cache_misses", "Not found in Redis, asked of MongoDB", ["cache"])
+COMMIT_SIZE = Histogram(
+    "matchday_commit_documents",
+    "Documents that were committed together",
+    ["collection"],
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+)
 MATCHES = Counter("matchday_matches", "Matches detected")
 MESSAGES = Counter("matchday_messages", "Messages stored")
 PUSHES = Counter("matchday_pushes", "Notifications brought to phones", ["outcome"])

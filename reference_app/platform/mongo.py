@@ -4,6 +4,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from pymongo import ASCENDING, GEOSPHERE, AsyncMongoClient, IndexModel
@@ -15,6 +16,7 @@ from pymongo.monitoring import (
     ConnectionCheckedOutEvent,
     ConnectionPoolListener,
 )
+from pymongo.read_preferences import SecondaryPreferred
 
 from reference_app.platform import metrics
 from reference_app.settings import Settings
@@ -23,17 +25,16 @@ from reference_app.settings import Settings
 Unavailable = (ConnectionFailure, ExecutionTimeout)
 Document = dict[str, Any]
 CLOSE_WITHIN_S = 2.0
+STALENESS_MAX_S = 90  # the least that MongoDB allows
 Database = AsyncDatabase[Document]
 
 # Shard keys, for when the database is sharded: profiles, photos {_id: hashed}; swipes {swiper: 1};
 # matches {_id: hashed}; messages {match_id: 1}. Hot queries carry them.
+_PLACES = IndexModel([("location", GEOSPHERE), ("sex", ASCENDING), ("birth_date", ASCENDING)])
 INDEXES: dict[str, list[IndexModel]] = {
     "accounts": [IndexModel("phone_hmac", unique=True), IndexModel("deleted_at", sparse=True)],
     "sessions": [IndexModel("ends_at", expireAfterSeconds=0), IndexModel("person")],
-    "profiles": [
-        IndexModel([("location", GEOSPHERE), ("sex", ASCENDING), ("birth_date", ASCENDING)]),
-        IndexModel("blocked", sparse=True),
-    ],
+    "profiles": [_PLACES, IndexModel("blocked", sparse=True)],
     "photos": [IndexModel("owner"), IndexModel([("state", ASCENDING), ("at", ASCENDING)])],
     "devices": [IndexModel("person")],
     "notifications": [IndexModel("at", expireAfterSeconds=7 * 86_400)],  # SQS keeps a job for four days
@@ -110,6 +111,19 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
                     await client.close()
 
 
+def stale_reads(db: Database, settings: Settings) -> Database:
+    """The same database for reads that may be a moment behind: from a replica, where that is wanted."""
+    if settings.stale_reads_from == "primary":
+        return db
+    return db.with_options(read_preference=SecondaryPreferred(max_staleness=STALENESS_MAX_S))
+
+
+def now() -> datetime:
+    """The time as MongoDB keeps it: to the millisecond, so that what is answered now is what will be read later."""
+    at = datetime.now(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
 async def aggregate(collection: AsyncCollection[Document], stages: Sequence[Mapping[str, Any]]) -> list[Document]:
     """All that an aggregation gives. The drivers differ here: PyMongo's call is a coroutine, Motor's is not."""
     begun: Any = collection.aggregate(list(stages))
@@ -118,7 +132,7 @@ async def aggregate(collection: AsyncCollection[Document], stages: Sequence[Mapp
     return found
 
 
-async def ensure_indexes(db: Database) -> None:
+async def ensure_indexes(db: Database, settings: Settings) -> None:
     """Create what is missing; several apps may do so at once."""
     for collection, indexes in INDEXES.items():
-        await db[collection].create_indexes(indexes)
+        await db[collection].create_indexes([i for i in indexes if settings.geo_index or i is not _PLACES])

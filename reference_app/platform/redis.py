@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+from redis.asyncio import BlockingConnectionPool, RedisCluster
 from redis.asyncio import Redis as _Redis
-from redis.asyncio import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ClusterError, ConnectionError, RedisClusterException, TimeoutError
@@ -35,10 +35,16 @@ async def connection(settings: Settings) -> AsyncIterator[Redis]:
         "retry": Retry(ExponentialBackoff(cap=0.5, base=0.01), retries=3),
     }
     if settings.redis_cluster:
+        # More than 100 calls at once would be refused; a process never has as many requests as this.
+        options["max_connections"] = 5000
         cluster = RedisCluster.from_url(settings.redis_url, require_full_coverage=False, **options)
         client = cast(Redis, await cluster.initialize())
     else:
-        client = _Redis.from_url(settings.redis_url, retry_on_error=[ConnectionError, TimeoutError], **options)
+        # The default pool refuses the hundredth call at once; this one lets it wait for a connection.
+        pool = BlockingConnectionPool.from_url(
+            settings.redis_url, max_connections=settings.redis_pool_size, timeout=TIMEOUT_S, **options
+        )
+        client = _Redis.from_pool(pool)
     try:
         yield client
     finally:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date
-from math import asin, ceil, cos, radians, sin, sqrt
 from typing import Annotated
 
 from fastapi import Depends
@@ -11,6 +10,7 @@ from starlette.requests import HTTPConnection
 from reference_app.errors import NotFound
 from reference_app.platform import Redis, platform_of
 from reference_app.platform.mongo import Document
+from reference_app.profiles.distance import rounded_distance_km
 from reference_app.profiles.schemas import (
     Location,
     Me,
@@ -23,7 +23,6 @@ from reference_app.profiles.schemas import (
 )
 from reference_app.profiles.store import ProfileStore, may_see, point, stored_date
 
-EARTH_RADIUS_KM = 6371.0
 NOBODY = "There is no such person."
 
 
@@ -106,18 +105,6 @@ class ProfileService:
 def photo_of(media_base_url: str, photo_id: str) -> Photo:
     folder = f"{media_base_url}/{photo_id}"
     return Photo(id=photo_id, card_url=f"{folder}/card", thumb_url=f"{folder}/thumb")
-
-
-def rounded_distance_km(one: Document, other: Document) -> int | None:
-    """Great-circle distance (haversine), rounded up to whole kilometres; None when a place is unknown."""
-    if not (one.get("location") and other.get("location")):
-        return None
-    # Snapped to a grid of about a kilometre first: whoever moves about to watch the figure flip finds a square.
-    (lon1, lat1), (lon2, lat2) = (
-        (radians(round(degrees, 2)) for degrees in d["location"]["coordinates"]) for d in (one, other)
-    )
-    half = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin((lon2 - lon1) / 2) ** 2
-    return max(1, ceil(2 * EARTH_RADIUS_KM * asin(sqrt(half))))
 
 
 def profile_service(connection: HTTPConnection) -> ProfileService:

@@ -10,7 +10,8 @@ from reference_app.accounts.service import AccountService, account_service
 from reference_app.auth.service import Auth, CurrentPerson
 from reference_app.chat.events import UnmatchEvent
 from reference_app.chat.service import ChatService, chat_service
-from reference_app.discovery.service import DiscoveryService, discovery_service
+from reference_app.discovery.decks import Decks
+from reference_app.discovery.service import discovery_service
 from reference_app.errors import Conflict, Forbidden, NotFound
 from reference_app.photos.schemas import State
 from reference_app.photos.service import PhotoService, photo_service
@@ -27,26 +28,26 @@ CONVERSATION_SHOWN = 50
 @dataclass(frozen=True)
 class SafetyService:
     store: SafetyStore
-    discovery: DiscoveryService
+    decks: Decks
     chat: ChatService
 
     async def blocked_by(self, person: str) -> list[str]:
-        profile = await self.discovery.profiles.store.get(person)
+        profile = await self.decks.profiles.get(person)
         return list(profile.get("blocked", ())) if profile else []
 
     async def block(self, person: str, other: str) -> None:
         """Neither sees the other any more. It ends their match, and none will ever come of the two."""
         if person == other:
             raise Conflict("Nobody can block themselves.")
-        if await self.discovery.profiles.store.get(other) is None:
+        if await self.decks.profiles.get(other) is None:
             raise NotFound(NOBODY)
         if not await self.store.block(person, other):
             raise Conflict(f"Nobody can block more than {BLOCKED_MAX:,} people.")
         pair = match_id(person, other)
         if await self.chat.store.end_for_good(pair, [person, other]):
             await self.chat.fanout.send({other: UnmatchEvent(match_id=pair)})
-        await self.discovery.take(person, other)
-        await self.discovery.take(other, person)
+        await self.decks.take(person, other)
+        await self.decks.take(other, person)
 
     async def unblock(self, person: str, other: str) -> None:
         """They may see each other again; their match does not come back."""
@@ -55,7 +56,7 @@ class SafetyService:
     async def report(self, person: str, other: str, reason: Reason, note: str) -> str:
         if person == other:
             raise Conflict("Nobody can report themselves.")
-        if await self.discovery.profiles.store.get(other) is None:
+        if await self.decks.profiles.get(other) is None:
             raise NotFound(NOBODY)
         return await self.store.put_report(person, other, reason, note)
 
@@ -115,7 +116,7 @@ class ModerationService:
 
 def safety_service(connection: HTTPConnection) -> SafetyService:
     db = platform_of(connection).db
-    return SafetyService(SafetyStore(db), discovery_service(connection), chat_service(connection))
+    return SafetyService(SafetyStore(db), discovery_service(connection).decks, chat_service(connection))
 
 
 def moderation_service(connection: HTTPConnection) -> ModerationService:

@@ -132,6 +132,7 @@ class LocalStack:
             cdn_purge_secret=secrets.token_hex(16),
             moderator_phones=[MODERATOR_PHONE],
         )
+        self._use_switches()
         self._use_slowdown()
         self._start_mongodb()
         self._start_redis()
@@ -178,7 +179,8 @@ class LocalStack:
     def _start_apps(self) -> dict[Service, list[int]]:
         """The apps, and the services that run apart. Returns the ports of each."""
         infrastructure = self.scenario.infrastructure
-        apart = [Service(name) for name in infrastructure.services]
+        chat_apart = self.scenario.backend.chat_service
+        apart = [Service(name) for name in infrastructure.services if name != "chat" or chat_apart]
         together = [service for service in Service if service not in apart]
         self._report(", ".join([f"{_count(infrastructure.apps)} app{'s' * (infrastructure.apps > 1)}", *apart]))
         upstreams = {Service.APP: [self._app("app", n, together) for n in range(1, infrastructure.apps + 1)]}
@@ -198,6 +200,18 @@ class LocalStack:
         self.servers.append(apps.app(self.folder, settings.as_environment(), name, port))
         self._app_ports.append(port)
         return port
+
+    def _use_switches(self) -> None:
+        backend = self.scenario.backend
+        self._use(
+            group_commit=backend.group_commit,
+            cdn=backend.cdn,
+            decks=backend.decks,
+            sharded_channels=backend.chat_service,
+            geo_index=backend.geo_index,
+            session_store=backend.session_store,
+            stale_reads_from="secondaries" if self.scenario.infrastructure.mongodb_members > 1 else "primary",
+        )
 
     def _use_slowdown(self) -> None:
         slowdown = self.scenario.backend.slowdown

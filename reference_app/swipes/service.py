@@ -6,7 +6,7 @@ pair's unique key lets only one create the match. A crash in between is mended b
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import Depends
@@ -15,9 +15,11 @@ from starlette.requests import HTTPConnection
 from reference_app.background import Background
 from reference_app.chat.events import MatchEvent
 from reference_app.chat.hub import Fanout
-from reference_app.discovery.service import DiscoveryService, discovery_service
+from reference_app.discovery.decks import Decks
+from reference_app.discovery.service import discovery_service
 from reference_app.errors import Conflict, NotFound
 from reference_app.platform import Platform, metrics, platform_of
+from reference_app.platform.mongo import now
 from reference_app.profiles.service import NOBODY
 from reference_app.push.schemas import Notification
 from reference_app.push.service import Notifier
@@ -40,7 +42,7 @@ class Matchmaker:
         """Make the match if `target` likes `swiper` back."""
         if not await self.store.likes(target, swiper) or not await self.store.settle(swiper, target):
             return
-        if await self.store.put_match(swiper, target, datetime.now(UTC)):
+        if await self.store.put_match(swiper, target, now()):
             metrics.MATCHES.inc()
             match = match_id(swiper, target)
             reached = await self.fanout.send(
@@ -59,7 +61,7 @@ class Matchmaker:
 
 
 def matchmaker_on(platform: Platform) -> Matchmaker:
-    return Matchmaker(SwipeStore(platform.db), Fanout.on(platform), Notifier(platform.queue))
+    return Matchmaker(SwipeStore.on(platform), Fanout.on(platform), Notifier(platform.queue))
 
 
 def _new_match(match: str) -> Notification:
@@ -85,7 +87,7 @@ def _super_like(swiper: str, target: str) -> Notification:
 @dataclass(frozen=True)
 class SwipeService:
     store: SwipeStore
-    discovery: DiscoveryService
+    decks: Decks
     matchmaker: Matchmaker
     allowance: Allowance
     background: Background
@@ -94,18 +96,18 @@ class SwipeService:
         """Returns the swipe that stands: the first one wins."""
         if swiper == target:
             raise Conflict("Nobody can swipe on themselves.")
-        in_deck = await self.discovery.take(swiper, target)
-        if not in_deck and not await self.discovery.profiles.store.can_be_met(target, by=swiper):
+        in_deck = await self.decks.take(swiper, target)
+        if not in_deck and not await self.decks.profiles.can_be_met(target, by=swiper):
             raise NotFound(NOBODY)
-        await self.allowance.take(swiper, kind, datetime.now(UTC))
-        at = datetime.now(UTC)
+        await self.allowance.take(swiper, kind, now())
+        at = now()
         stands, is_new = await self.store.put(swiper, target, kind, at)
         if not is_new:
             await self.allowance.give_back(swiper, kind, at)
         if stands["like"]:
             self.background.start(self.matchmaker.check(swiper, target))
         if is_new and kind is Kind.SUPER_LIKE:
-            await self.discovery.forget(target)
+            await self.decks.forget(target)
             self.background.start(self.matchmaker.notifier.push(target, _super_like(swiper, target)))
         return Swipe(target_id=target, kind=kind_of(stands), at=stands["at"])
 
@@ -113,24 +115,24 @@ class SwipeService:
         stands = await self.store.get(swiper, target)
         if stands is None:
             raise NotFound("You have not swiped on this person.")
-        if datetime.now(UTC) - stands["at"] > UNDO_WITHIN:
+        if now() - stands["at"] > UNDO_WITHIN:
             raise Conflict("A swipe can be taken back for five minutes only.")
         if not await self.store.take_back(stands):
             raise Conflict("It is a match already: unmatch instead.")
         await self.allowance.give_back(swiper, kind_of(stands), stands["at"])
-        await self.discovery.forget(swiper)
+        await self.decks.forget(swiper)
         if stands.get("super"):
-            await self.discovery.forget(target)
+            await self.decks.forget(target)
 
 
 def swipe_service(connection: HTTPConnection) -> SwipeService:
     platform = platform_of(connection)
-    settings, store = platform.settings, SwipeStore(platform.db)
+    settings, store = platform.settings, SwipeStore.on(platform)
     per_day = {Kind.LIKE: settings.likes_per_day, Kind.SUPER_LIKE: settings.super_likes_per_day}
     allowance = Allowance(platform.redis, store, per_day)
     return SwipeService(
         store,
-        discovery_service(connection),
+        discovery_service(connection).decks,
         matchmaker_on(platform),
         allowance,
         connection.app.state.background,

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bson import ObjectId
-from pymongo import ReturnDocument, WriteConcern
+from pymongo import WriteConcern
 from pymongo.errors import DuplicateKeyError
 
-from reference_app.platform import Database
+from reference_app.platform import Commits, Database, Platform
 from reference_app.platform.mongo import Document
 from reference_app.swipes.schemas import Kind
 
@@ -28,20 +27,26 @@ def kind_of(swipe: Document) -> Kind:
 @dataclass(frozen=True)
 class SwipeStore:
     db: Database
+    commits: Commits
+
+    @classmethod
+    def on(cls, platform: Platform) -> "SwipeStore":
+        return cls(platform.db, platform.commits)
 
     async def put(self, swiper: str, target: str, kind: Kind, at: datetime) -> tuple[Document, bool]:
         """Keep the first swipe of `swiper` on `target`. Returns that one, and whether it is this one."""
-        new: Document = {"_id": ObjectId(), "like": kind.likes, "at": at}
+        new: Document = {"swiper": swiper, "target": target, "like": kind.likes, "at": at}
         if kind is Kind.SUPER_LIKE:
             new["super"] = True
-        stands: Document | None = await self.db.swipes.find_one_and_update(
-            {"swiper": swiper, "target": target},
-            {"$setOnInsert": new},
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
-        )
-        assert stands is not None  # an upsert returns what it left
-        return stands, stands["_id"] == new["_id"]
+        while True:
+            try:
+                await self.commits.swipes.insert_one(new)
+            except DuplicateKeyError:
+                if stands := await self.get(swiper, target):
+                    return stands, False
+                # Taken back at this moment: then there is room for the new one.
+            else:
+                return new, True
 
     async def get(self, swiper: str, target: str) -> Document | None:
         return await self.db.swipes.find_one({"swiper": swiper, "target": target})
@@ -52,8 +57,7 @@ class SwipeStore:
         return bool((await self.db.swipes.delete_one(query)).deleted_count)
 
     async def count(self, swiper: str, kind: Kind, since: datetime, until: datetime) -> int:
-        """How many swipes of a kind somebody made in that time, to the millisecond."""
-        until = until.replace(microsecond=until.microsecond // 1000 * 1000)  # as times are stored
+        """How many swipes of a kind somebody made in that time."""
         query: Document = {"swiper": swiper, "like": kind.likes, "at": {"$gte": since, "$lt": until}}
         return await self.db.swipes.count_documents(query | {"super": True if kind is Kind.SUPER_LIKE else None})
 

@@ -14,7 +14,7 @@ async def test_the_sweep_makes_the_missing_match_and_tells_both(
     anna: Somebody, ben: Somebody, stack: LocalStack
 ) -> None:
     async with open_platform(stack.settings) as platform:
-        store = SwipeStore(platform.db)
+        store = SwipeStore.on(platform)
         # As if the app had died between acknowledging the likes and looking at them.
         now, minute = datetime.now(UTC), timedelta(minutes=1)
         await store.put(anna.id, ben.id, Kind.LIKE, now)

@@ -1,0 +1,97 @@
+"""Decks: whom a person is shown next, as a sorted set of ids by distance.
+
+A deck is computed ahead: when few are left, more are found while the person looks at those. A swipe takes one id out of
+one deck, so it costs no new one.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from reference_app.background import Background
+from reference_app.discovery.store import DiscoveryStore
+from reference_app.errors import Conflict
+from reference_app.platform import Redis, metrics
+from reference_app.platform.mongo import Document
+from reference_app.platform.redis import text
+from reference_app.profiles.distance import rounded_distance_km
+from reference_app.profiles.service import deck_key
+from reference_app.profiles.store import ProfileStore
+
+DECK_SIZE = 100  # a heavy session has about 60 swipes: one query serves it
+SUPER_LIKES_SHOWN = 20
+DECK_TTL_S = 1800
+REFILL_BELOW = 20  # the cards of one request: five seconds each
+# So long nobody is looked for again when there were no more: they do not move that fast.
+REFILL_AGAIN_AFTER_S = 60
+# Added to a distance: whoever sent a super-like comes before everybody else.
+FIRST = -100_000
+
+Entry = tuple[str, int]  # a person's id, and a distance in kilometres, from FIRST for a super-like
+
+
+@dataclass(frozen=True)
+class Decks:
+    store: DiscoveryStore
+    profiles: ProfileStore
+    redis: Redis
+    background: Background
+    kept: bool  # in Redis; else each is computed for its request
+
+    async def top(self, person: str, limit: int) -> list[Entry]:
+        """The next people. Raises Conflict when it is not known whom they might like."""
+        if not self.kept:
+            return await self._found(person, limit)
+        entries, left = await self._kept(person, limit)
+        if entries:
+            metrics.cache_hit("decks")
+        else:
+            metrics.cache_miss("decks")
+            found = await self._found(person, DECK_SIZE)
+            await self._keep(person, found)
+            entries, left = found[:limit], len(found)
+        if 0 < left <= REFILL_BELOW:
+            self.background.start(self._refill(person))
+        return entries
+
+    async def take(self, person: str, other: str) -> bool:
+        """Take somebody out of a deck. False when they were not in it."""
+        return self.kept and bool(await self.redis.zrem(deck_key(person), other))
+
+    async def forget(self, person: str) -> None:
+        """Compute the next deck anew."""
+        await self.redis.delete(deck_key(person))
+
+    async def _kept(self, person: str, limit: int) -> tuple[list[Entry], int]:
+        async with self.redis.pipeline(transaction=False) as pipe:
+            pipe.zrange(deck_key(person), 0, limit - 1, withscores=True)
+            pipe.zcard(deck_key(person))
+            rows, left = await pipe.execute()
+        return [(text(member), int(score)) for member, score in rows], left
+
+    async def _found(self, person: str, limit: int) -> list[Entry]:
+        me: Any = await self.profiles.get(person)
+        if not me or not me.get("location") or not me["sex"] or not me["birth_date"]:
+            raise Conflict("Set your sex and birth date with PATCH /me, and your place with PUT /me/location first.")
+        near = await self.store.candidates(me, date.today(), limit)
+        entries = {other["_id"]: _distance_km(me, other) for other in near}
+        for other in await self.store.super_likers(me, date.today(), SUPER_LIKES_SHOWN):
+            entries[other["_id"]] = FIRST + _distance_km(me, other)
+        # In the order that Redis will give: by score, then by id.
+        return sorted(entries.items(), key=lambda entry: (entry[1], entry[0]))
+
+    async def _keep(self, person: str, entries: list[Entry]) -> None:
+        if not entries:
+            return
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.zadd(deck_key(person), dict(entries))
+            pipe.expire(deck_key(person), DECK_TTL_S)
+            await pipe.execute()
+
+    async def _refill(self, person: str) -> None:
+        if await self.redis.set(f"refilled:{person}", b"1", ex=REFILL_AGAIN_AFTER_S, nx=True):
+            await self._keep(person, await self._found(person, DECK_SIZE))
+
+
+def _distance_km(me: Document, other: Document) -> int:
+    return rounded_distance_km(me, other) or 1

@@ -6,6 +6,8 @@ import socket
 import uvicorn
 
 from reference_app.app import create_app
+from reference_app.platform import logs
+from reference_app.settings import Settings
 
 BACKLOG = 2048
 
@@ -15,8 +17,10 @@ def main() -> None:
     options.add_argument("--host", default="127.0.0.1", help="address to listen on")
     options.add_argument("--port", type=int, default=8000)
     given = options.parse_args()
+    settings = Settings()
+    logs.configure(settings, "+".join(settings.services))
     config = uvicorn.Config(
-        create_app(),
+        create_app(settings),
         loop="uvloop",
         http="httptools",
         timeout_keep_alive=75,  # above the longest think time, or idle clients meet closed connections
@@ -24,6 +28,7 @@ def main() -> None:
         ws_max_size=65_536,  # larger frames have no use here
         backlog=BACKLOG,
         access_log=False,
+        log_config=None,  # as configured above
         log_level="warning",
         timeout_graceful_shutdown=10,
     )

@@ -18,9 +18,9 @@ from reference_app.chat.hub import Hub
 from reference_app.discovery import routes as discovery
 from reference_app.photos import routes as photos
 from reference_app.platform import Cdn, Channels, Commits, Objects, Platform, Queue
-from reference_app.platform.metrics import RequestMetrics
 from reference_app.platform.mongo import database, ensure_indexes, stale_reads
 from reference_app.platform.redis import connection
+from reference_app.platform.requests import Requests
 from reference_app.profiles import routes as profiles
 from reference_app.push import routes as push
 from reference_app.safety import routes as safety
@@ -98,7 +98,7 @@ def create_app(settings: Settings | None = None, services: Collection[Service] |
             app.include_router(module.router)
     if slowdown := settings.slowdown:
         app.add_middleware(Slowdown, shares=slowdown)
-    app.add_middleware(RequestMetrics)
+    app.add_middleware(Requests)
     return app
 
 

@@ -29,6 +29,8 @@ class Settings(BaseSettings):
 
     environment: Literal["local", "staging", "production"] = "local"
     services: list[Service] = list(Service)  # those that this process answers for
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    sentry_dsn: str = ""  # errors are sent there, without phone numbers, tokens, bodies or local variables
     secret_key: str = LOCAL_SECRET  # keys the HMAC of tokens, codes and phone numbers
 
     mongo_url: str = "mongodb://127.0.0.1:27017/?replicaSet=rs0"

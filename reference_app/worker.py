@@ -20,7 +20,8 @@ from reference_app.app import open_platform
 from reference_app.jobs import Job
 from reference_app.photos.schemas import State
 from reference_app.photos.service import photo_service_on
-from reference_app.platform import Platform
+from reference_app.platform import Platform, logs, metrics
+from reference_app.platform.queue import Received
 from reference_app.push.providers import provider
 from reference_app.push.schemas import Notification
 from reference_app.push.service import push_service_on
@@ -30,6 +31,8 @@ from reference_app.swipes.service import matchmaker_on
 log = logging.getLogger("matchday.worker")
 RECEIVE_WAIT_S = 1  # also how long SIGTERM may have to wait
 RETRY_S = 1.0
+WATCH_EVERY_S = 5.0
+FAILED_AGAIN_AFTER_S = (1, 2, 4, 8, 8)  # after each of the tries: half a minute until it is a dead letter
 SWEEP_EVERY_S = 1  # little each time: all of ten seconds' likes at once made every tenth second ten times as slow
 # A like is looked at again between these ages: old enough for its app to have done so, and long enough that
 # a restart of the worker misses none.
@@ -60,12 +63,16 @@ def handlers(platform: Platform) -> dict[Job, Handler]:
 
 
 async def _work(platform: Platform, stop: asyncio.Event) -> None:
-    does = handlers(platform)
+    does, queue = handlers(platform), platform.queue
     while not stop.is_set():
         try:
-            for job in await to_thread.run_sync(lambda: list(platform.queue.receive(RECEIVE_WAIT_S))):
+            jobs = await to_thread.run_sync(lambda: list(queue.receive(RECEIVE_WAIT_S)))
+            metrics.QUEUE_AGE_S.set(max((job.waited_s for job in jobs), default=0.0))
+            for job in jobs:
                 if await _done(does, job.body):
-                    await to_thread.run_sync(platform.queue.done, job)
+                    await to_thread.run_sync(queue.done, job)
+                else:
+                    await to_thread.run_sync(queue.again_after, job, _pause_after(job))
         except (BotoCoreError, ClientError) as error:
             log.warning("The queue is away: %s", error)
             await asyncio.sleep(RETRY_S)
@@ -74,12 +81,30 @@ async def _work(platform: Platform, stop: asyncio.Event) -> None:
 async def _done(does: dict[Job, Handler], body: dict[str, Any]) -> bool:
     """False leaves the job in the queue: it comes back, and after five times goes to the dead letters."""
     kind = str(body.get("job"))
+    known = kind if kind in list(Job) else "unknown"
     try:
         await does[Job(kind)](**{name: value for name, value in body.items() if name != "job"})
     except Exception:
-        log.exception("A job failed: %s", kind)
+        log.exception("A job failed", extra={"job": known})
+        metrics.JOBS.labels(known, "failed").inc()
         return False
+    metrics.JOBS.labels(known, "done").inc()
     return True
+
+
+def _pause_after(failed: Received) -> int:
+    return FAILED_AGAIN_AFTER_S[min(failed.tries, len(FAILED_AGAIN_AFTER_S)) - 1]
+
+
+async def _watch_queue(platform: Platform, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            backlog = await to_thread.run_sync(platform.queue.backlog)
+            metrics.QUEUE_BACKLOG.set(backlog.waiting)
+            metrics.DEAD_LETTERS.set(backlog.dead)
+        except (BotoCoreError, ClientError) as error:
+            log.warning("The queue does not say how long it is: %s", error)
+        await _pause(stop, WATCH_EVERY_S)
 
 
 async def _sweep_likes(platform: Platform, stop: asyncio.Event) -> None:
@@ -126,11 +151,18 @@ async def run(settings: Settings, metrics_port: int) -> None:
     async with open_platform(settings) as platform:
         start_http_server(metrics_port, addr="127.0.0.1")
         log.info("worker is ready")
-        await asyncio.gather(_work(platform, stop), _sweep_likes(platform, stop), _tidy(platform, stop))
+        await asyncio.gather(
+            _work(platform, stop),
+            _watch_queue(platform, stop),
+            _sweep_likes(platform, stop),
+            _tidy(platform, stop),
+        )
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     options = argparse.ArgumentParser(prog="python -m reference_app.worker", description=__doc__)
     options.add_argument("--metrics-port", type=int, default=9100, help="where /metrics answers")
-    asyncio.run(run(Settings(), options.parse_args().metrics_port))
+    given = options.parse_args()
+    settings = Settings()
+    logs.configure(settings, "worker")
+    asyncio.run(run(settings, given.metrics_port))

@@ -103,10 +103,12 @@ class PhotoService:
             done = State.IN_REVIEW
         except NotAnImage:
             done = State.REFUSED
-        if await self.store.change(photo_id, done, of=[State.PROCESSING]) is None:
-            await self.erase(photo_id)  # deleted while its files were made
+        if await self.store.change(photo_id, done, of=[State.PROCESSING]):
+            metrics.PHOTOS.labels(done).inc()
             return
-        metrics.PHOTOS.labels(done).inc()
+        now = await self.store.get(photo_id)
+        if now is None or now["state"] == State.DELETED:  # while its files were made
+            await self.erase(photo_id)
 
     async def erase(self, photo_id: str) -> None:
         """Remove the files, from the caches too, then what is known of the photo."""

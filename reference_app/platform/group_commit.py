@@ -77,7 +77,9 @@ def _by_document(details: Any, count: int) -> Sequence[Exception | None]:
     outcome: list[Exception | None] = [_concern(concern[-1]) if concern else None] * count
     for problem in details["writeErrors"]:
         kind = DuplicateKeyError if problem["code"] == _DUPLICATE_KEY else WriteError
-        outcome[problem["index"]] = kind(problem["errmsg"], problem["code"], problem)
+        # Without the document itself, which would be part of the error's text, and so of a log.
+        known = {name: value for name, value in problem.items() if name != "op"}
+        outcome[problem["index"]] = kind(problem["errmsg"], problem["code"], known)
     return outcome
 
 

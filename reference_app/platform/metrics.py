@@ -1,9 +1,6 @@
-"""Prometheus metrics of one process, and the middleware that fills them."""
-
-import time
+"""Prometheus metrics of one process. CPU and memory of the process are among them by themselves."""
 
 from prometheus_client import Counter, Gauge, Histogram
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUEST_SECONDS = Histogram(
     "matchday_request_seconds",
@@ -22,10 +19,19 @@ COMMIT_SIZE = Histogram(
     ["collection"],
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
 )
+QUEUE_BACKLOG = Gauge("matchday_queue_backlog", "Jobs that wait or are being done")
+QUEUE_AGE_S = Gauge("matchday_queue_age_seconds", "How long the oldest job of the last delivery had waited")
+DEAD_LETTERS = Gauge("matchday_queue_dead_letters", "Jobs that were given up after five tries")
+JOBS = Counter("matchday_jobs", "Jobs tried", ["job", "outcome"])
 MATCHES = Counter("matchday_matches", "Matches detected")
 MESSAGES = Counter("matchday_messages", "Messages stored")
 PUSHES = Counter("matchday_pushes", "Notifications brought to phones", ["outcome"])
 PHOTOS = Counter("matchday_photos", "Photos processed", ["outcome"])
+
+
+for _cache in ("sessions", "decks", "cards"):  # a cache that was not asked yet shows as 0, not as missing
+    CACHE_HITS.labels(_cache)
+    CACHE_MISSES.labels(_cache)
 
 
 def cache_hit(cache: str, times: int = 1) -> None:
@@ -56,30 +62,3 @@ class InUse:
 
 MONGO_CONNECTIONS = InUse()
 MONGO_IN_USE.set_function(MONGO_CONNECTIONS.most)
-
-
-class RequestMetrics:
-    """Pure ASGI: no task or buffer per request."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        status = 500  # unless a response starts
-
-        async def watch(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        start = time.perf_counter()
-        try:
-            await self.app(scope, receive, watch)
-        finally:
-            # The route's template, never the path: a label for every id would grow without bound.
-            route = getattr(scope.get("route"), "path", "(none)")
-            REQUEST_SECONDS.labels(scope["method"], route, status).observe(time.perf_counter() - start)

@@ -1,6 +1,7 @@
 """SQS: background jobs, at least once. A message that fails five times goes to the dead-letter queue."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +14,25 @@ from reference_app.settings import Settings
 
 RECEIVES_BEFORE_DEAD_LETTER = 5
 VISIBILITY_S = 60  # a photo takes well under a second; a killed worker's message comes back after this
+_WANTED = ["SentTimestamp", "ApproximateReceiveCount"]
 
 
 @dataclass(frozen=True)
-class Job:
+class Received:
+    """A job as it comes out of the queue; `tries` counts this one."""
+
     body: dict[str, Any]
     receipt: str
+    waited_s: float
+    tries: int
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """How many jobs wait or are being done, and how many were given up."""
+
+    waiting: int
+    dead: int
 
 
 @dataclass(frozen=True)
@@ -34,7 +48,7 @@ class Queue:
 
     def create(self) -> str:
         """Create the queue and its dead-letter queue where they are missing. Returns the queue's URL."""
-        dead = self.sqs.create_queue(QueueName=f"{self.name}-dead")["QueueUrl"]
+        dead = self.sqs.create_queue(QueueName=self._dead_name)["QueueUrl"]
         arn = self.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         redrive = {"deadLetterTargetArn": arn, "maxReceiveCount": str(RECEIVES_BEFORE_DEAD_LETTER)}
         attributes = {"VisibilityTimeout": str(VISIBILITY_S), "RedrivePolicy": json.dumps(redrive)}
@@ -43,20 +57,47 @@ class Queue:
 
     @cached_property
     def url(self) -> str:
-        url: str = self.sqs.get_queue_url(QueueName=self.name)["QueueUrl"]
-        return url
+        return self._url(self.name)
+
+    @cached_property
+    def dead_url(self) -> str:
+        return self._url(self._dead_name)
 
     async def send(self, body: dict[str, Any]) -> None:
         await to_thread.run_sync(lambda: self.sqs.send_message(QueueUrl=self.url, MessageBody=json.dumps(body)))
 
-    def receive(self, wait_s: int) -> Iterator[Job]:
+    def receive(self, wait_s: int) -> Iterator[Received]:
         """Up to ten jobs; waits at most `wait_s` for the first."""
-        answer = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_s)
+        answer = self.sqs.receive_message(
+            QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_s, AttributeNames=_WANTED
+        )
         for message in answer.get("Messages", []):
-            yield Job(_body(message["Body"]), message["ReceiptHandle"])
+            sent_ms, tries = (int(message["Attributes"][name]) for name in _WANTED)
+            waited_s = max(0.0, time.time() - sent_ms / 1000)
+            yield Received(_body(message["Body"]), message["ReceiptHandle"], waited_s, tries)
 
-    def done(self, job: Job) -> None:
+    def done(self, job: Received) -> None:
         self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=job.receipt)
+
+    def again_after(self, job: Received, seconds: int) -> None:
+        """Let it come back sooner than a job whose worker was killed."""
+        self.sqs.change_message_visibility(QueueUrl=self.url, ReceiptHandle=job.receipt, VisibilityTimeout=seconds)
+
+    def backlog(self) -> Backlog:
+        return Backlog(self._messages(self.url), self._messages(self.dead_url))
+
+    @property
+    def _dead_name(self) -> str:
+        return f"{self.name}-dead"
+
+    def _messages(self, url: str) -> int:
+        wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]
+        return sum(int(found[name]) for name in wanted)
+
+    def _url(self, name: str) -> str:
+        url: str = self.sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        return url
 
 
 def _body(text: str) -> dict[str, Any]:

@@ -1,0 +1,99 @@
+"""Jobs: delivered at least once, exactly once in effect; those that cannot be done end as dead letters."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from anyio import to_thread
+from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
+
+from reference_app.app import open_platform
+from reference_app.jobs import Job
+from reference_app.photos.images import file_names
+from reference_app.photos.schemas import State
+from reference_app.photos.service import photo_service_on
+from reference_app.photos.store import media_key, upload_key
+from reference_app.platform import Platform
+from reference_app.stack import LocalStack
+from tests.reference_app.conftest import Somebody
+from tests.waiting import eventually
+
+
+@pytest.fixture
+async def platform(stack: LocalStack) -> AsyncIterator[Platform]:
+    async with open_platform(stack.settings) as platform:
+        yield platform
+
+
+async def uploaded(platform: Platform, owner: str) -> str:
+    """A photo that waits for the worker, of which no job tells."""
+    photos = photo_service_on(platform)
+    photo_id = await photos.store.create(owner)
+    out = io.BytesIO()
+    Image.effect_noise((300, 300), 40).save(out, "JPEG")
+    await to_thread.run_sync(platform.objects.put, upload_key(photo_id), out.getvalue())
+    await photos.store.change(photo_id, State.PROCESSING, of=[State.PENDING])
+    return photo_id
+
+
+async def test_a_job_that_comes_three_times_at_once_is_done_once(anna: Somebody, platform: Platform) -> None:
+    photo_id = await uploaded(platform, anna.id)
+    photos = photo_service_on(platform)
+    # The slower ones may find the upload gone: SQS brings their job again, which then does nothing.
+    await asyncio.gather(*(photos.process(photo_id) for _ in range(3)), return_exceptions=True)
+    await photos.process(photo_id)
+    photo = await photos.store.get(photo_id)
+    assert photo is not None
+    assert photo["state"] == State.IN_REVIEW
+    for name in file_names():
+        assert await platform.objects.exists(media_key(photo_id, name))
+
+
+async def test_a_job_whose_photo_was_deleted_meanwhile_leaves_no_files(anna: Somebody, platform: Platform) -> None:
+    photo_id = await uploaded(platform, anna.id)
+    photos = photo_service_on(platform)
+    processing = asyncio.create_task(photos.process(photo_id))
+    await anna.http.delete(f"/photos/{photo_id}")
+    await asyncio.gather(processing, return_exceptions=True)
+
+    async def files() -> list[str]:
+        return [name for name in file_names() if await platform.objects.exists(media_key(photo_id, name))]
+
+    await eventually(files, [])
+
+
+async def metric(stack: LocalStack, name: str, **labels: str) -> float:
+    """A metric of the worker."""
+    url = f"http://127.0.0.1:{stack.server('worker').argv[-1]}/metrics"
+    async with httpx.AsyncClient() as http:
+        families = text_string_to_metric_families((await http.get(url)).text)
+        samples = [sample for family in families for sample in family.samples if sample.name == name]
+    return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
+
+
+@pytest.mark.slow
+async def test_a_poison_message_ends_as_a_dead_letter_and_shows(stack: LocalStack, platform: Platform) -> None:
+    before = await metric(stack, "matchday_queue_dead_letters")
+    await platform.queue.send({"job": "no such job"})
+    await platform.queue.send(Job.PUSH(nonsense=True))
+    await eventually(lambda: metric(stack, "matchday_queue_dead_letters"), before + 2)
+    assert await metric(stack, "matchday_jobs_total", job="unknown", outcome="failed") == 5
+    # What is behind them is done all the same.
+    done = {"name": "matchday_jobs_total", "job": "erase_photo", "outcome": "done"}
+    before = await metric(stack, **done)
+    await platform.queue.send(Job.ERASE_PHOTO(photo_id="nobody's"))
+    await eventually(lambda: metric(stack, **done), before + 1)
+
+
+async def test_metrics_carry_what_the_alerts_need(stack: LocalStack) -> None:
+    for name in ("process_cpu_seconds_total", "process_resident_memory_bytes", "matchday_mongo_pool_size"):
+        assert await metric(stack, name) > 0
+    async with httpx.AsyncClient() as http:
+        page = (await http.get(stack.info.prometheus[0].url)).text
+    for name in ("matchday_open_sockets", "matchday_request_seconds", "matchday_commit_documents"):
+        assert f"# HELP {name}" in page
+    for cache in ("sessions", "decks", "cards"):
+        assert f'matchday_cache_hits_total{{cache="{cache}"}}' in page

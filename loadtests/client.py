@@ -96,9 +96,10 @@ class Api:
         self._call("DELETE", f"/matches/{match_id}", "/matches/{id}")
 
     def messages(self, match_id: str, after: int) -> list[dict[str, Any]]:
+        """None when the other has ended the match meanwhile, which is no failure."""
         url = f"/matches/{match_id}/messages?after={after}"
-        found: list[dict[str, Any]] = self._call("GET", url, "/matches/{id}/messages")["messages"]
-        return found
+        found = self._call("GET", url, "/matches/{id}/messages", may_be_gone=True)
+        return list(found["messages"]) if found else []
 
     def upload_photo(self, jpeg: bytes) -> None:
         """All of it: presign, upload to the store, complete."""
@@ -110,13 +111,16 @@ class Api:
         if answer.ok:
             self._call("POST", f"/photos/{photo['id']}/complete", "/photos/{id}/complete")
 
-    def _call(self, method: str, path: str, name: str | None = None, body: Any = None) -> Any:
+    def _call(
+        self, method: str, path: str, name: str | None = None, body: Any = None, may_be_gone: bool = False
+    ) -> Any:
         if body is None:
             answer = self._session.ask(method, path, headers=self._headers)
         else:
             answer = self._session.ask(method, path, orjson.dumps(body), self._headers_with_json)
-        problem, found = _problem(answer), None
-        if problem is None and answer.content:
+        gone = may_be_gone and answer.status_code == 404
+        problem, found = None if gone else _problem(answer), None
+        if problem is None and answer.content and not gone:
             try:
                 found = orjson.loads(answer.content)
             except orjson.JSONDecodeError:

@@ -1,7 +1,8 @@
 """What `locust -f loadtests/locustfile.py -H URL` loads: three kinds of people, and the recorder.
 
-Options of its own: --scenario, --set, --record, --stack, --otp-test-secret, --until-stopped; most can be set by a
-variable in the environment, too. Users, rate and time come from the scenario unless Locust's own options say otherwise.
+Options of its own: --scenario, --set, --record, --stack, --otp-test-secret, --journal, --until-stopped; most can be
+set by a variable in the environment, too. Users, rate and time come from the scenario unless Locust's own options say
+otherwise.
 """
 
 from locust import events
@@ -18,6 +19,7 @@ from typing import Any
 
 import gevent
 
+from loadtests.journal import Journal
 from loadtests.meetings import LEFT, LOOKING, MET, Matchmaker, Meetings
 from loadtests.recording import listening
 from loadtests.recording.clock import RunClock
@@ -49,6 +51,9 @@ def add_options(parser: LocustArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the scenario")
     parser.add_argument("--record", default="", env_var="MATCHDAY_RECORD", help="folder of the record, new")
     parser.add_argument("--stack", default="", env_var=STACK_VARIABLE, help="file that `matchday up` wrote")
+    parser.add_argument(
+        "--journal", default="", env_var="MATCHDAY_JOURNAL", help="folder for what the backend acknowledges"
+    )
     parser.add_argument(
         "--until-stopped", action="store_true", help="the run time is a bound: ending earlier is the plan"
     )
@@ -178,7 +183,8 @@ def _world(
         )
 
     pool = PersonPool(scenario.population.users, worker, workers)
-    return World(scenario, secret, fire, collector.add, clock, pool, people_meet, workers)
+    journal = Journal(Path(options.journal) if options and options.journal else None)
+    return World(scenario, secret, fire, collector.add, clock, pool, people_meet, workers, journal)
 
 
 def _count_lost() -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Protocol
+from typing import Any, Protocol
 
 from gevent.event import Event
 
@@ -23,6 +23,10 @@ LOST_AFTER_S = 10.0  # thirty times the target: what has not come by then is cou
 
 class Clock(Protocol):
     def monotonic_s(self) -> float: ...
+
+
+class Note(Protocol):
+    def __call__(self, what: str, **facts: Any) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,20 @@ class Post:
     has heard of it.
     """
 
-    def __init__(self, fire: Fire, count_: Count, clock: Clock, process: str, alone: bool = True) -> None:
-        """`process`: a name that no other generator process has. `alone`: no other plays the same population."""
+    def __init__(
+        self,
+        fire: Fire,
+        count_: Count,
+        clock: Clock,
+        process: str,
+        alone: bool = True,
+        note: Note = lambda what, **facts: None,
+    ) -> None:
+        """`process`: a name that no other generator process has. `alone`: no other plays the same population.
+
+        `note` hears of what the backend has acknowledged.
+        """
+        self._note = note
         self._fire, self._count, self._clock = fire, count_, clock
         self._process, self._alone = process, alone
         self._sent: dict[str, Sent] = {}
@@ -156,6 +172,7 @@ class Post:
         """The backend has acknowledged a message."""
         if sent := self._sent.get(message_id):
             sent.seq = seq
+            self._note("message", match_id=sent.match_id, sender=sent.sender, id=sent.id, seq=seq)
             if self._receipts.get((sent.sender, sent.match_id), 0) >= seq:
                 self._confirm(sent)
 
@@ -198,6 +215,14 @@ class Post:
         self._sent_again.update(sent.id for sent in found)
         return found
 
+    def to_be_sent_again(self, message_id: str) -> Sent | None:
+        """The backend could not store it, and says so. None when it has been given up meanwhile."""
+        sent = self._sent.get(message_id)
+        if sent is None or sent.seq is not None:
+            return None
+        self._sent_again.add(message_id)
+        return sent
+
     def _stream(self, process: str, stream: int) -> Stream:
         return self._streams.setdefault((process, stream), Stream())
 
@@ -225,6 +250,7 @@ class Post:
 
     def matched(self, match_id: str, person: str, other: str) -> None:
         """`person`'s socket heard of a match. The sample is the slower of the sockets that are here."""
+        self._note("match", match_id=match_id)
         if match_id not in self._matches:
             second_like = self._second_like(person, other)
             if second_like is None:

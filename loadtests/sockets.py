@@ -4,9 +4,8 @@ Named in the plural: Locust puts this folder on the path, where `socket` belongs
 """
 
 import json
-from collections.abc import Callable
 from struct import unpack
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 from gevent.event import Event
@@ -20,21 +19,28 @@ CONNECT_TIMEOUT_S = 10.0
 PING_EVERY_S = 25.0
 # A client that is thrown out comes back soon, but not with all the others at once, and not for ever.
 BACK_AFTER_S, BACK_AFTER_AT_MOST_S, GIVE_UP_AFTER_S = 0.1, 5.0, 30.0
+AGAIN_AFTER_S = 1.0  # a message that the backend could not store
 SESSION_ENDED = 4401  # the backend's close code: coming back with the same token is no use
+RESTARTS = 1012  # the server is about to end, and says so: that is no failure, coming back late would be
 _BROKEN = (WebSocketException, OSError)
-# What history holds after a message with that number: (match, number) -> messages as REST shows them.
-History = Callable[[str, int], list[dict[str, Any]]]
+
+
+class Rest(Protocol):
+    """What REST tells somebody who was away; each ends the catching up when it raises."""
+
+    def history(self, match_id: str, after: int) -> list[dict[str, Any]]:
+        """The messages of a match after the one with that number."""
+
+    def matches(self) -> list[dict[str, Any]]: ...
 
 
 class Socket:
     """One person's connection. Reading has a greenlet of its own; times are taken right after `recv`."""
 
-    def __init__(
-        self, host: str, token: str, person: str, post: Post, fire: Fire, clock: Clock, history: History
-    ) -> None:
-        """`history` is asked for what came while the socket was lost; what it raises ends the catching up."""
+    def __init__(self, host: str, token: str, person: str, post: Post, fire: Fire, clock: Clock, rest: Rest) -> None:
+        """`rest` is asked for what came while the socket was lost."""
         self.person = person
-        self._post, self._fire, self._clock, self._history = post, fire, clock, history
+        self._post, self._fire, self._clock, self._rest = post, fire, clock, rest
         self._url = host.replace("http", "ws", 1) + "/ws"
         self._headers = [f"Authorization: Bearer {token}"]
         self._socket: WebSocket | None = None
@@ -115,7 +121,8 @@ class Socket:
             self._socket = None
             socket.shutdown()  # type: ignore[no-untyped-call]  # a server may wait for our end to be closed
             self._post.away(self.person)
-            self._fire("connection", 0.0, f"lost: {problem}")
+            if problem != f"closed {RESTARTS}":
+                self._fire("connection", 0.0, f"lost: {problem}")
             socket = None if problem == f"closed {SESSION_ENDED}" else self._back()
         self._post.left(self.person)
         self._settled.set()
@@ -145,14 +152,20 @@ class Socket:
         return socket
 
     def _catch_up(self, seen_before: dict[str, int]) -> None:
+        for match in self._rest.matches():
+            self._heard_of(match["id"], match["with_profile"]["id"])
         for match_id, seen in seen_before.items():
-            for message in self._history(match_id, seen):
+            for message in self._rest.history(match_id, seen):
                 if message["sender_id"] != self.person:
                     self._take(message, from_history=True)
 
     def _send_now(self, sent: Sent) -> None:
         self._seen.setdefault(sent.match_id, 0)
         self._send({"type": "message", "match_id": sent.match_id, "id": sent.id, "text": sent.text})
+
+    def _send_again(self, message_id: str) -> None:
+        if self._wanted and (sent := self._post.to_be_sent_again(message_id)):
+            self._send_now(sent)
 
     def _send(self, frame: dict[str, Any]) -> None:
         if self._socket:
@@ -181,12 +194,17 @@ class Socket:
             case "receipt":
                 self._post.receipt(self.person, frame["match_id"], frame["seq"])
             case "match":
-                self._post.matched(frame["match_id"], self.person, frame["with_id"])
-                heard, match = self.expect_match(frame["with_id"])
-                match["id"] = frame["match_id"]
-                heard.set()
+                self._heard_of(frame["match_id"], frame["with_id"])
             case "error":
                 self._fire("frame", 0.0, frame["code"])
+                if frame["code"] == "unavailable" and frame.get("id"):
+                    gevent.spawn_later(AGAIN_AFTER_S, self._send_again, frame["id"])
+
+    def _heard_of(self, match_id: str, other: str) -> None:
+        self._post.matched(match_id, self.person, other)
+        heard, match = self.expect_match(other)
+        match["id"] = match_id
+        heard.set()
 
     def _take(self, message: dict[str, Any], from_history: bool = False) -> None:
         header = self._post.received(message["id"], from_history)

@@ -63,7 +63,7 @@ class Chatter(Person):
         heard, match = self.socket.expect_match(meeting.other_id)
         self.world.post.liking(self.person_id, meeting.other_id)
         began = datetime.now(UTC) - _CLOCKS_DIFFER
-        swipe = self.api.swipe(meeting.other_id, like=True)
+        swipe = self.swipe_on(meeting.other_id, like=True)
         if not swipe.like:  # they passed on the other before, and that stands
             self.world.post.did_not_like(self.person_id, meeting.other_id)
             return None

@@ -9,7 +9,7 @@ import gevent
 from locust import User
 from locust.exception import StopUser
 
-from loadtests.client import Api, Card, Refused
+from loadtests.client import Api, Card, Refused, Swipe
 from loadtests.session import Session
 from loadtests.sockets import Socket
 from loadtests.users.world import NobodyLeft, World
@@ -67,6 +67,12 @@ class Person(User):
         """Whom to play; None: whoever is next."""
         return None
 
+    def swipe_on(self, other_id: str, like: bool) -> Swipe:
+        """Returns the swipe that stands: the first one wins."""
+        stands = self.api.swipe(other_id, like)
+        self.world.journal.note("swipe", swiper=self.person_id, target=other_id, like=stands.like)
+        return stands
+
     def look_at(self, card: Card) -> None:
         """Load the first photo, as an app does for the card on top."""
         for url in card.photo_urls[:1]:
@@ -108,9 +114,7 @@ class Person(User):
             raise StopUser(NO_POPULATION) from error
         assert self.host
         world = self.world
-        self.socket = Socket(
-            self.host, self.api.token, self.person_id, world.post, world.fire, world.clock, self._history
-        )
+        self.socket = Socket(self.host, self.api.token, self.person_id, world.post, world.fire, world.clock, self)
         stays_s = self.world.duration_s(self.world.scenario.traffic.session_s)
         if self._first:
             # When the run starts people are somewhere in their session; else all would leave, and come, in waves.
@@ -119,10 +123,16 @@ class Person(User):
         self._leaves_at = time.monotonic() + stays_s
         return self.socket.connect()
 
-    def _history(self, match_id: str, after: int) -> list[dict[str, Any]]:
+    def history(self, match_id: str, after: int) -> list[dict[str, Any]]:
         try:
             return self.api.messages(match_id, after)
-        except Refused:  # counted; the other has unmatched, or the backend is not back yet
+        except Refused:  # counted; the backend is not back yet
+            return []
+
+    def matches(self) -> list[dict[str, Any]]:
+        try:
+            return self.api.matches()
+        except Refused:
             return []
 
     def _stop_the_test(self, why: str) -> None:

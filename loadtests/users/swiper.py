@@ -42,5 +42,5 @@ class Swiper(Person):
         like = self.world.likes(self.sex, card.person_id)
         if like:
             self.world.post.liking(self.person_id, card.person_id)
-        if not self.api.swipe(card.person_id, like).like and like:
+        if not self.swipe_on(card.person_id, like).like and like:
             self.world.post.did_not_like(self.person_id, card.person_id)

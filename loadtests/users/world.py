@@ -10,6 +10,7 @@ import gevent
 import numpy as np
 from numpy.typing import NDArray
 
+from loadtests.journal import Journal
 from loadtests.meetings import Meetings
 from loadtests.post import Clock, Count, Fire, Post
 from scenarios.people import Sex, person_id_of, popularity, sex_of
@@ -61,6 +62,7 @@ class World:
     pool: PersonPool
     meetings: Meetings
     workers: int = 1
+    journal: Journal = field(default_factory=lambda: Journal(None))
     post: Post = field(init=False)
     popularity_of: dict[str, float] = field(init=False)
     rng: random.Random = field(default_factory=random.Random)
@@ -69,7 +71,8 @@ class World:
         population = self.scenario.population
         self._idle: set[gevent.Greenlet] = set()
         self._ending = False
-        self.post = Post(self.fire, self.count, self.clock, process=uuid4().hex[:12], alone=self.workers == 1)
+        process, alone = uuid4().hex[:12], self.workers == 1
+        self.post = Post(self.fire, self.count, self.clock, process, alone, self.journal.note)
         values: NDArray[np.float64] = popularity(population.users, population.seed)
         self.popularity_of = {person_id_of(index, population.seed): float(value) for index, value in enumerate(values)}
 

@@ -109,9 +109,12 @@ class Pong(Body):
 
 
 class Refused(Body):
+    """A frame was not understood, or what it asks for was not done. `id`: of the message that was not stored."""
+
     type: Literal["error"] = "error"
     code: str
     message: str
+    id: str | None = None
 
 
 Event = (

@@ -72,9 +72,11 @@ async def _converse(
 
 async def _answer(text: str, person: str, chat: ChatService) -> Event | None:
     """Do what a frame asks for. A bad frame is answered, never fatal."""
+    message_id = None
     try:
         match ClientFrame.validate_json(text):
             case SendMessage() as frame:
+                message_id = frame.id
                 message = await chat.send(frame.match_id, person, frame.id, frame.text)
                 return Ack(match_id=frame.match_id, id=frame.id, seq=message.seq)
             case Delivered() as frame:
@@ -94,7 +96,7 @@ async def _answer(text: str, person: str, chat: ChatService) -> Event | None:
         where = ".".join(map(str, problem["loc"])) or "frame"
         return Refused(code="invalid", message=f"{where}: {problem['msg']}")
     except ApiError as error:
-        return Refused(code=error.code, message=str(error))
+        return Refused(code=error.code, message=str(error), id=message_id)
     except STORE_AWAY:
         away = StoreAway()
-        return Refused(code=away.code, message=str(away))
+        return Refused(code=away.code, message=str(away), id=message_id)

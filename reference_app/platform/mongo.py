@@ -88,6 +88,10 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
         "maxPoolSize": settings.mongo_pool_size,
         "timeoutMS": settings.mongo_timeout_ms,
         "serverSelectionTimeoutMS": settings.mongo_timeout_ms,  # where timeoutMS does not reach: closing
+        # A primary that is paused neither answers nor refuses. So its monitor gives up soon, and the driver then takes
+        # back what is under way there and sends it to the new primary: nobody sees an error.
+        "heartbeatFrequencyMS": 1000,
+        "connectTimeoutMS": 2000,
         "tz_aware": True,
         "event_listeners": [_PoolWatch()],
     }

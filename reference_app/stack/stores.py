@@ -16,8 +16,10 @@ from reference_app.stack.process import ServerProcess, eventually, free_port, ht
 
 REPLICA_SET = "rs0"
 MONGO_CACHE_GB = "0.5"  # what an Atlas M10 (2 GB) gives WiredTiger
-# A killed primary is replaced after 3 s; with the default of 10 s it took 12. Shorter, and a pause looks like a death.
-ELECTION_TIMEOUT_MS = 2000
+# How soon a set notices that its primary is gone. Longest wait for a write on the majority, measured on three members:
+# killed 3 s (12 s with the defaults); paused, so that it neither answers nor refuses, 5.3 s (15 s and more).
+SET_SETTINGS = {"electionTimeoutMillis": 2000, "heartbeatTimeoutSecs": 2, "heartbeatIntervalMillis": 500}
+OPLOG_TIMEOUT_BUFFER_S = 1  # beyond it a secondary looks for another member to follow
 SLOTS = 16384
 
 
@@ -29,6 +31,7 @@ def mongod(folder: Path, number: int, port: int) -> ServerProcess:
     argv: list[str | Path] = [binaries.find("mongod"), "--replSet", REPLICA_SET, "--dbpath", data]
     argv += ["--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
     argv += ["--wiredTigerCacheSizeGB", MONGO_CACHE_GB, "--setParameter", "diagnosticDataCollectionEnabled=false"]
+    argv += ["--setParameter", f"oplogNetworkTimeoutBufferSeconds={OPLOG_TIMEOUT_BUFFER_S}"]
     return ServerProcess(name, argv, folder / f"{name}.log", lambda: _hello(port))
 
 
@@ -36,9 +39,8 @@ def form_replica_set(ports: Sequence[int], arbiters: Sequence[int] = ()) -> str:
     """Make these mongods one set. Returns its URL when it has a primary and every member follows."""
     members = [{"_id": n, "host": f"127.0.0.1:{port}"} for n, port in enumerate(ports)]
     members += [{"_id": 100 + n, "host": f"127.0.0.1:{port}", "arbiterOnly": True} for n, port in enumerate(arbiters)]
-    settings = {"electionTimeoutMillis": ELECTION_TIMEOUT_MS}
     with _direct(ports[0]) as first:
-        first.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members, "settings": settings})
+        first.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members, "settings": SET_SETTINGS})
     for port in (*ports, *arbiters):
         eventually(partial(_is_member, port), "the replica set")
     eventually(lambda: _has_primary(ports), "the replica set")

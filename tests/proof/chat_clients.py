@@ -36,17 +36,21 @@ def main(host: str, pairs: int, messages: int, hang_ups: int) -> None:
     def count(column: str) -> None:
         counted[column.removeprefix("messages_")] += 1
 
-    def history(match_id: str, after: int) -> list[dict[str, Any]]:
-        with urllib.request.urlopen(f"{host}/history/{match_id}/{after}", timeout=10) as response:
-            found: list[dict[str, Any]] = json.load(response)
-        return found
+    class Rest:
+        def history(self, match_id: str, after: int) -> list[dict[str, Any]]:
+            with urllib.request.urlopen(f"{host}/history/{match_id}/{after}", timeout=10) as response:
+                found: list[dict[str, Any]] = json.load(response)
+            return found
+
+        def matches(self) -> list[dict[str, Any]]:
+            return []
 
     clock = RunClock()
     post = Post(fire, count, clock, "proof")
 
     def talk(number: int) -> None:
         one, other = f"a{number}", f"b{number}"
-        sockets = [Socket(host, person, person, post, fire, clock, history) for person in (one, other)]
+        sockets = [Socket(host, person, person, post, fire, clock, Rest()) for person in (one, other)]
         assert all(socket.connect() for socket in sockets)
         for turn in range(messages):
             text = "last" if turn == messages - 1 else "Hi!"

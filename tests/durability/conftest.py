@@ -1,0 +1,112 @@
+"""The phase 3 shape on real processes, load on it, and faults while the load runs."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from loadtests.launch import Launch
+from loadtests.record import Record
+from reference_app.stack import LocalStack
+from reference_app.stack.process import ServerProcess
+from scenarios.load import load
+from scenarios.schema import Scenario
+from tests.durability.kept import Kept, compare
+from tests.waiting import wait_for
+
+PEOPLE = 400
+USERS = 60
+# Nothing of what these runs are about depends on how busy the machine is.
+_LENIENT = ["targets.validity.foreign_cpu_cores=1000", "targets.validity.generator_cpu_percent=1000"]
+_ONE_CITY = [f"population.users={PEOPLE}", 'population.cities=["Berlin"]']
+_NO_LIKES = [f"population.likes_received_mean.{sex}=1e-9" for sex in ("male", "female")]
+SETTINGS = [*_ONE_CITY, *_NO_LIKES, *_LENIENT]
+
+# (seconds after the load began, what happens then)
+Event = tuple[float, Callable[[], object]]
+
+
+@dataclass
+class Drill:
+    """Runs load against a stack while events happen, and says what was kept."""
+
+    stack: LocalStack
+    folder: Path
+
+    def run(self, hold_s: float, events: Sequence[Event]) -> tuple[Kept, Record]:
+        """Raises AssertionError when an acknowledged write was lost, changed, doubled or put out of order."""
+        stack_file, journal = self.folder / "stack.json", self.folder / "journal"
+        self.stack.info.write(stack_file)
+        (self.folder / "run").mkdir()
+        # People of the smoke test are in a hurry: as many writes in half a minute as otherwise in five.
+        arguments = ["--scenario", "smoke", "--headless", "--users", str(USERS), "--journal", str(journal)]
+        arguments += [part for s in (*SETTINGS, f"load.hold_s={hold_s}") for part in ("--set", s)]
+        left = sorted(events, key=lambda event: event[0])
+        launch = Launch(self.folder / "run", arguments, stack_file)
+        try:
+            for live in launch.follow():
+                while left and live.elapsed_s >= left[0][0]:
+                    left.pop(0)[1]()
+        finally:
+            launch.stop()
+        assert not left, "the load ended before everything had happened"
+        self.settle()
+        kept = self.kept(journal)
+        print(f"\n{kept}")
+        assert kept.problems == []
+        assert min(kept.checked[kind] for kind in ("swipe", "match", "message")) > 0
+        return kept, Record.read(self.folder / "run")
+
+    def settle(self) -> None:
+        """Return when every server runs, and the replica set has a primary and all its members."""
+        for server in self.stack.servers:
+            if not server.running:
+                server.start()
+            server.wait_ready()
+        wait_for(lambda: len(self.members("SECONDARY")) == 2 and self.members("PRIMARY"), "healthy replica set")
+
+    def kept(self, journal: Path) -> Kept:
+        """After the sweep: it comes for likes that are five seconds old."""
+        found = compare(journal, self.stack.settings)
+
+        def nothing_is_wrong() -> bool:
+            nonlocal found
+            found = compare(journal, self.stack.settings)
+            return not found.problems
+
+        with suppress(AssertionError):  # said in full by the caller
+            wait_for(nothing_is_wrong, "match for each mutual like")
+        return found
+
+    def primary(self) -> ServerProcess:
+        (found,) = self.members("PRIMARY")
+        return found
+
+    def members(self, state: str) -> list[ServerProcess]:
+        """The mongods in that state, as the set sees itself."""
+        with MongoClient[dict[str, Any]](self.stack.settings.mongo_url, serverSelectionTimeoutMS=20_000) as client:
+            status = client.admin.command("replSetGetStatus")
+        ports = {member["name"].rpartition(":")[2] for member in status["members"] if member["stateStr"] == state}
+        mongods = [server for server in self.stack.servers if server.name.startswith("mongod-")]
+        return [server for server in mongods if ports & {str(part) for part in server.argv}]
+
+
+@pytest.fixture(scope="module")
+def scenario() -> Scenario:
+    return load("phase-3", SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def stack(scenario: Scenario) -> Iterator[LocalStack]:
+    with LocalStack(scenario) as running:
+        running.populate(scenario.population, lambda done, of: None)
+        yield running
+
+
+@pytest.fixture
+def drill(stack: LocalStack, tmp_path: Path) -> Drill:
+    return Drill(stack, tmp_path)

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test proof proof-gate proof-duels proof-ci proof-reader bench-generator schema clean
+.PHONY: help install demo test durability proof proof-gate proof-duels proof-ci proof-reader bench-generator schema clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -32,6 +32,9 @@ test: .venv/.installed ## lint, types, import rules and all tests
 proof: .venv/.installed ## what makes the measurements trusted, with figures (about 10 minutes)
 	$(BIN)/pytest tests/reports -m slow
 	$(BIN)/pytest tests/proof -s
+
+durability: .venv/.installed ## kill, pause and wipe servers under load; what was acknowledged must be there (about 12 minutes)
+	$(BIN)/pytest tests/durability -s
 
 proof-duels: .venv/.installed ## add a duel of each kind to runs/duels, and print the rates (30 minutes each time)
 	$(BIN)/python -m tests.proof.duels runs/duels

@@ -31,7 +31,8 @@ def up(
     """A phase's stack with its population, until Ctrl-C."""
     with ExitStack() as closing:
         stack = closing.enter_context(local_stack(load(f"phase-{phase}", settings or [])))
-        news = closing.enter_context(_signals(signal.SIGHUP, signal.SIGCHLD))  # a restart is asked for; a server ended
+        # A restart is asked for: all at once, or one app after the other; or a server has ended.
+        news = closing.enter_context(_signals(signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD))
         file = write_stack_file(stack, stack_file)
         # Whoever finds the file later must not take another process for this one; and it holds a secret.
         closing.callback(file.unlink, missing_ok=True)
@@ -44,10 +45,15 @@ def up(
             restarts = 0
             while True:
                 stack.check()
-                if signal.SIGHUP in news.recv(1):
+                told = news.recv(1)
+                if signal.SIGHUP in told:
                     stack.restart_apps()()
-                    restarts += 1
-                    write_stack_file(stack, file, restarts)
+                elif signal.SIGUSR1 in told:
+                    stack.roll()
+                else:
+                    continue
+                restarts += 1
+                write_stack_file(stack, file, restarts)
         except KeyboardInterrupt:
             out.print("Stopping ...")
 

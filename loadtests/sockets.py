@@ -4,6 +4,7 @@ Named in the plural: Locust puts this folder on the path, where `socket` belongs
 """
 
 import json
+from datetime import UTC, datetime, timedelta
 from struct import unpack
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ PING_EVERY_S = 25.0
 # A client that is thrown out comes back soon, but not with all the others at once, and not for ever.
 BACK_AFTER_S, BACK_AFTER_AT_MOST_S, GIVE_UP_AFTER_S = 0.1, 5.0, 30.0
 AGAIN_AFTER_S = 1.0  # a message that the backend could not store
+CLOCKS_DIFFER = timedelta(seconds=2)  # the backend's and ours: what is older by more was there before
 SESSION_ENDED = 4401  # the backend's close code: coming back with the same token is no use
 RESTARTS = 1012  # the server is about to end, and says so: that is no failure, coming back late would be
 _BROKEN = (WebSocketException, OSError)
@@ -45,6 +47,7 @@ class Socket:
         self._headers = [f"Authorization: Bearer {token}"]
         self._socket: WebSocket | None = None
         self._reader: gevent.Greenlet | None = None
+        self._catching_up: gevent.Greenlet | None = None
         self._wanted = False
         self._settled = Event()  # clear while it is coming back
         self._settled.set()
@@ -76,6 +79,12 @@ class Socket:
         """Wait while it is coming back. Returns whether it is open then."""
         self._settled.wait()
         return self.open
+
+    def finish(self) -> None:
+        """Wait until it has caught up: what is still asked for needs the session that is about to end."""
+        self._wanted = False
+        if self._catching_up:
+            self._catching_up.join()
 
     def close(self) -> None:
         self._wanted = False
@@ -129,7 +138,7 @@ class Socket:
 
     def _back(self) -> WebSocket | None:
         """Connect again: a sample of "WS reconnect", from the loss to the open socket. None when it gives up."""
-        lost_s = self._clock.monotonic_s()
+        lost_s, lost_at = self._clock.monotonic_s(), datetime.now(UTC)
         attempts = Retrying(
             retry=retry_if_exception_type(_BROKEN),
             wait=wait_random_exponential(multiplier=BACK_AFTER_S, max=BACK_AFTER_AT_MOST_S),
@@ -148,13 +157,16 @@ class Socket:
         for sent in self._post.send_again(self.person):
             self._send_now(sent)
         # Beside the reading: what comes over the socket meanwhile must not wait for history.
-        gevent.spawn(self._catch_up, dict(self._seen))
+        self._catching_up = gevent.spawn(self._catch_up, lost_at - CLOCKS_DIFFER, dict(self._seen))
         return socket
 
-    def _catch_up(self, seen_before: dict[str, int]) -> None:
+    def _catch_up(self, since: datetime, seen_before: dict[str, int]) -> None:
         for match in self._rest.matches():
-            self._heard_of(match["id"], match["with_profile"]["id"])
+            if datetime.fromisoformat(match["matched_at"]) >= since:
+                self._heard_of(match["id"], match["with_profile"]["id"])
         for match_id, seen in seen_before.items():
+            if not self._wanted:
+                return
             for message in self._rest.history(match_id, seen):
                 if message["sender_id"] != self.person:
                     self._take(message, from_history=True)

@@ -99,6 +99,8 @@ def create_app(settings: Settings | None = None, services: Collection[Service] |
     if slowdown := settings.slowdown:
         app.add_middleware(Slowdown, shares=slowdown)
     app.add_middleware(Requests)
+    if services != frozenset(Service):  # clients see one API, whichever process answers what
+        app.openapi = create_app(settings, list(Service)).openapi  # type: ignore[method-assign]
     return app
 
 

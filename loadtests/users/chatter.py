@@ -1,7 +1,7 @@
 """People who like each other and talk: match detection and message delivery are measured here."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import cycle
 
 from gevent.event import Event
@@ -11,6 +11,7 @@ from locust import task
 from loadtests.client import Refused
 from loadtests.meetings import Meeting
 from loadtests.post import LOST_AFTER_S
+from loadtests.sockets import CLOCKS_DIFFER
 from loadtests.users.person import Person
 from scenarios.people import Sex
 
@@ -27,8 +28,6 @@ WAIT_FOR_SOMEBODY_S = 5.0
 _LOOK_UP_EVERY_S = 0.5
 # Nobody types for ten times as long as people do: then they have left, or their message is lost.
 PATIENCE_IN_TYPING_TIMES = 10
-# The backend's clock against ours: what is older by more than this was there before.
-_CLOCKS_DIFFER = timedelta(seconds=2)
 
 
 class Chatter(Person):
@@ -62,7 +61,7 @@ class Chatter(Person):
             return None
         heard, match = self.socket.expect_match(meeting.other_id)
         self.world.post.liking(self.person_id, meeting.other_id)
-        began = datetime.now(UTC) - _CLOCKS_DIFFER
+        began = datetime.now(UTC) - CLOCKS_DIFFER
         swipe = self.swipe_on(meeting.other_id, like=True)
         if not swipe.like:  # they passed on the other before, and that stands
             self.world.post.did_not_like(self.person_id, meeting.other_id)

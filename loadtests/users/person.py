@@ -56,6 +56,7 @@ class Person(User):
             self.socket.keep_alive()
             return
         if self.socket:
+            self.socket.finish()
             with suppress(Refused):  # counted as a failure; the person goes all the same
                 self.api.sign_out()
             self._leave()

@@ -7,6 +7,7 @@ from pymongo import DESCENDING, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
+from reference_app.pairs import match_id
 from reference_app.platform import Commits, Database
 from reference_app.platform.mongo import Document, now
 
@@ -17,8 +18,13 @@ class ChatStore:
     commits: Commits
 
     async def matches_of(self, person: str, limit: int) -> list[Document]:
-        """Standing matches, those with the latest news first."""
-        cursor = self.db.matches.find({"people": person, "ended_at": None})
+        """Standing matches, those with the latest news first.
+
+        By the likes that made them: those are stored with the person, so that only their shard is asked.
+        """
+        likes = self.db.swipes.find({"swiper": person, "matched": True}, {"_id": 0, "target": 1})
+        ids = [match_id(person, like["target"]) for like in await likes.to_list(None)]
+        cursor = self.db.matches.find({"_id": {"$in": ids}, "ended_at": None})
         return await cursor.sort("active_at", DESCENDING).limit(limit).to_list(limit)
 
     async def match_of(self, match_id: str, person: str) -> Document | None:
@@ -26,9 +32,12 @@ class ChatStore:
         return await self.db.matches.find_one({"_id": match_id, "people": person, "ended_at": None})
 
     async def end(self, match_id: str, person: str) -> Document | None:
-        return await self.db.matches.find_one_and_update(
+        match = await self.db.matches.find_one_and_update(
             {"_id": match_id, "people": person, "ended_at": None}, {"$set": {"ended_at": now()}}
         )
+        if match:
+            await self._forget_likes(*match["people"])
+        return match
 
     async def end_for_good(self, match_id: str, people: list[str]) -> bool:
         """End a match, and leave its unique key taken where there was none. Returns whether one was standing."""
@@ -39,7 +48,13 @@ class ChatStore:
                 before = await self.db.matches.find_one_and_update(
                     {"_id": match_id}, {"$set": {"ended_at": at}, "$setOnInsert": new}, upsert=True
                 )
+                await self._forget_likes(*people)
                 return before is not None and before["ended_at"] is None
+
+    async def _forget_likes(self, one: str, other: str) -> None:
+        """The likes of an ended match lead to nothing any more. They stand: neither can be made anew."""
+        both = {"$or": [{"swiper": one, "target": other}, {"swiper": other, "target": one}], "matched": True}
+        await self.db.swipes.update_many(both, {"$set": {"matched": "ended"}})
 
     async def put_message(self, match_id: str, sender: str, client_id: str, text: str) -> Document | None:
         """Store a message under the next number of its match, or find the one an earlier try stored.

@@ -28,8 +28,16 @@ CLOSE_WITHIN_S = 2.0
 STALENESS_MAX_S = 90  # the least that MongoDB allows
 Database = AsyncDatabase[Document]
 
-# Shard keys, for when the database is sharded: profiles, photos {_id: hashed}; swipes {swiper: 1};
-# matches {_id: hashed}; messages {match_id: 1}. Hot queries carry them.
+# For a sharded cluster. What people do all the time carries these keys, and so asks one shard. Small collections stay
+# together on one: accounts, devices, reports, notifications.
+SHARD_KEYS: dict[str, Document] = {
+    "profiles": {"_id": "hashed"},
+    "sessions": {"_id": "hashed"},
+    "photos": {"_id": "hashed"},
+    "swipes": {"swiper": 1},
+    "matches": {"_id": "hashed"},
+    "messages": {"match_id": 1},
+}
 _PLACES = IndexModel([("location", GEOSPHERE), ("sex", ASCENDING), ("birth_date", ASCENDING)])
 INDEXES: dict[str, list[IndexModel]] = {
     "accounts": [IndexModel("phone_hmac", unique=True), IndexModel("deleted_at", sparse=True)],
@@ -52,6 +60,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("swiper", ASCENDING), ("target", ASCENDING)], unique=True),
         # Super-likes for a deck; and all that others did with somebody, when that person's data is erased.
         IndexModel([("target", ASCENDING), ("super", ASCENDING)]),
+        IndexModel("swiper", name="matched", partialFilterExpression={"matched": True}),
         # Only likes are looked at again, by the sweep that finds matches a crash left undetected.
         IndexModel("at", name="likes_by_time", partialFilterExpression={"like": True}),
     ],
@@ -140,3 +149,12 @@ async def ensure_indexes(db: Database, settings: Settings) -> None:
     """Create what is missing; several apps may do so at once."""
     for collection, indexes in INDEXES.items():
         await db[collection].create_indexes([i for i in indexes if settings.geo_index or i is not _PLACES])
+    await shard(db)
+
+
+async def shard(db: Database) -> None:
+    """Distribute the collections, where the database is a sharded cluster. Doing it twice changes nothing."""
+    if (await db.client.admin.command("hello")).get("msg") != "isdbgrid":
+        return
+    for collection, key in SHARD_KEYS.items():
+        await db.client.admin.command("shardCollection", f"{db.name}.{collection}", key=key)

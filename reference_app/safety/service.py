@@ -13,6 +13,7 @@ from reference_app.chat.service import ChatService, chat_service
 from reference_app.discovery.decks import Decks
 from reference_app.discovery.service import discovery_service
 from reference_app.errors import Conflict, Forbidden, NotFound
+from reference_app.pairs import match_id
 from reference_app.photos.schemas import State
 from reference_app.photos.service import PhotoService, photo_service
 from reference_app.platform import platform_of
@@ -20,7 +21,6 @@ from reference_app.platform.mongo import Document
 from reference_app.profiles.service import NOBODY, photo_of
 from reference_app.safety.schemas import ModerationQueue, PhotoInReview, Reason, Report
 from reference_app.safety.store import BLOCKED_MAX, SafetyStore
-from reference_app.swipes.store import match_id
 
 CONVERSATION_SHOWN = 50
 

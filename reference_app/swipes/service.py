@@ -18,6 +18,7 @@ from reference_app.chat.hub import Fanout
 from reference_app.discovery.decks import Decks
 from reference_app.discovery.service import discovery_service
 from reference_app.errors import Conflict, NotFound
+from reference_app.pairs import match_id
 from reference_app.platform import Platform, metrics, platform_of
 from reference_app.platform.mongo import now
 from reference_app.profiles.service import NOBODY
@@ -25,7 +26,7 @@ from reference_app.push.schemas import Notification
 from reference_app.push.service import Notifier
 from reference_app.swipes.allowance import Allowance
 from reference_app.swipes.schemas import Kind, Swipe
-from reference_app.swipes.store import SwipeStore, kind_of, match_id
+from reference_app.swipes.store import SwipeStore, kind_of
 
 UNDO_WITHIN = timedelta(minutes=5)
 

@@ -6,16 +6,10 @@ from datetime import datetime
 from pymongo import WriteConcern
 from pymongo.errors import DuplicateKeyError
 
+from reference_app.pairs import match_id
 from reference_app.platform import Commits, Database, Platform
 from reference_app.platform.mongo import Document
 from reference_app.swipes.schemas import Kind
-
-SEPARATOR = ":"
-
-
-def match_id(one: str, other: str) -> str:
-    """The unique key of a pair, the same from both sides."""
-    return SEPARATOR.join(sorted((one, other)))
 
 
 def kind_of(swipe: Document) -> Kind:

@@ -11,8 +11,8 @@ from pymongo.read_concern import ReadConcern
 
 from loadtests.journal import read
 from loadtests.post import Header
+from reference_app.pairs import match_id
 from reference_app.settings import Settings
-from reference_app.swipes.store import match_id
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,27 @@ Each test prints how many acknowledged writes it has found again, and the longes
 
 import os
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from redis import RedisCluster
 
-from tests.durability.conftest import Drill
+from reference_app.stack import LocalStack
+from tests.durability.drill import Drill, stack_of
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[LocalStack]:
+    with stack_of("phase-3") as running:
+        yield running
+
+
+@pytest.fixture
+def drill(stack: LocalStack, tmp_path: Path) -> Drill:
+    return Drill(stack, tmp_path)
 
 
 def test_nothing_happens(drill: Drill) -> None:

@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from reference_app.app import open_platform
+from reference_app.pairs import match_id
 from reference_app.push.providers import LogProvider, message, provider
 from reference_app.push.schemas import Notification, PhoneSystem
 from reference_app.push.service import push_service_on
 from reference_app.settings import Settings
 from reference_app.stack import LocalStack
-from reference_app.swipes.store import match_id
 from tests.reference_app.conftest import Somebody
 from tests.waiting import eventually
 

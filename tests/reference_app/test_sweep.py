@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 from reference_app.app import open_platform
+from reference_app.pairs import match_id
 from reference_app.stack import LocalStack
 from reference_app.swipes.schemas import Kind
 from reference_app.swipes.service import matchmaker_on
-from reference_app.swipes.store import SwipeStore, match_id
+from reference_app.swipes.store import SwipeStore
 from tests.reference_app.conftest import Somebody, frame
 
 

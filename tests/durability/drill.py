@@ -1,12 +1,11 @@
-"""The phase 3 shape on real processes, load on it, and faults while the load runs."""
+"""A phase's shape on real processes, load on it, and faults while the load runs."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 from pymongo import MongoClient
 
 from loadtests.launch import Launch
@@ -14,7 +13,6 @@ from loadtests.record import Record
 from reference_app.stack import LocalStack
 from reference_app.stack.process import ServerProcess
 from scenarios.load import load
-from scenarios.schema import Scenario
 from tests.durability.kept import Kept, compare
 from tests.waiting import wait_for
 
@@ -67,7 +65,9 @@ class Drill:
             if not server.running:
                 server.start()
             server.wait_ready()
-        wait_for(lambda: len(self.members("SECONDARY")) == 2 and self.members("PRIMARY"), "healthy replica set")
+        members = sum(server.name.startswith("mongod-") for server in self.stack.servers)
+        wait_for(lambda: len(self.members("PRIMARY") + self.members("SECONDARY")) == members, "healthy replica set")
+        assert self.members("PRIMARY")
 
     def kept(self, journal: Path) -> Kept:
         """After the sweep: it comes for likes that are five seconds old."""
@@ -95,18 +95,9 @@ class Drill:
         return [server for server in mongods if ports & {str(part) for part in server.argv}]
 
 
-@pytest.fixture(scope="module")
-def scenario() -> Scenario:
-    return load("phase-3", SETTINGS)
-
-
-@pytest.fixture(scope="module")
-def stack(scenario: Scenario) -> Iterator[LocalStack]:
+@contextmanager
+def stack_of(phase: str, *settings: str) -> Iterator[LocalStack]:
+    scenario = load(phase, [*SETTINGS, *settings])
     with LocalStack(scenario) as running:
         running.populate(scenario.population, lambda done, of: None)
         yield running
-
-
-@pytest.fixture
-def drill(stack: LocalStack, tmp_path: Path) -> Drill:
-    return Drill(stack, tmp_path)

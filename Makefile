@@ -30,7 +30,7 @@ test: .venv/.installed ## lint, types, import rules and all tests
 	$(BIN)/pytest -m 'not slow'
 
 proof: .venv/.installed ## what makes the measurements trusted, with figures (about 10 minutes)
-	$(BIN)/pytest tests/reports -m slow
+	$(BIN)/pytest -m slow --ignore tests/proof --ignore tests/durability
 	$(BIN)/pytest tests/proof -s
 
 durability: .venv/.installed ## kill, pause and wipe servers under load; what was acknowledged must be there (about 12 minutes)

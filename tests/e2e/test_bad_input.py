@@ -16,7 +16,6 @@ from tests.e2e.conftest import Shell, plain
     ("arguments", "sentence"),
     [
         (["run", "phase-9"], "There is no scenario 'phase-9'. There are: phase-1, phase-2, phase-3"),
-        (["run", "phase-2"], "Only phase 1 can be started here so far"),
         (["run", "phase-1", "--set", "load.hold=3"], "load.hold: unknown key; allowed are: concurrent_users, hold_s"),
         (["run", "phase-1", "--duration", "soon"], "'soon' is no time; write 90s, 5m or 1h"),
         (["run", "phase-1", "--users", "0"], "Input should be greater than or equal to 1"),

@@ -62,7 +62,7 @@ class Chat:
         receiver = self._other(match_id, sender)
         if frame["text"] == "hang up":
             if socket := self._sockets.pop(receiver, None):
-                await socket.close(1012)  # the message is stored, and its receiver thrown out
+                await socket.close(1011)  # the message is stored, and its receiver thrown out
             return
         fault = self._rng.choice(FAULTS) if self._rng.random() < self._share else ""
         if fault == "swap" and sender not in self._held and frame["text"] != "last":

@@ -59,7 +59,7 @@ def motor_url(stack: LocalStack) -> Iterator[str]:
         server.stop()
 
 
-@pytest.fixture(scope="session", params=["pymongo", "motor"])
+@pytest.fixture(scope="session", params=["pymongo", pytest.param("motor", marks=pytest.mark.slow)])
 def backend(request: pytest.FixtureRequest, stack: LocalStack) -> Backend:
     url = stack.host if request.param == "pymongo" else request.getfixturevalue("motor_url")
     return Backend(url, stack.settings.otp_test_secret)

@@ -96,7 +96,7 @@ class Api:
         self._call("DELETE", f"/matches/{match_id}", "/matches/{id}")
 
     def messages(self, match_id: str, after: int) -> list[dict[str, Any]]:
-        """None when the other has ended the match meanwhile, which is no failure."""
+        """None of them when the other has ended the match meanwhile, which is no failure."""
         url = f"/matches/{match_id}/messages?after={after}"
         found = self._call("GET", url, "/matches/{id}/messages", may_be_gone=True)
         return list(found["messages"]) if found else []

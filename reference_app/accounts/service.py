@@ -13,6 +13,7 @@ from reference_app.auth.store import AuthStore
 from reference_app.chat.events import SessionEnded, UnmatchEvent
 from reference_app.chat.hub import Fanout
 from reference_app.chat.presence import presence_key
+from reference_app.discovery.decks import refilled_key
 from reference_app.jobs import Job
 from reference_app.photos.service import PhotoService, photo_service_on
 from reference_app.platform import Platform, Queue, Redis, platform_of
@@ -61,7 +62,7 @@ class AccountService:
         for photo_id in await self.store.photos_of(person):
             await self.photos.erase(photo_id)
         await self.store.erase_all_else(person)
-        for key in (deck_key(person), f"refilled:{person}", *allowance_keys(person)):
+        for key in (deck_key(person), refilled_key(person), *allowance_keys(person)):
             await self.redis.delete(key)
         # Last: until it is gone, the sweep comes back.
         await self.store.erase_account(person)

@@ -30,6 +30,11 @@ FIRST = -100_000
 Entry = tuple[str, int]  # a person's id, and a distance in kilometres, from FIRST for a super-like
 
 
+def refilled_key(person: str) -> str:
+    """Redis: there while no more people are looked for."""
+    return f"refilled:{person}"
+
+
 @dataclass(frozen=True)
 class Decks:
     store: DiscoveryStore
@@ -89,7 +94,7 @@ class Decks:
             await pipe.execute()
 
     async def _refill(self, person: str) -> None:
-        if await self.redis.set(f"refilled:{person}", b"1", ex=REFILL_AGAIN_AFTER_S, nx=True):
+        if await self.redis.set(refilled_key(person), b"1", ex=REFILL_AGAIN_AFTER_S, nx=True):
             await self._keep(person, await self._found(person, DECK_SIZE))
 
 

@@ -74,6 +74,7 @@ class DiscoveryStore:
 
     async def _nearest_of_all(self, place: Document, distance_km: int, query: Document, limit: int) -> list[Document]:
         """The same without an index: everybody who fits is fetched, and sorted here."""
+        query = query | {"location": {"$exists": True}}
         found = await self.stale.profiles.find(query, {"location": 1, "preferences.distance_km": 1}).to_list(None)
         by_distance = sorted((haversine_km(place, other["location"]), other["_id"], other) for other in found)
         near = (other for km, _, other in by_distance if km <= min(distance_km, other["preferences"]["distance_km"]))

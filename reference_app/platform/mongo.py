@@ -10,7 +10,7 @@ from typing import Any, cast
 from pymongo import ASCENDING, GEOSPHERE, AsyncMongoClient, IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ConnectionFailure, ExecutionTimeout
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, WriteConcernError
 from pymongo.monitoring import (
     ConnectionCheckedInEvent,
     ConnectionCheckedOutEvent,
@@ -22,7 +22,7 @@ from reference_app.platform import metrics
 from reference_app.settings import Settings
 
 # What a lost, electing or overloaded server looks like.
-Unavailable = (ConnectionFailure, ExecutionTimeout)
+Unavailable = (ConnectionFailure, ExecutionTimeout, WriteConcernError)
 Document = dict[str, Any]
 CLOSE_WITHIN_S = 2.0
 STALENESS_MAX_S = 90  # the least that MongoDB allows

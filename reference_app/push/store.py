@@ -33,9 +33,6 @@ class PushStore:
     async def remove_device(self, device_id: str, person: str) -> bool:
         return bool((await self.db.devices.delete_one({"_id": device_id, "person": person})).deleted_count)
 
-    async def remove_devices_of(self, person: str) -> None:
-        await self.db.devices.delete_many({"person": person})
-
     async def is_sent(self, key: str, person: str) -> bool:
         return await self.db.notifications.find_one({"_id": _sent_id(key, person)}) is not None
 

@@ -11,6 +11,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -56,7 +57,6 @@ class LocalStack:
         self.servers: list[ServerProcess] = []
         self._report = report
         self._ports: dict[str, socket.socket] = {}  # of the apps, theirs across restarts
-        self._app_ports: list[int] = []
 
     def __enter__(self) -> Self:
         remove_stale_folders()
@@ -81,7 +81,8 @@ class LocalStack:
     @property
     def info(self) -> StackInfo:
         """What those who measure need to know."""
-        return describe(self.host, self.servers, self.settings, self._app_ports, self.scenario.population)
+        app_ports = [reserved.getsockname()[1] for reserved in self._ports.values()]
+        return describe(self.host, self.servers, self.settings, app_ports, self.scenario.population)
 
     def server(self, name: str) -> ServerProcess:
         """By name: app-1, chat-1, mongod-2, valkey-1, worker, proxy, aws."""
@@ -108,12 +109,15 @@ class LocalStack:
     def roll(self) -> None:
         """Start every app anew, one after the other, each beside its predecessor: no request meets a closed door."""
         for app in self._apps:
-            before, app.process = app.process, None
+            before = replace(app)
             app.start()
             try:
                 app.wait_ready()
-            finally:
-                ServerProcess(app.name, app.argv, app.log, app.check, process=before).stop()
+            except StackError:  # the one that works stays
+                app.stop()
+                app.process = before.process
+                raise
+            before.stop()
 
     def check(self) -> None:
         """Raises StackError when a server has ended by itself."""
@@ -198,7 +202,6 @@ class LocalStack:
         port: int = self._ports[name].getsockname()[1]
         settings = self.settings.model_copy(update={"services": list(services)})
         self.servers.append(apps.app(self.folder, settings.as_environment(), name, port))
-        self._app_ports.append(port)
         return port
 
     def _use_switches(self) -> None:

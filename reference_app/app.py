@@ -1,6 +1,8 @@
 """The application. Clients are made in the lifespan, one set a process; nothing connects at import."""
 
+import asyncio
 import gc
+import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import ModuleType
@@ -28,6 +30,9 @@ from reference_app.settings import Service, Settings
 from reference_app.slowdown import Slowdown
 from reference_app.swipes import routes as swipes
 
+log = logging.getLogger(__name__)
+FINISH_WITHIN_S = 5.0  # after the requests; whoever started the process kills it when it takes too long
+
 # What each service answers. The load balancer sends a path to the service that has it.
 ROUTES: dict[Service, tuple[ModuleType, ...]] = {
     Service.APP: (profiles, accounts, photos, push, safety),
@@ -43,13 +48,11 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(database(settings))
         redis = await stack.enter_async_context(connection(settings))
-        commits = Commits(db, settings.group_commit)
-        stack.push_async_callback(commits.drain)
         yield Platform(
             settings,
             db,
             stale_reads(db, settings),
-            commits,
+            Commits(db, settings.group_commit),
             redis,
             Channels(settings, redis),
             Objects.connect(settings),
@@ -76,7 +79,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         gc.freeze()
         yield
         # By now requests have been answered, and sockets told to reconnect; what they left behind is finished.
-        await background.drain()
+        try:
+            async with asyncio.timeout(FINISH_WITHIN_S):
+                await background.drain()
+                await platform.commits.drain()
+        except TimeoutError:
+            log.warning("Ending with work undone; the worker's sweep does it")
 
 
 def create_app(settings: Settings | None = None, services: Collection[Service] | None = None) -> FastAPI:

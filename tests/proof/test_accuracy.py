@@ -11,11 +11,8 @@ LAWS = ("constant", "bimodal", "lognormal", "around-105")
 # 0.5 % of the true value, or 1 ms: what client and loop need themselves.
 SHARE, ABSOLUTE_MS = 0.005, 1.0
 ATTEMPTS = 6
-# Two processes are the harder case: one alone is asked by `make proof` only.
-EACH_NUMBER = [pytest.param(1, marks=pytest.mark.slow), 2]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_percentiles_are_those_of_the_server(generate: Generate, processes: int) -> None:
     record, done, own = measured_calmly(generate, processes)
@@ -50,7 +47,6 @@ def measured_calmly(generate: Generate, processes: int) -> tuple[Record, dict[st
     pytest.skip(f"others kept this machine busy, {ATTEMPTS} times: every one of these runs says that it is invalid")
 
 
-@pytest.mark.slow
 def test_a_stall_shows_in_full_under_open_arrivals(generate: Generate) -> None:
     """200 arrivals a second, 2 s of stall in every 20 s.
 
@@ -104,7 +100,7 @@ def test_fast_failures_do_not_move_the_percentiles_of_successes(generate: Genera
     assert mixed < 0.9 * quantile(successes, 50), "else this proof could not fail"
 
 
-@pytest.mark.parametrize("processes", EACH_NUMBER)
+@pytest.mark.parametrize("processes", [1, 2])
 def test_the_last_request_counts_also_when_answers_are_slow(generate: Generate, processes: int) -> None:
     """50 users, 2 s for every answer, 7 s: the fourth answer comes when the time is over. Locust loses it."""
     more = ("--processes", str(processes)) if processes > 1 else ()
@@ -117,7 +113,7 @@ def test_the_last_request_counts_also_when_answers_are_slow(generate: Generate, 
     assert everything(found.record, "GET /law/two-seconds").get_total_count() == true == 200
 
 
-@pytest.mark.parametrize("processes", EACH_NUMBER)
+@pytest.mark.parametrize("processes", [1, 2])
 @pytest.mark.parametrize(("stall_ends_s", "failed"), [(8, False), (60, True)], ids=["answered late", "never answered"])
 def test_a_backend_that_stalls_until_the_end_is_judged_by_it(
     generate: Generate, processes: int, stall_ends_s: int, failed: bool

@@ -27,9 +27,7 @@ def recorded(folder: Path, seconds: int = RECORDED_S) -> None:
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-@pytest.mark.parametrize(
-    "moment", [pytest.param(0.35, marks=pytest.mark.slow), 0.6, pytest.param(0.95, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("moment", [0.35, 0.6, 0.95])
 def test_a_generator_killed_at_any_moment_keeps_every_second_that_had_ended(
     tmp_path: Path, processes: int, moment: float
 ) -> None:

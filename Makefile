@@ -33,7 +33,7 @@ proof: .venv/.installed ## what makes the measurements trusted, with figures (ab
 	$(BIN)/pytest -m slow --ignore tests/proof --ignore tests/durability
 	$(BIN)/pytest tests/proof -s
 
-durability: .venv/.installed ## kill, pause and wipe servers under load; what was acknowledged must be there (about 12 minutes)
+durability: .venv/.installed ## kill, pause and wipe servers under load; what was acknowledged must be there (about 10 minutes)
 	$(BIN)/pytest tests/durability -s
 
 proof-duels: .venv/.installed ## add a duel of each kind to runs/duels, and print the rates (30 minutes each time)

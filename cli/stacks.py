@@ -13,7 +13,7 @@ import typer
 from cli.options import Settings, interruptible
 from reports.terminal import Steps, console
 from scenarios.load import load
-from scenarios.outcome import UsageError
+from scenarios.outcome import MatchdayError, UsageError
 from scenarios.schema import Scenario
 
 if TYPE_CHECKING:
@@ -49,7 +49,10 @@ def up(
                 if signal.SIGHUP in told:
                     stack.restart_apps()()
                 elif signal.SIGUSR1 in told:
-                    stack.roll()
+                    try:
+                        stack.roll()
+                    except MatchdayError as error:  # a release that does not start is no reason to end what runs
+                        console(stderr=True).print(f"{error}\nThe app before it goes on.", markup=False)
                 else:
                     continue
                 restarts += 1

@@ -1,5 +1,6 @@
 """A phase's shape on real processes, load on it, and faults while the load runs."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from loadtests.record import Record
 from reference_app.stack import LocalStack
 from reference_app.stack.process import ServerProcess
 from scenarios.load import load
+from scenarios.people import PHONE_PREFIX
 from tests.durability.kept import Kept, compare
 from tests.waiting import wait_for
 
@@ -23,6 +25,8 @@ _LENIENT = ["targets.validity.foreign_cpu_cores=1000", "targets.validity.generat
 _ONE_CITY = [f"population.users={PEOPLE}", 'population.cities=["Berlin"]']
 _NO_LIKES = [f"population.likes_received_mean.{sex}=1e-9" for sex in ("male", "female")]
 SETTINGS = [*_ONE_CITY, *_NO_LIKES, *_LENIENT]
+
+_TOKEN = r"(?<![\w+/-])[\w-]{43}(?![\w=+/-])"
 
 # (seconds after the load began, what happens then)
 Event = tuple[float, Callable[[], object]]
@@ -56,6 +60,7 @@ class Drill:
         kept = self.kept(journal)
         print(f"\n{kept}")
         assert kept.problems == []
+        assert self.secrets_in_logs() == []
         assert min(kept.checked[kind] for kind in ("swipe", "match", "message")) > 0
         return kept, Record.read(self.folder / "run")
 
@@ -81,6 +86,15 @@ class Drill:
         with suppress(AssertionError):  # said in full by the caller
             wait_for(nothing_is_wrong, "match for each mutual like")
         return found
+
+    def secrets_in_logs(self) -> list[str]:
+        """Lines of the servers' logs that show a phone number, a token or what somebody has written."""
+        with MongoClient[dict[str, Any]](self.stack.settings.mongo_url) as client:
+            texts = client[self.stack.settings.mongo_database].messages.distinct("text")
+        assert texts
+        secret = re.compile("|".join([re.escape(PHONE_PREFIX), _TOKEN, *map(re.escape, texts)]))
+        lines = (line for log in self.stack.folder.glob("*.log") for line in log.read_text(errors="replace").splitlines())
+        return [line for line in lines if secret.search(line)]
 
     def primary(self) -> ServerProcess:
         (found,) = self.members("PRIMARY")

@@ -93,8 +93,8 @@ class Drill:
             texts = client[self.stack.settings.mongo_database].messages.distinct("text")
         assert texts
         secret = re.compile("|".join([re.escape(PHONE_PREFIX), _TOKEN, *map(re.escape, texts)]))
-        lines = (line for log in self.stack.folder.glob("*.log") for line in log.read_text(errors="replace").splitlines())
-        return [line for line in lines if secret.search(line)]
+        logs = (log.read_text(errors="replace") for log in self.stack.folder.glob("*.log"))
+        return [line for text in logs for line in text.splitlines() if secret.search(line)]
 
     def primary(self) -> ServerProcess:
         (found,) = self.members("PRIMARY")

@@ -30,7 +30,7 @@ def main() -> None:
         access_log=False,
         log_config=None,  # as configured above
         log_level="warning",
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=5,  # a new primary is elected within that; the whole process is gone within ten
     )
     uvicorn.Server(config).run(sockets=[_listener(given.host, given.port)])
 

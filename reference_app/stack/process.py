@@ -16,7 +16,7 @@ from scenarios.children import end_with_parent
 from scenarios.outcome import MatchdayError
 
 READY_WITHIN_S = 60.0  # mongod on a cold, busy disk took up to 15 s
-STOP_WITHIN_S = 20.0  # an app gives its requests 10 s, and what they left behind 5 s
+STOP_WITHIN_S = 10.0
 LOG_LINES_SHOWN = 12
 
 

@@ -31,6 +31,7 @@ from reference_app.swipes.service import matchmaker_on
 log = logging.getLogger("matchday.worker")
 RECEIVE_WAIT_S = 1  # also how long SIGTERM may have to wait
 RETRY_S = 1.0
+END_WITHIN_S = 7.0  # a database that is away answers later; the whole process is gone within ten
 WATCH_EVERY_S = 5.0
 FAILED_AGAIN_AFTER_S = (1, 2, 4, 8, 8)  # after each of the tries: half a minute until it is a dead letter
 SWEEP_EVERY_S = 1  # little each time: all of ten seconds' likes at once made every tenth second ten times as slow
@@ -151,12 +152,19 @@ async def run(settings: Settings, metrics_port: int) -> None:
     async with open_platform(settings) as platform:
         start_http_server(metrics_port, addr="127.0.0.1")
         log.info("worker is ready")
-        await asyncio.gather(
+        working: asyncio.Future[Any] = asyncio.gather(
             _work(platform, stop),
             _watch_queue(platform, stop),
             _sweep_likes(platform, stop),
             _tidy(platform, stop),
         )
+        stopping: asyncio.Future[Any] = asyncio.create_task(stop.wait())
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        try:
+            async with asyncio.timeout(END_WITHIN_S):
+                await working
+        except TimeoutError:
+            log.warning("Ending with jobs undone; they come back")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """Servers and generators of the proofs: each runs as a process of its own, as in a real test."""
 
+import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -126,6 +129,58 @@ def locust(
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def bare_client(host: str) -> Iterator[Callable[[], list[float]]]:
+    """The simplest client there is, beside the generator: what this machine adds to anybody's latencies just now.
+
+    Gives a function that ends it and returns what it measured for `/law/bare`, in milliseconds.
+    """
+    measured_ms: list[float] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        connection = http.client.HTTPConnection(host.removeprefix("http://"), timeout=10)
+        with closing(connection):
+            while not over.wait(0.01):
+                since_s = time.perf_counter()
+                connection.request("GET", "/law/bare")
+                connection.getresponse().read()
+                measured_ms.append((time.perf_counter() - since_s) * 1000)
+
+    def end() -> list[float]:
+        over.set()
+        asking.join()
+        return measured_ms
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        yield end
+    finally:
+        end()
+
+
+@contextmanager
+def sleeper() -> Iterator[list[float]]:
+    """How late a thread that only sleeps woke each time, in milliseconds: what this machine does to everybody."""
+    late_ms: list[float] = []
+    over = threading.Event()
+
+    def sleep() -> None:
+        while not over.is_set():
+            due_s = time.perf_counter() + 0.005
+            time.sleep(0.005)
+            late_ms.append((time.perf_counter() - due_s) * 1000)
+
+    sleeping = threading.Thread(target=sleep)
+    sleeping.start()
+    try:
+        yield late_ms
+    finally:
+        over.set()
+        sleeping.join()
 
 
 def everything(record: Record, name: str, failed: bool = False) -> HdrHistogram:

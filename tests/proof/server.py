@@ -19,6 +19,7 @@ LAWS: dict[str, Callable[[random.Random], float]] = {
     "constant": lambda rng: 50.0,
     "bimodal": lambda rng: 20.0 if rng.random() < 0.8 else 250.0,
     "lognormal": lambda rng: rng.lognormvariate(4.0, 0.5),
+    "bare": lambda rng: 20.0,
     "two-seconds": lambda rng: 2000.0,
     # 105 ms at p95: Locust rounds to 10 ms there, and errs by up to 4.9 %.
     "around-105": lambda rng: rng.gauss(97.0, 5.0),

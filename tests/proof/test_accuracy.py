@@ -5,18 +5,24 @@ from collections.abc import Callable
 import pytest
 
 from loadtests.record import Record
-from tests.proof.conftest import PERCENTILES, Generate, everything, off_by, quantile, server
+from tests.proof.conftest import PERCENTILES, Generate, bare_client, everything, off_by, quantile, server
 
 LAWS = ("constant", "bimodal", "lognormal", "around-105")
-# 0.5 % of the true value, or 1 ms: what client and loop need themselves.
-SHARE, ABSOLUTE_MS = 0.005, 1.0
+# 0.5 % of the true value, or 1 ms: what client and loop need themselves. Where the simplest client already measures
+# more than half of that too much, the machine is to blame and not the measuring: then twice as much as that client.
+SHARE, ABSOLUTE_MS, OF_BARE = 0.005, 1.0, 2.0
 ATTEMPTS = 6
 
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_percentiles_are_those_of_the_server(generate: Generate, processes: int) -> None:
-    record, done, own = measured_calmly(generate, processes)
-    print(f"\n{processes} process(es): true ms, ours, Locust's own")
+    record, done, own, bare = measured_calmly(generate, processes)
+    true = done["/law/bare 200"]
+    machine_ms = {percentile: quantile(bare, percentile) - quantile(true, percentile) for percentile in PERCENTILES}
+    print(
+        f"\nthe simplest client: {', '.join(f'p{p:g} +{ms:.2f} ms' for p, ms in machine_ms.items())} of {len(true):,}"
+    )
+    print(f"{processes} process(es): true ms, ours, Locust's own")
     wrong = []
     for law in LAWS:
         true = done[f"/law/{law} 200"]
@@ -28,21 +34,24 @@ def test_percentiles_are_those_of_the_server(generate: Generate, processes: int)
                 f"  {law:12} p{percentile:g}: {wanted:8.2f} {measured:8.2f} ({measured / wanted - 1:+.2%})"
                 f" {locusts:8.0f} ({locusts / wanted - 1:+.2%})  of {len(true):,}"
             )
-            if abs(measured - wanted) > max(SHARE * wanted, ABSOLUTE_MS):
+            if abs(measured - wanted) > max(SHARE * wanted, ABSOLUTE_MS, OF_BARE * machine_ms[percentile]):
                 wrong.append(f"{law} p{percentile:g}: {measured:.2f} instead of {wanted:.2f} ms")
     assert wrong == []
 
 
-def measured_calmly(generate: Generate, processes: int) -> tuple[Record, dict[str, list[float]], Callable[..., float]]:
+def measured_calmly(
+    generate: Generate, processes: int
+) -> tuple[Record, dict[str, list[float]], Callable[..., float], list[float]]:
     """A run that nothing disturbed: with others at work on two cores nobody is right to 1 ms, and the run says so."""
     more = ("--processes", str(processes)) if processes > 1 else ()
     calm = ["targets.validity.generator_drift_p99_ms=2", "targets.validity.foreign_cpu_cores=0.2"]
     for attempt in range(ATTEMPTS):
-        with server() as backend:
+        with server() as backend, bare_client(backend.host) as bare:
             found = generate("Laws", backend.host, 12, 66, *more, settings=calm, name=f"run-{attempt}", rate=6)
+            measured_ms = bare()
             done = backend.log()
         if not found.record.run.problems:
-            return found.record, done, found.by_locust_ms
+            return found.record, done, found.by_locust_ms, measured_ms
         print([trust.problem for trust in found.record.run.problems])
     pytest.skip(f"others kept this machine busy, {ATTEMPTS} times: every one of these runs says that it is invalid")
 

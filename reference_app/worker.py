@@ -21,6 +21,7 @@ from reference_app.jobs import Job
 from reference_app.photos.schemas import State
 from reference_app.photos.service import photo_service_on
 from reference_app.platform import Platform, logs, metrics
+from reference_app.platform.objects import UPLOADS_KEPT_DAYS
 from reference_app.platform.queue import Received
 from reference_app.push.providers import provider
 from reference_app.push.schemas import Notification
@@ -43,6 +44,7 @@ SWEEP_AGE_MAX = timedelta(minutes=5)
 TIDY_EVERY_S = 30
 TIDY_AGE_MIN = timedelta(minutes=1)
 TIDY_AT_MOST = 100
+UPLOAD_AGE_MAX = timedelta(days=UPLOADS_KEPT_DAYS)
 
 Handler = Callable[..., Awaitable[None]]
 
@@ -70,7 +72,9 @@ async def _work(platform: Platform, stop: asyncio.Event) -> None:
             jobs = await to_thread.run_sync(lambda: list(queue.receive(RECEIVE_WAIT_S)))
             metrics.QUEUE_AGE_S.set(max((job.waited_s for job in jobs), default=0.0))
             for job in jobs:
-                if await _done(does, job.body):
+                if stop.is_set():  # for another worker, at once
+                    await to_thread.run_sync(queue.again_after, job, 0)
+                elif await _done(does, job.body):
                     await to_thread.run_sync(queue.done, job)
                 else:
                     await to_thread.run_sync(queue.again_after, job, _pause_after(job))
@@ -123,17 +127,21 @@ async def _sweep_likes(platform: Platform, stop: asyncio.Event) -> None:
 
 
 async def _tidy(platform: Platform, stop: asyncio.Event) -> None:
-    """Erase what is marked as deleted and was not erased by a job."""
-    photos, accounts = photo_service_on(platform), account_service_on(platform)
     while not stop.is_set():
-        before = datetime.now(UTC) - TIDY_AGE_MIN
         try:
-            for photo in await photos.store.in_state(State.DELETED, TIDY_AT_MOST, before):
-                await photos.erase(photo["_id"])
-            await accounts.erase_marked(before)
+            await tidy(platform, datetime.now(UTC))
         except Exception:
             log.exception("Tidying failed; it is tried again")
         await _pause(stop, TIDY_EVERY_S)
+
+
+async def tidy(platform: Platform, now: datetime) -> None:
+    """Erase what is marked as deleted, but for what a job may still be at, and photos that were never uploaded."""
+    photos, accounts = photo_service_on(platform), account_service_on(platform)
+    for state, age_min in ((State.DELETED, TIDY_AGE_MIN), (State.PENDING, UPLOAD_AGE_MAX)):
+        for photo in await photos.store.in_state(state, TIDY_AT_MOST, before=now - age_min):
+            await photos.erase(photo["_id"])
+    await accounts.erase_marked(now - TIDY_AGE_MIN)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

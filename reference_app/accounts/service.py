@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from reference_app.accounts.store import AccountStore
 from reference_app.auth.store import AuthStore
-from reference_app.chat.events import SessionEnded, UnmatchEvent
+from reference_app.chat.events import UnmatchEvent
 from reference_app.chat.hub import Fanout
 from reference_app.chat.presence import presence_key
+from reference_app.dependencies import made_by
 from reference_app.discovery.decks import refilled_key
 from reference_app.jobs import Job
 from reference_app.photos.service import PhotoService, photo_service_on
@@ -52,31 +52,36 @@ class AccountService:
             log.warning("The worker's sweep will erase an account: %s", error)
 
     async def erase(self, person: str) -> None:
-        """The worker's part: everything that is stored of somebody who is marked as deleted. Safe to repeat."""
+        """The worker's part: everything that is stored of somebody who is marked as deleted. Safe to repeat.
+
+        Their matches and the account are left, empty, until the sweep: requests that were under way find those ended.
+        """
         if not await self.store.is_marked_deleted(person):
             return
         for match in await self.store.matches_of(person):
-            await self.store.erase_match(match["_id"])
-            (other,) = (p for p in match["people"] if p != person)
-            await self.fanout.send({other: UnmatchEvent(match_id=match["_id"])})
+            if await self.store.end_match(match["_id"]):
+                (other,) = (p for p in match["people"] if p != person)
+                await self.fanout.send({other: UnmatchEvent(match_id=match["_id"])})
+            await self.store.erase_messages(match["_id"])
         for photo_id in await self.store.photos_of(person):
             await self.photos.erase(photo_id)
+        await self.auth.end_sessions(person)
         await self.store.erase_all_else(person)
-        for key in (deck_key(person), refilled_key(person), *allowance_keys(person)):
+        for key in (card_key(person), deck_key(person), refilled_key(person), *allowance_keys(person)):
             await self.redis.delete(key)
-        # Last: until it is gone, the sweep comes back.
-        await self.store.erase_account(person)
 
     async def erase_marked(self, before: datetime) -> None:
-        """The worker's sweep: deletions of which no job has told."""
+        """The worker's sweep: once more, for what requests that were under way have stored since, or no job told of."""
         for person in await self.store.marked_deleted(before):
             await self.erase(person)
+            # Last: until it is gone, the sweep comes back.
+            await self.store.erase_account(person)
 
     async def _sign_out_everywhere(self, person: str) -> None:
         await self.auth.end_sessions(person)
         for key in (card_key(person), presence_key(person)):
             await self.redis.delete(key)
-        await self.fanout.send({person: SessionEnded()})
+        await self.fanout.end_session(person)
 
 
 def account_service_on(platform: Platform) -> AccountService:
@@ -94,4 +99,4 @@ def account_service(connection: HTTPConnection) -> AccountService:
     return account_service_on(platform_of(connection))
 
 
-Accounts = Annotated[AccountService, Depends(account_service)]
+Accounts = Annotated[AccountService, made_by(account_service)]

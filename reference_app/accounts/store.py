@@ -39,9 +39,14 @@ class AccountStore:
     async def matches_of(self, person: str) -> list[Document]:
         return await self.db.matches.find({"people": person}, {"people": 1}).to_list(None)
 
-    async def erase_match(self, match_id: str) -> None:
+    async def end_match(self, match_id: str) -> bool:
+        """Returns whether it was standing."""
+        ended = {"$set": {"ended_at": datetime.now(UTC)}}
+        return bool((await self.db.matches.update_one({"_id": match_id, "ended_at": None}, ended)).matched_count)
+
+    async def erase_messages(self, match_id: str) -> None:
         await self.db.messages.delete_many({"match_id": match_id})
-        await self.db.matches.delete_one({"_id": match_id})
+        await self.db.matches.update_one({"_id": match_id}, {"$unset": {"last": True}})
 
     async def photos_of(self, person: str) -> list[str]:
         return [photo["_id"] for photo in await self.db.photos.find({"owner": person}, {"_id": 1}).to_list(None)]
@@ -50,12 +55,14 @@ class AccountStore:
         await self.db.swipes.delete_many({"swiper": person})
         await self.db.swipes.delete_many({"target": person})
         await self.db.devices.delete_many({"person": person})
-        await self.db.sessions.delete_many({"person": person})
         await self.db.profiles.update_many({"blocked": person}, {"$pull": {"blocked": person}})
         await self.db.reports.delete_many({"reported": person})
         # What they reported of others stays, without them.
         await self.db.reports.update_many({"reporter": person}, {"$unset": {"reporter": True}})
 
-    async def erase_account(self, person: str) -> None:
         await self.db.profiles.delete_one({"_id": person})
+
+    async def erase_account(self, person: str) -> None:
+        """What was left of an account that is erased."""
+        await self.db.matches.delete_many({"people": person})
         await self.db.accounts.delete_one({"_id": person})

@@ -23,5 +23,5 @@ async def sign_in(body: SessionRequest, auth: Auth) -> Session:
 
 
 @router.delete("/session", status_code=204, responses=refusals(NotSignedIn))
-async def sign_out(_: CurrentPerson, token: BearerToken, auth: Auth) -> None:
-    await auth.sign_out(token)
+async def sign_out(person: CurrentPerson, token: BearerToken, auth: Auth) -> None:
+    await auth.sign_out(person, token)

@@ -12,10 +12,14 @@ from starlette.requests import HTTPConnection
 
 from reference_app.auth.senders import OtpSender
 from reference_app.auth.store import AuthStore, keyed_hash
+from reference_app.chat.hub import Fanout
+from reference_app.dependencies import made_by
 from reference_app.errors import NotSignedIn, Suspended, TooManyRequests
 from reference_app.platform import platform_of
 from reference_app.profiles.store import ProfileStore
 from reference_app.settings import Settings
+
+_WRONG_CODE = "The code is wrong or has expired."
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class AuthService:
     store: AuthStore
     profiles: ProfileStore
     sender: OtpSender
+    fanout: Fanout
 
     def _hash(self, purpose: str, text: str) -> str:
         # The purpose keeps a phone's hash from ever equalling a code's or a token's.
@@ -43,20 +48,31 @@ class AuthService:
         phone_hmac = self._hash("phone", phone)
         if not await self.store.count_check(phone_hmac):
             raise TooManyRequests("Too many wrong codes; ask for a new one.")
-        right = hmac.compare_digest(await self.store.code(phone_hmac), self._hash("code", phone + code))
-        if not right or not await self.store.use_code(phone_hmac):
-            raise NotSignedIn("The code is wrong or has expired.")
+        if not hmac.compare_digest(await self.store.code(phone_hmac), self._hash("code", phone + code)):
+            raise NotSignedIn(_WRONG_CODE)
         account = await self.store.account(phone_hmac)
         if account.get("suspended_at"):
             raise Suspended
         person_id = str(account["_id"])
         await self.profiles.ensure(person_id)
         token = secrets.token_urlsafe(32)
-        await self.store.put_session(self._hash("token", token), person_id, self.settings.session_ttl_s)
+        session = self.session_of(token)
+        await self.store.put_session(session, person_id, self.settings.session_ttl_s)
+        # Spent last: when anything before has failed, the same code can be tried again.
+        if not await self.store.use_code(phone_hmac):
+            await self.store.end_session(session)
+            raise NotSignedIn(_WRONG_CODE)
         return token, person_id
 
-    async def sign_out(self, token: str) -> None:
-        await self.store.end_session(self._hash("token", token))
+    async def sign_out(self, person: str, token: str) -> None:
+        """End this session, and the sockets that were opened with it."""
+        session = self.session_of(token)
+        await self.store.end_session(session)
+        await self.fanout.end_session(person, session)
+
+    def session_of(self, token: str) -> str:
+        """The session's id: it does not tell the token."""
+        return self._hash("token", token)
 
     async def is_moderator(self, person: str) -> bool:
         """By the settings, asked each time: whoever is taken out of them is no moderator any more."""
@@ -66,7 +82,7 @@ class AuthService:
 
     async def person_of(self, token: str) -> str:
         """Whose token it is. Raises NotSignedIn for a token that is unknown or has ended."""
-        person_id = await self.store.session(self._hash("token", token))
+        person_id = await self.store.session(self.session_of(token))
         if person_id is None:
             raise NotSignedIn("Sign in first: the session is unknown or has ended.")
         return person_id
@@ -79,6 +95,7 @@ def auth_service(connection: HTTPConnection) -> AuthService:
         AuthStore.on(platform),
         ProfileStore(platform.db),
         connection.app.state.otp_sender,
+        Fanout.on(platform),
     )
 
 
@@ -88,7 +105,7 @@ class _Bearer(SecurityBase):
     model = HTTPBearer(description="The session's token, as POST /auth/session gives it.")
     scheme_name = "session"
 
-    def __call__(self, connection: HTTPConnection) -> str:
+    async def __call__(self, connection: HTTPConnection) -> str:
         scheme, _, token = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise NotSignedIn("Send the session's token as `Authorization: Bearer <token>`.")
@@ -98,7 +115,7 @@ class _Bearer(SecurityBase):
 bearer_token = _Bearer()
 
 
-Auth = Annotated[AuthService, Depends(auth_service)]
+Auth = Annotated[AuthService, made_by(auth_service)]
 BearerToken = Annotated[str, Depends(bearer_token)]
 
 

@@ -106,15 +106,23 @@ class AuthStore:
         return str(found["person"])
 
     async def end_session(self, token_hmac: str) -> None:
-        await self.db.sessions.delete_one({"_id": token_hmac})
-        await self.redis.delete(_session_key(token_hmac))
+        await self._end([token_hmac])
 
     async def end_sessions(self, person_id: str) -> None:
         """Sign somebody out everywhere."""
         sessions = await self.db.sessions.find({"person": person_id}, {"_id": 1}).to_list(None)
-        await self.db.sessions.delete_many({"person": person_id})
+        await self._end([session["_id"] for session in sessions])
+
+    async def _end(self, sessions: list[str]) -> None:
+        # From the cache first: when that fails the session is in MongoDB still, and ending it can be tried again. Then
+        # once more, for whoever was looking it up meanwhile.
+        await self._forget(sessions)
+        await self.db.sessions.delete_many({"_id": {"$in": sessions}})
+        await self._forget(sessions)
+
+    async def _forget(self, sessions: list[str]) -> None:
         for session in sessions:
-            await self.redis.delete(_session_key(session["_id"]))
+            await self.redis.delete(_session_key(session))
 
     async def _cache(self, token_hmac: str, person_id: str) -> None:
         if self.cached:

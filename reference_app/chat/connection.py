@@ -1,6 +1,7 @@
 """One WebSocket as the backend holds it."""
 
 import asyncio
+import secrets
 from contextlib import suppress
 
 from fastapi import WebSocket, WebSocketDisconnect
@@ -16,7 +17,9 @@ _GONE = (RuntimeError, WebSocketDisconnect)
 class Connection:
     """Frames wait in a queue of its own, so that a slow client delays nobody else."""
 
-    def __init__(self, socket: WebSocket) -> None:
+    def __init__(self, socket: WebSocket, session: str) -> None:
+        self.id = secrets.token_hex(8)
+        self.session = session
         self._socket = socket
         self._waiting: asyncio.Queue[str | tuple[int, str]] = asyncio.Queue(FRAMES_WAITING_MAX)
         self._writer: asyncio.Task[None] | None = None

@@ -99,7 +99,7 @@ class UnmatchEvent(Body):
 
 
 class SessionEnded(Body):
-    """All sessions of the person have ended; the socket is closed after this."""
+    """The session has ended; the socket is closed after this."""
 
     type: Literal["session_ended"] = "session_ended"
 

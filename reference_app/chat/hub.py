@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 RETRY_S = 0.5
 CONFIRMED_WITHIN_S = 5.0
 _PREFIX = "to:"
+_END = "end:"  # what no frame begins with: for the processes, not for the phones
 _SESSION_ENDED = SessionEnded().model_dump_json()
 
 
@@ -49,6 +50,13 @@ class Fanout:
             return set()
         return {person for person, sockets in zip(events, reached, strict=True) if sockets}
 
+    async def end_session(self, person: str, session: str = "") -> None:
+        """Close the sockets of a session that has ended; of all sessions of the person, when none is named."""
+        try:
+            await self.channels.publish({channel_of(person): _END + session})
+        except STORE_AWAY as error:
+            log.warning("Sockets of an ended session will be closed when they are looked at: %s", error)
+
 
 class Hub:
     """The receiving side: the sockets that this process holds."""
@@ -77,8 +85,8 @@ class Hub:
 
     async def add(self, person: str, connection: Connection) -> None:
         """Returns when events for the person arrive here. Raises TimeoutError or what Redis raises when it is away."""
-        confirmed = self._confirmed.setdefault(person, asyncio.Event())
         async with self._subscribing:
+            confirmed = self._confirmed.setdefault(person, asyncio.Event())
             if not self._connections.get(person):
                 await self._subscription.add(channel_of(person))
             self._connections[person].add(connection)
@@ -86,20 +94,18 @@ class Hub:
         async with asyncio.timeout(CONFIRMED_WITHIN_S):
             await confirmed.wait()
 
-    async def remove(self, person: str, connection: Connection) -> bool:
-        """Returns whether it was the person's last one here."""
+    async def remove(self, person: str, connection: Connection) -> None:
         async with self._subscribing:
             if connection not in self._connections.get(person, ()):
-                return False
+                return
             self._connections[person].discard(connection)
             metrics.SOCKETS.dec()
             if self._connections[person]:
-                return False
+                return
             del self._connections[person]
             self._confirmed.pop(person, None)
             with suppress(Exception):  # a channel too many costs nothing; the next new start drops it
                 await self._subscription.remove(channel_of(person))
-            return True
 
     async def _read(self) -> None:
         while True:
@@ -123,7 +129,13 @@ class Hub:
             if person in self._confirmed:
                 self._confirmed[person].set()
             return
-        for connection in self._connections.get(person, ()):
-            connection.send(data)
-            if data == _SESSION_ENDED:
+        connections = self._connections.get(person, ())
+        if not data.startswith(_END):
+            for connection in connections:
+                connection.send(data)
+            return
+        session = data.removeprefix(_END)
+        for connection in connections:
+            if session in ("", connection.session):
+                connection.send(_SESSION_ENDED)
                 connection.end(NOT_SIGNED_IN, "the session has ended")

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from reference_app.background import Background
@@ -12,6 +11,7 @@ from reference_app.chat.hub import Fanout
 from reference_app.chat.presence import Presence
 from reference_app.chat.schemas import LastMessage, Match, Message
 from reference_app.chat.store import ChatStore
+from reference_app.dependencies import made_by
 from reference_app.errors import NotFound
 from reference_app.platform import metrics, platform_of
 from reference_app.platform.mongo import Document
@@ -141,4 +141,4 @@ def chat_service(connection: HTTPConnection) -> ChatService:
     )
 
 
-Chat = Annotated[ChatService, Depends(chat_service)]
+Chat = Annotated[ChatService, made_by(chat_service)]

@@ -1,5 +1,7 @@
 """WebSocket /ws: messages, receipts and match events. Authenticated by the session's token at the handshake."""
 
+import asyncio
+import time
 from contextlib import suppress
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -14,6 +16,8 @@ from reference_app.errors import ApiError, NotSignedIn, StoreAway
 from reference_app.platform import STORE_AWAY
 
 router = APIRouter()
+# Whoever ends a session tells its sockets; but what is told through Redis may be lost.
+CHECK_SESSION_EVERY_S = 30.0
 _LATER = "try again in a moment"
 
 
@@ -21,7 +25,7 @@ _LATER = "try again in a moment"
 async def socket(websocket: WebSocket) -> None:
     auth = auth_service(websocket)
     try:
-        token = bearer_token(websocket)
+        token = await bearer_token(websocket)
         person = await auth.person_of(token)
     except ApiError:
         await websocket.close(NOT_SIGNED_IN)  # before accept: the client sees HTTP 403
@@ -31,13 +35,13 @@ async def socket(websocket: WebSocket) -> None:
         return
     hub: Hub = websocket.app.state.hub
     chat = chat_service(websocket)
-    connection = Connection(websocket)
+    connection = Connection(websocket, auth.session_of(token))
     try:
         # Listening comes first: a client that is connected misses nothing.
         await hub.add(person, connection)
         await websocket.accept()
         connection.start()
-        await chat.presence.seen(person)
+        await chat.presence.seen(person, connection.id)
         await _converse(websocket, connection, person, chat, auth, token)
     except NotSignedIn:
         await connection.close(NOT_SIGNED_IN, "the session has ended")
@@ -49,28 +53,32 @@ async def socket(websocket: WebSocket) -> None:
         pass
     finally:
         await connection.stop()
-        if await hub.remove(person, connection):
-            with suppress(*STORE_AWAY):  # presence ends by itself
-                await chat.presence.gone(person)
+        await hub.remove(person, connection)
+        with suppress(*STORE_AWAY):  # presence ends by itself
+            await chat.presence.gone(person, connection.id)
 
 
 async def _converse(
     websocket: WebSocket, connection: Connection, person: str, chat: ChatService, auth: AuthService, token: str
 ) -> None:
     """Answer frames until the client goes. Raises NotSignedIn when the session ends before that."""
+    check_at_s = time.monotonic() + CHECK_SESSION_EVERY_S
     while True:
-        message = await websocket.receive()
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect
-        answer = await _answer(message.get("text") or "", person, chat)
-        if isinstance(answer, Pong):
+        try:
+            async with asyncio.timeout(check_at_s - time.monotonic()):
+                message = await websocket.receive()
+        except TimeoutError:
             with suppress(*STORE_AWAY):
                 await auth.person_of(token)
-        if answer:
+            check_at_s = time.monotonic() + CHECK_SESSION_EVERY_S
+            continue
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect
+        if answer := await _answer(message.get("text") or "", person, connection, chat):
             connection.send(answer.model_dump_json())
 
 
-async def _answer(text: str, person: str, chat: ChatService) -> Event | None:
+async def _answer(text: str, person: str, connection: Connection, chat: ChatService) -> Event | None:
     """Do what a frame asks for. A bad frame is answered, never fatal."""
     message_id = None
     try:
@@ -89,7 +97,7 @@ async def _answer(text: str, person: str, chat: ChatService) -> Event | None:
                 await chat.typing(frame.match_id, person)
                 return None
             case Ping():
-                await chat.presence.seen(person)
+                await chat.presence.seen(person, connection.id)
                 return Pong()
     except ValidationError as error:
         problem = error.errors()[0]

@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 
 from reference_app.pairs import match_id
 from reference_app.platform import Commits, Database
-from reference_app.platform.mongo import Document, now
+from reference_app.platform.mongo import Document, now, on_majority
 
 
 @dataclass(frozen=True)
@@ -81,16 +81,21 @@ class ChatStore:
             except DuplicateKeyError as error:
                 if "client_id" not in (error.details or {}).get("keyPattern", {}):
                     continue  # the other side was faster, or the match's own count lags behind
-                stored = await self.db.messages.find_one({"match_id": match_id, "client_id": client_id})
-                assert stored is not None
-                return {"people": match["people"], "message": stored}
-            # A hint where to start counting and what to show; a lost one is caught up by the next message.
-            last = {"sender": sender, "text": text, "at": message["at"]}
-            await self._quick_matches.update_one(
-                {"_id": match_id, "seq": {"$lt": seq}},
-                {"$set": {"seq": seq, "last": last, "active_at": message["at"], f"read.{sender}": seq}},
-            )
+                stored = await on_majority(self.db.messages, {"match_id": match_id, "client_id": client_id})
+                if stored is None:  # erased with its sender's account
+                    return None
+                message = stored
+            await self._note_last(message)
             return {"people": match["people"], "message": message}
+
+    async def _note_last(self, message: Document) -> None:
+        """Where to start counting, and what to show in the list. A lost note is made by a retry or the next message."""
+        seq, at, sender = message["seq"], message["at"], message["sender"]
+        last = {"sender": sender, "text": message["text"], "at": at}
+        await self._quick_matches.update_one(
+            {"_id": message["match_id"], "seq": {"$lt": seq}},
+            {"$set": {"seq": seq, "last": last, "active_at": at, f"read.{sender}": seq}},
+        )
 
     @property
     def _quick_matches(self) -> AsyncCollection[Document]:

@@ -59,9 +59,10 @@ class Decks:
             self.background.start(self._refill(person))
         return entries
 
-    async def take(self, person: str, other: str) -> bool:
-        """Take somebody out of a deck. False when they were not in it."""
-        return self.kept and bool(await self.redis.zrem(deck_key(person), other))
+    async def take(self, person: str, other: str) -> None:
+        """Take somebody out of a deck."""
+        if self.kept:
+            await self.redis.zrem(deck_key(person), other)
 
     async def forget(self, person: str) -> None:
         """Compute the next deck anew."""
@@ -92,6 +93,9 @@ class Decks:
             pipe.zadd(deck_key(person), dict(entries))
             pipe.expire(deck_key(person), DECK_TTL_S)
             await pipe.execute()
+        # Swiped or blocked between the query and now: whoever did so has found no card to take out.
+        if gone := await self.store.not_to_meet(person, [other for other, _ in entries]):
+            await self.redis.zrem(deck_key(person), *gone)
 
     async def _refill(self, person: str) -> None:
         if await self.redis.set(refilled_key(person), b"1", ex=REFILL_AGAIN_AFTER_S, nx=True):

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from reference_app.dependencies import made_by
 from reference_app.discovery.decks import FIRST, Decks
 from reference_app.discovery.store import DiscoveryStore
 from reference_app.platform import Redis, metrics, platform_of
@@ -72,4 +72,4 @@ def discovery_service(connection: HTTPConnection) -> DiscoveryService:
     return DiscoveryService(decks, profiles, platform.redis)
 
 
-Discovery = Annotated[DiscoveryService, Depends(discovery_service)]
+Discovery = Annotated[DiscoveryService, made_by(discovery_service)]

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
+from typing import Self
 
 from reference_app.platform import Database, Platform
 from reference_app.platform.mongo import Document, aggregate
@@ -21,7 +22,7 @@ class DiscoveryStore:
     geo_index: bool
 
     @classmethod
-    def on(cls, platform: Platform) -> "DiscoveryStore":
+    def on(cls, platform: Platform) -> Self:
         return cls(platform.db, platform.stale, platform.settings.geo_index)
 
     async def candidates(self, me: Document, today: date, limit: int) -> list[Document]:
@@ -40,6 +41,14 @@ class DiscoveryStore:
             return []
         seen = {*await self._swiped_by(me["_id"], among=swipers), *me.get("blocked", ())}
         return await self._meeting(me, today, {"$in": [swiper for swiper in swipers if swiper not in seen]}, limit)
+
+    async def not_to_meet(self, person: str, others: Collection[str]) -> list[str]:
+        """Those of `others` whom a person has swiped on or blocked, or who have blocked the person."""
+        blocked = {"$or": [{"_id": person}, {"_id": {"$in": list(others)}, "blocked": person}]}
+        gone = set(await self._swiped_by(person, among=others))
+        async for profile in self.db.profiles.find(blocked, {"blocked": 1}):
+            gone.update(profile.get("blocked", ()) if profile["_id"] == person else [profile["_id"]])
+        return [other for other in others if other in gone]
 
     async def _meeting(self, me: Document, today: date, ids: Document, limit: int) -> list[Document]:
         wanted, age = me["preferences"], age_on(today, me["birth_date"].date())

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from reference_app.dependencies import made_by
 from reference_app.errors import Conflict, NotFound
 from reference_app.jobs import Job
 from reference_app.photos.images import VARIANTS, NotAnImage, file_names, variants
@@ -20,6 +20,7 @@ from reference_app.profiles.service import card_key, photo_of
 from reference_app.profiles.store import ProfileStore
 
 log = logging.getLogger(__name__)
+_UNPROCESSED = (State.PENDING, State.PROCESSING)
 _HAS_FILES = (State.IN_REVIEW, State.APPROVED, State.REJECTED)
 
 
@@ -53,7 +54,7 @@ class PhotoService:
     async def complete(self, photo_id: str, owner: str) -> OwnPhoto:
         """The upload is there: queue it for the worker. Doing it twice queues it twice, with one effect."""
         photo = await self._of(photo_id, owner)
-        if photo["state"] not in (State.PENDING, State.PROCESSING):
+        if photo["state"] not in _UNPROCESSED:
             return self._own(photo)
         if not await self.platform.objects.exists(upload_key(photo_id)):
             raise Conflict("Upload the file first, with the URL and fields that POST /photos gave.")
@@ -84,8 +85,10 @@ class PhotoService:
             return False
         await self.profiles.add_photo(photo["owner"], photo_id)
         approved = await self.store.change(photo_id, State.APPROVED, of=[State.IN_REVIEW])
-        if approved is None:  # its owner deleted it meanwhile
-            await self.profiles.remove_photo(photo["owner"], photo_id)
+        if approved is None:
+            now = await self.store.get(photo_id)
+            if now is None or now["state"] != State.APPROVED:  # not by another moderator: rejected, or deleted
+                await self.profiles.remove_photo(photo["owner"], photo_id)
         await self._changed(photo["owner"])
         return approved is not None
 
@@ -96,19 +99,20 @@ class PhotoService:
 
     async def process(self, photo_id: str) -> None:
         photo = await self.store.get(photo_id)
-        if photo is None or photo["state"] != State.PROCESSING:
-            return
-        try:
-            await to_thread.run_sync(self._make_files, photo_id)
-            done = State.IN_REVIEW
-        except NotAnImage:
-            done = State.REFUSED
-        if await self.store.change(photo_id, done, of=[State.PROCESSING]):
-            metrics.PHOTOS.labels(done).inc()
-            return
-        now = await self.store.get(photo_id)
-        if now is None or now["state"] == State.DELETED:  # while its files were made
+        if photo and photo["state"] == State.PROCESSING:
+            try:
+                await to_thread.run_sync(self._make_files, photo_id)
+                done = State.IN_REVIEW
+            except NotAnImage:
+                done = State.REFUSED
+            if await self.store.change(photo_id, done, of=[State.PROCESSING]):
+                metrics.PHOTOS.labels(done).inc()
+            photo = await self.store.get(photo_id)
+        if photo is None or photo["state"] == State.DELETED:  # while its files were made
             await self.erase(photo_id)
+        elif photo["state"] not in _UNPROCESSED:
+            # With its EXIF: where it was taken. Last, for without it nothing can be made again.
+            await to_thread.run_sync(self.platform.objects.delete, [upload_key(photo_id)])
 
     async def erase(self, photo_id: str) -> None:
         """Remove the files, from the caches too, then what is known of the photo."""
@@ -119,7 +123,6 @@ class PhotoService:
         objects = self.platform.objects
         for name, content in variants(objects.get(upload_key(photo_id))).items():
             objects.put(media_key(photo_id, name), content)
-        objects.delete([upload_key(photo_id)])  # with its EXIF: where it was taken
 
     def _remove_files(self, photo_id: str) -> None:
         keys = [media_key(photo_id, name) for name in file_names()]
@@ -151,4 +154,4 @@ def photo_service(connection: HTTPConnection) -> PhotoService:
     return photo_service_on(platform_of(connection))
 
 
-Photos = Annotated[PhotoService, Depends(photo_service)]
+Photos = Annotated[PhotoService, made_by(photo_service)]

@@ -10,13 +10,14 @@ from pymongo import ReturnDocument
 from reference_app.photos.schemas import State
 from reference_app.platform import Database
 from reference_app.platform.mongo import Document
+from reference_app.platform.objects import UPLOADS
 
 # What counts against the limit of photos.
 _KEPT = [State.PENDING, State.PROCESSING, State.IN_REVIEW, State.APPROVED]
 
 
 def upload_key(photo_id: str) -> str:
-    return f"uploads/{photo_id}"
+    return f"{UPLOADS}{photo_id}"
 
 
 def media_key(photo_id: str, file_name: str) -> str:

@@ -7,6 +7,7 @@ restarted or a connection is lost.
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -111,6 +112,7 @@ class Subscription:
         self._nodes, self._sharded = nodes, sharded
         self._pubsubs: dict[str, PubSub] = {}
         self._wanted: set[str] = set()
+        self._leaving = Counter[str]()  # asked for and not confirmed yet
 
     async def open(self, channels: Iterable[str] = ()) -> None:
         """Subscribe to these channels, and on each node to one of ours: it keeps the connection in pub/sub mode."""
@@ -127,6 +129,7 @@ class Subscription:
                 await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
         self._pubsubs.clear()
         self._wanted.clear()
+        self._leaving.clear()
         with suppress(Exception):
             await self._nodes.close()
 
@@ -138,7 +141,12 @@ class Subscription:
     async def remove(self, channel: str) -> None:
         self._wanted.discard(channel)
         pubsub = self._pubsubs[self._nodes.node_of(channel)]
-        await (pubsub.sunsubscribe if self._sharded else pubsub.unsubscribe)(channel)
+        self._leaving[channel] += 1
+        try:
+            await (pubsub.sunsubscribe if self._sharded else pubsub.unsubscribe)(channel)
+        except BaseException:  # nothing will be confirmed
+            self._leaving[channel] -= 1
+            raise
 
     async def listen(self, handle: Handle) -> None:
         """Hand on what comes, until a connection is lost or a channel has moved to another node: raises then."""
@@ -152,8 +160,13 @@ class Subscription:
             match message["type"]:
                 case "smessage" | "message":
                     handle(channel, text(message["data"]))
-                case "ssubscribe" | "subscribe":
+                # Left and wanted again at once: what comes until the leaving is confirmed is about the time before.
+                case "ssubscribe" | "subscribe" if not self._leaving[channel]:
                     handle(channel, None)
+                case "sunsubscribe" | "unsubscribe" if self._leaving[channel]:
+                    self._leaving[channel] -= 1
+                    if not self._leaving[channel]:
+                        del self._leaving[channel]
                 case "sunsubscribe" if channel in self._wanted:
                     raise ConnectionError(f"{channel} has moved to another node")
 

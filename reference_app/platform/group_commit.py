@@ -72,19 +72,16 @@ class GroupCommit:
 
 
 def _by_document(details: Any, count: int) -> Sequence[Exception | None]:
-    concern = details.get("writeConcernErrors")
-    # Not on the majority: nobody may be told that it is.
-    outcome: list[Exception | None] = [_concern(concern[-1]) if concern else None] * count
+    if concern := details.get("writeConcernErrors"):
+        # Not on the majority: nobody may be told that it is, nor that an earlier one of theirs is.
+        return [WriteConcernError(concern[-1]["errmsg"], concern[-1]["code"], concern[-1])] * count
+    outcome: list[Exception | None] = [None] * count
     for problem in details["writeErrors"]:
         kind = DuplicateKeyError if problem["code"] == _DUPLICATE_KEY else WriteError
         # Without the document itself, which would be part of the error's text, and so of a log.
         known = {name: value for name, value in problem.items() if name != "op"}
         outcome[problem["index"]] = kind(problem["errmsg"], problem["code"], known)
     return outcome
-
-
-def _concern(problem: Document) -> Exception:
-    return WriteConcernError(problem["errmsg"], problem["code"], problem)
 
 
 class Commits:

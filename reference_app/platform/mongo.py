@@ -137,6 +137,15 @@ def now() -> datetime:
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
+async def on_majority(collection: AsyncCollection[Document], query: Document) -> Document | None:
+    """The document that a unique `query` names, once the majority has it: for what was written by somebody else.
+
+    A write that changes nothing waits, too, until everything before it is on the majority.
+    """
+    await collection.update_one(query, {"$unset": {"nothing": True}})
+    return await collection.find_one(query)
+
+
 async def aggregate(collection: AsyncCollection[Document], stages: Sequence[Mapping[str, Any]]) -> list[Document]:
     """All that an aggregation gives. The drivers differ here: PyMongo's call is a coroutine, Motor's is not."""
     begun: Any = collection.aggregate(list(stages))

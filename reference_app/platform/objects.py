@@ -9,7 +9,10 @@ from botocore.exceptions import ClientError
 from reference_app.platform import aws
 from reference_app.settings import Settings
 
+UPLOADS = "uploads/"
 UPLOAD_EXPIRES_S = 600
+# The least that S3 offers; processed uploads are deleted at once.
+UPLOADS_KEPT_DAYS = 1
 # A variant's key never changes its content, so caches may keep it for ever.
 CACHE_FOREVER = "public, max-age=31536000, immutable"
 
@@ -30,11 +33,15 @@ class Objects:
         return cls(s3, signer, settings.bucket)
 
     def create_bucket(self) -> None:
+        """Where it is missing. An upload that nobody completes, or that ends after its photo was deleted, expires."""
         try:
             self.s3.create_bucket(Bucket=self.bucket)
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
                 raise
+        expire = {"ID": "uploads", "Status": "Enabled", "Filter": {"Prefix": UPLOADS}}
+        rules = [expire | {"Expiration": {"Days": UPLOADS_KEPT_DAYS}}]
+        self.s3.put_bucket_lifecycle_configuration(Bucket=self.bucket, LifecycleConfiguration={"Rules": rules})
 
     def presign_upload(self, key: str, bytes_max: int) -> tuple[str, dict[str, str]]:
         """URL and form fields with which a client may POST one JPEG, PNG or WebP of at most `bytes_max`."""

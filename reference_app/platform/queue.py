@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 
 from reference_app.platform import aws
 from reference_app.settings import Settings
 
 RECEIVES_BEFORE_DEAD_LETTER = 5
 VISIBILITY_S = 60  # a photo takes well under a second; a killed worker's message comes back after this
+# Longer than a worker waits for jobs. A queue that hangs holds up whoever sends for a few seconds.
+ANSWER_WITHIN_S = 5
+WAITING_MAX = 1000
 _WANTED = ["SentTimestamp", "ApproximateReceiveCount"]
 
 
@@ -41,10 +44,13 @@ class Queue:
 
     sqs: Any
     name: str
+    # Threads of its own: no other work waits because this queue hangs.
+    sending: CapacityLimiter
 
     @classmethod
     def connect(cls, settings: Settings) -> "Queue":
-        return cls(aws.client("sqs", settings), settings.queue_name)
+        sqs = aws.client("sqs", settings, answer_within_s=ANSWER_WITHIN_S)
+        return cls(sqs, settings.queue_name, CapacityLimiter(aws.CONNECTIONS))
 
     def create(self) -> str:
         """Create the queue and its dead-letter queue where they are missing. Returns the queue's URL."""
@@ -64,7 +70,12 @@ class Queue:
         return self._url(self._dead_name)
 
     async def send(self, body: dict[str, Any]) -> None:
-        await to_thread.run_sync(lambda: self.sqs.send_message(QueueUrl=self.url, MessageBody=json.dumps(body)))
+        """Raises what aws.Unavailable names when the queue is away, or takes less than comes."""
+        if self.sending.statistics().tasks_waiting >= WAITING_MAX:
+            raise aws.TooManyWait(f"{WAITING_MAX} jobs wait to be sent")
+        await to_thread.run_sync(
+            lambda: self.sqs.send_message(QueueUrl=self.url, MessageBody=json.dumps(body)), limiter=self.sending
+        )
 
     def receive(self, wait_s: int) -> Iterator[Received]:
         """Up to ten jobs; waits at most `wait_s` for the first."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
-from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from reference_app.dependencies import made_by
 from reference_app.errors import NotFound
 from reference_app.platform import Redis, platform_of
 from reference_app.platform.mongo import Document
@@ -112,4 +112,4 @@ def profile_service(connection: HTTPConnection) -> ProfileService:
     return ProfileService(ProfileStore(platform.db), platform.redis, platform.settings.media_base_url)
 
 
-Profiles = Annotated[ProfileService, Depends(profile_service)]
+Profiles = Annotated[ProfileService, made_by(profile_service)]

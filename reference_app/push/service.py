@@ -4,9 +4,9 @@ import logging
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from reference_app.dependencies import made_by
 from reference_app.errors import NotFound
 from reference_app.jobs import Job
 from reference_app.platform import Platform, Queue, metrics, platform_of
@@ -68,4 +68,4 @@ def push_service(connection: HTTPConnection) -> PushService:
     return push_service_on(platform_of(connection))
 
 
-Push = Annotated[PushService, Depends(push_service)]
+Push = Annotated[PushService, made_by(push_service)]

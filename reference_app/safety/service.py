@@ -10,6 +10,7 @@ from reference_app.accounts.service import AccountService, account_service
 from reference_app.auth.service import Auth, CurrentPerson
 from reference_app.chat.events import UnmatchEvent
 from reference_app.chat.service import ChatService, chat_service
+from reference_app.dependencies import made_by
 from reference_app.discovery.decks import Decks
 from reference_app.discovery.service import discovery_service
 from reference_app.errors import Conflict, Forbidden, NotFound
@@ -134,6 +135,6 @@ async def current_moderator(person: CurrentPerson, auth: Auth) -> str:
     return person
 
 
-Safety = Annotated[SafetyService, Depends(safety_service)]
-Moderation = Annotated[ModerationService, Depends(moderation_service)]
+Safety = Annotated[SafetyService, made_by(safety_service)]
+Moderation = Annotated[ModerationService, made_by(moderation_service)]
 CurrentModerator = Annotated[str, Depends(current_moderator)]

@@ -37,11 +37,21 @@ class Allowance:
             pipe.expireat(key, tomorrow, nx=True)
             used, fresh = await pipe.execute()
         # The first of the day, or since Redis was wiped. Those that came at the same moment have a later time.
-        if fresh and (before := await self.store.count(person, kind, today, now)):
+        if fresh:
+            try:
+                before = await self.store.count(person, kind, today, now)
+            except Exception:
+                await self.count_anew(person, kind)
+                raise
             used = await self.redis.incrby(key, before)
         if used > self.per_day[kind]:
             await self.redis.decr(key)
             raise LikesUsedUp(kind.replace("_", "-") + "s", retry_after_s=int((tomorrow - now).total_seconds()) + 1)
+
+    async def count_anew(self, person: str, kind: Kind) -> None:
+        """Whether the last one was used is not known: the next one counts what MongoDB has."""
+        if kind in _LIMITED:
+            await self.redis.delete(allowance_key(person, kind))
 
     async def give_back(self, person: str, kind: Kind, at: datetime) -> None:
         """One that was used at that time was not used after all."""

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from reference_app.background import Background
 from reference_app.chat.events import MatchEvent
 from reference_app.chat.hub import Fanout
+from reference_app.dependencies import made_by
 from reference_app.discovery.decks import Decks
 from reference_app.discovery.service import discovery_service
-from reference_app.errors import Conflict, NotFound
+from reference_app.errors import Conflict, LikesUsedUp, NotFound
 from reference_app.pairs import match_id
 from reference_app.platform import Platform, metrics, platform_of
-from reference_app.platform.mongo import now
+from reference_app.platform.mongo import Document, now
 from reference_app.profiles.service import NOBODY
 from reference_app.push.schemas import Notification
 from reference_app.push.service import Notifier
@@ -97,20 +97,36 @@ class SwipeService:
         """Returns the swipe that stands: the first one wins."""
         if swiper == target:
             raise Conflict("Nobody can swipe on themselves.")
-        in_deck = await self.decks.take(swiper, target)
-        if not in_deck and not await self.decks.profiles.can_be_met(target, by=swiper):
+        if not await self.decks.profiles.can_be_met(target, by=swiper):
+            await self.decks.take(swiper, target)
             raise NotFound(NOBODY)
-        await self.allowance.take(swiper, kind, now())
-        at = now()
-        stands, is_new = await self.store.put(swiper, target, kind, at)
-        if not is_new:
-            await self.allowance.give_back(swiper, kind, at)
+        stands, is_new = await self._put(swiper, target, kind)
+        # Not before it is stored: a like that is refused loses no card.
+        await self.decks.take(swiper, target)
         if stands["like"]:
             self.background.start(self.matchmaker.check(swiper, target))
         if is_new and kind is Kind.SUPER_LIKE:
             await self.decks.forget(target)
             self.background.start(self.matchmaker.notifier.push(target, _super_like(swiper, target)))
         return Swipe(target_id=target, kind=kind_of(stands), at=stands["at"])
+
+    async def _put(self, swiper: str, target: str, kind: Kind) -> tuple[Document, bool]:
+        """The swipe that stands, and whether it is new. Raises LikesUsedUp, but not for one that stands already."""
+        try:
+            await self.allowance.take(swiper, kind, now())
+        except LikesUsedUp:
+            if stands := await self.store.standing(swiper, target):
+                return stands, False
+            raise
+        at = now()
+        try:
+            stands, is_new = await self.store.put(swiper, target, kind, at)
+        except Exception:
+            await self.allowance.count_anew(swiper, kind)
+            raise
+        if not is_new:
+            await self.allowance.give_back(swiper, kind, at)
+        return stands, is_new
 
     async def undo(self, swiper: str, target: str) -> None:
         stands = await self.store.get(swiper, target)
@@ -140,4 +156,4 @@ def swipe_service(connection: HTTPConnection) -> SwipeService:
     )
 
 
-Swipes = Annotated[SwipeService, Depends(swipe_service)]
+Swipes = Annotated[SwipeService, made_by(swipe_service)]

@@ -8,7 +8,7 @@ from pymongo.errors import DuplicateKeyError
 
 from reference_app.pairs import match_id
 from reference_app.platform import Commits, Database, Platform
-from reference_app.platform.mongo import Document
+from reference_app.platform.mongo import Document, on_majority
 from reference_app.swipes.schemas import Kind
 
 
@@ -36,7 +36,7 @@ class SwipeStore:
             try:
                 await self.commits.swipes.insert_one(new)
             except DuplicateKeyError:
-                if stands := await self.get(swiper, target):
+                if stands := await self.standing(swiper, target):
                     return stands, False
                 # Taken back at this moment: then there is room for the new one.
             else:
@@ -44,6 +44,10 @@ class SwipeStore:
 
     async def get(self, swiper: str, target: str) -> Document | None:
         return await self.db.swipes.find_one({"swiper": swiper, "target": target})
+
+    async def standing(self, swiper: str, target: str) -> Document | None:
+        """The same, for whoever will be told that it stands: on the majority."""
+        return await on_majority(self.db.swipes, {"swiper": swiper, "target": target})
 
     async def take_back(self, swipe: Document) -> bool:
         """Remove a swipe. False when it has become part of a match, or is gone already."""

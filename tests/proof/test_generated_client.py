@@ -10,7 +10,7 @@ import httpx
 
 from reference_app.stack import LocalStack
 from scenarios.people import MODERATOR_PHONE, otp_test_code, phone_of
-from tests.conftest import PEOPLE
+from tests.reference_app.conftest import somebody_unused
 from tests.reference_app.test_photos import jpeg
 
 HERE = Path(__file__).parent / "client"
@@ -41,7 +41,7 @@ def test_a_client_generated_from_the_document_does_everything(stack: LocalStack,
 
     given = {
         "url": stack.host,
-        "people": [who(phone_of(PEOPLE - number)) for number in (6, 7, 8)],
+        "people": [who(phone_of(somebody_unused())) for _ in range(3)],
         "moderator": who(MODERATOR_PHONE),
         "picture": "photo.jpg",
     }

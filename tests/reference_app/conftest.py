@@ -65,7 +65,14 @@ def backend(request: pytest.FixtureRequest, stack: LocalStack) -> Backend:
     return Backend(url, stack.settings.otp_test_secret)
 
 
-_next_person = count(PLAYED)
+_indexes = count(PLAYED)
+
+
+def somebody_unused() -> int:
+    """The index of somebody whom no other test has used."""
+    index = next(_indexes)
+    assert index < PEOPLE, "make more people in tests/conftest.py"
+    return index
 
 
 async def ask_for_session(backend: Backend, phone: str) -> httpx.Response:
@@ -94,8 +101,7 @@ async def sign_in_with(backend: Backend, phone: str, index: int = -1) -> Somebod
 @pytest.fixture
 async def anna(backend: Backend) -> AsyncIterator[Somebody]:
     """Somebody of the population whom no other test has used."""
-    person = await sign_in(backend, next(_next_person))
-    assert person.index < PEOPLE
+    person = await sign_in(backend, somebody_unused())
     yield person
     await person.http.aclose()
 
@@ -103,7 +109,7 @@ async def anna(backend: Backend) -> AsyncIterator[Somebody]:
 @pytest.fixture
 async def ben(backend: Backend) -> AsyncIterator[Somebody]:
     """Somebody else."""
-    person = await sign_in(backend, next(_next_person))
+    person = await sign_in(backend, somebody_unused())
     yield person
     await person.http.aclose()
 
@@ -111,7 +117,7 @@ async def ben(backend: Backend) -> AsyncIterator[Somebody]:
 @pytest.fixture
 async def carla(backend: Backend) -> AsyncIterator[Somebody]:
     """A stranger to both."""
-    person = await sign_in(backend, next(_next_person))
+    person = await sign_in(backend, somebody_unused())
     yield person
     await person.http.aclose()
 

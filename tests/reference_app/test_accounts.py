@@ -16,6 +16,7 @@ from reference_app.platform.redis import text
 from reference_app.stack import LocalStack
 from tests.reference_app.conftest import Somebody, ask_for_session, frame, sign_in_with
 from tests.reference_app.test_chat import matched
+from tests.reference_app.test_discovery import alone_together, deck, ids
 from tests.waiting import eventually
 
 
@@ -67,15 +68,34 @@ async def test_deleting_an_account_leaves_no_trace(anna: Somebody, ben: Somebody
         # At once: signed out, and seen by nobody.
         assert (await anna.http.get("/me")).status_code == 401
         assert (await ben.http.get(f"/profiles/{anna.id}")).status_code == 404
-        # Soon: nothing is left. Decks of others may name somebody whom they no longer show, for half an hour.
-        await eventually(lambda: of_others_decks_apart(platform, anna), [])
+        # Soon: nothing is left but that there was an account and a match. Decks of others may name somebody whom they
+        # no longer show, for half an hour.
+        await eventually(lambda: of_others_decks_apart(platform, anna), ["MongoDB accounts", "MongoDB matches"])
         assert (await cdn.get(url)).status_code == 404
+        # What requests that were under way when the worker erased have stored since.
+        await platform.db.messages.insert_one({"match_id": match, "seq": 9, "client_id": "late", "sender": ben.id})
+        await platform.db.swipes.insert_one(
+            {"swiper": ben.id, "target": anna.id, "like": True, "at": datetime.now(UTC)}
+        )
+        await account_service_on(platform).auth.put_session("late", anna.id, ttl_s=600)
+        # A minute later: nothing.
+        await account_service_on(platform).erase_marked(datetime.now(UTC))
+        assert await of_others_decks_apart(platform, anna) == []
+        assert await platform.db.messages.find_one({"match_id": match}) is None
         assert await platform.db.reports.find_one({"reported": ben.id}) is not None
         await platform.db.reports.delete_many({"reported": ben.id})
 
 
 async def of_others_decks_apart(platform: Platform, person: Somebody) -> list[str]:
-    return [trace for trace in await traces(platform, person) if not trace.startswith("Redis deck:")]
+    return sorted(trace for trace in await traces(platform, person) if not trace.startswith("Redis deck:"))
+
+
+async def test_somebody_who_is_gone_cannot_be_liked_from_an_old_deck(anna: Somebody, ben: Somebody) -> None:
+    await alone_together(anna, ben)
+    assert ids(await deck(anna)) == [ben.id]
+    await ben.http.delete("/me")
+    assert (await anna.swipe(ben)).status_code == 404
+    assert ids(await deck(anna)) == []
 
 
 async def test_the_phone_number_is_free_for_a_new_account(anna: Somebody) -> None:

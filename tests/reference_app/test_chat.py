@@ -1,12 +1,20 @@
 """Messages over the socket and over REST; strangers see nothing."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 import websockets
 
-from tests.reference_app.conftest import Somebody, frame
+from reference_app.app import open_platform
+from reference_app.auth.store import AuthStore
+from reference_app.chat.connection import NOT_SIGNED_IN
+from reference_app.chat.presence import presence_key
+from reference_app.chat.socket import CHECK_SESSION_EVERY_S
+from reference_app.stack import LocalStack
+from tests.reference_app.conftest import Somebody, frame, sign_in_with
+from tests.waiting import eventually
 
 
 async def matched(one: Somebody, other: Somebody) -> str:
@@ -77,6 +85,17 @@ async def test_a_retry_stores_the_message_once(anna: Somebody, ben: Somebody) ->
     assert len((await ben.http.get(f"/matches/{match}/messages")).json()["messages"]) == 1
 
 
+async def test_a_retry_mends_the_list_of_matches(anna: Somebody, ben: Somebody, stack: LocalStack) -> None:
+    match = await matched(anna, ben)
+    body = {"id": "message-1", "text": "Once"}
+    await anna.http.post(f"/matches/{match}/messages", json=body)
+    async with open_platform(stack.settings) as platform:  # as when an app dies between its two writes
+        await platform.db.matches.update_one({"_id": match}, {"$set": {"seq": 0}, "$unset": {"last": True}})
+    await anna.http.post(f"/matches/{match}/messages", json=body)
+    shown = next(m for m in (await ben.http.get("/matches")).json()["matches"] if m["id"] == match)
+    assert (shown["last_seq"], shown["last_message"]["text"]) == (1, "Once")
+
+
 async def test_a_stranger_neither_reads_nor_writes_nor_ends_a_match(
     anna: Somebody, ben: Somebody, carla: Somebody
 ) -> None:
@@ -115,6 +134,47 @@ async def test_a_bad_frame_is_answered_and_the_socket_lives_on(anna: Somebody, b
         assert (await frame(socket))["code"] == "invalid"
         await socket.send('{"type":"ping"}')
         assert (await frame(socket))["type"] == "pong"
+
+
+async def test_one_of_two_phones_may_go(anna: Somebody, ben: Somebody, stack: LocalStack) -> None:
+    match = await matched(anna, ben)
+    async with ben.socket() as phone, open_platform(stack.settings) as platform:
+        async with ben.socket() as tablet:
+            for each in (phone, tablet):
+                await each.send('{"type":"ping"}')
+                await frame(each)
+            assert await platform.redis.zcard(presence_key(ben.id)) == 2
+        await eventually(lambda: platform.redis.zcard(presence_key(ben.id)), 1)
+        (shown,) = [m for m in (await anna.http.get("/matches")).json()["matches"] if m["id"] == match]
+        assert shown["online"]
+        await anna.http.post(f"/matches/{match}/messages", json={"id": "message-1", "text": "Still there?"})
+        assert (await frame(phone))["message"]["text"] == "Still there?"
+
+
+async def test_signing_out_closes_this_phones_socket_and_no_other(anna: Somebody) -> None:
+    other = await sign_in_with(anna.backend, anna.phone)
+    async with anna.socket() as annas, other.socket() as others:
+        await anna.http.delete("/auth/session")
+        assert (await frame(annas))["type"] == "session_ended"
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await frame(annas)
+        assert closed.value.rcvd
+        assert closed.value.rcvd.code == NOT_SIGNED_IN
+        await others.send('{"type":"ping"}')
+        assert (await frame(others))["type"] == "pong"
+    await other.http.aclose()
+
+
+@pytest.mark.slow
+async def test_a_socket_whose_session_ended_unheard_is_closed(anna: Somebody, stack: LocalStack) -> None:
+    async with anna.socket() as annas:
+        async with open_platform(stack.settings) as platform:
+            await AuthStore.on(platform).end_sessions(anna.id)  # and the word of it is lost
+        async with asyncio.timeout(2 * CHECK_SESSION_EVERY_S):
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                await annas.recv()
+        assert closed.value.rcvd
+        assert closed.value.rcvd.code == NOT_SIGNED_IN
 
 
 async def test_presence_shows_while_the_socket_is_open(anna: Somebody, ben: Somebody) -> None:

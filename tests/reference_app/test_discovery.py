@@ -5,7 +5,14 @@ from typing import Any
 
 import httpx
 
+from reference_app.app import open_platform
+from reference_app.background import Background
+from reference_app.discovery.decks import Decks
+from reference_app.discovery.store import DiscoveryStore
+from reference_app.platform.mongo import Document
 from reference_app.profiles.schemas import age_on
+from reference_app.profiles.service import deck_key
+from reference_app.profiles.store import ProfileStore
 from reference_app.stack import LocalStack
 from scenarios.people import Sex
 from tests.reference_app.conftest import Somebody
@@ -101,12 +108,29 @@ async def test_a_super_like_comes_first_and_says_so(anna: Somebody, ben: Somebod
         assert ids(cards) == [ben.id, carla.id]
 
 
+async def test_a_swipe_while_the_deck_is_computed_counts(anna: Somebody, ben: Somebody, stack: LocalStack) -> None:
+    await alone_together(anna, ben)
+
+    class Slow(DiscoveryStore):
+        async def candidates(self, me: Document, today: date, limit: int) -> list[Document]:
+            found = await super().candidates(me, today, limit)
+            assert (await anna.swipe(ben, "pass")).status_code == 201
+            return found
+
+    async with open_platform(stack.settings) as platform:
+        background = Background()
+        decks = Decks(Slow.on(platform), ProfileStore(platform.db), platform.redis, background, kept=True)
+        await decks.top(anna.id, 10)
+        await background.drain()
+        assert await platform.redis.zrange(deck_key(anna.id), 0, -1) == []
+
+
 EVERYBODY = {"sexes": ["male", "female"], "age_min": 18, "age_max": 99, "distance_km": 100}
 
 
 async def alone_together(*people: Somebody) -> dict[str, float]:
     """Put them where nobody else is, open to everybody."""
-    place = {"latitude": -60.0, "longitude": float(people[0].index % 180)}
+    place = {"latitude": -60.0, "longitude": float(people[0].index % 360 - 180)}
     for person in people:
         await person.http.patch("/me", json={"preferences": EVERYBODY})
         await person.http.put("/me/location", json=place)

@@ -14,8 +14,7 @@ from pymongo import AsyncMongoClient
 from reference_app.platform.mongo import Database, Document
 from reference_app.stack import LocalStack, apps
 from reference_app.stack.process import ServerProcess, free_port
-from tests.conftest import PEOPLE
-from tests.reference_app.conftest import Backend, frame, sign_in
+from tests.reference_app.conftest import Backend, frame, sign_in, somebody_unused
 from tests.reference_app.test_chat import matched, message
 from tests.waiting import eventually
 
@@ -66,7 +65,7 @@ async def inserts_that_wait(db: Database) -> int:
 
 
 async def test_what_is_under_way_is_finished(ending: Ending, stack: LocalStack, db: Database) -> None:
-    people = [await sign_in(ending.backend, PEOPLE - number) for number in (3, 4, 5)]
+    people = [await sign_in(ending.backend, somebody_unused()) for _ in range(3)]
     anna, ben, carla = people
     match = await matched(anna, ben)
     async with anna.socket() as socket:

@@ -92,4 +92,5 @@ def test_what_is_not_on_the_majority_is_acknowledged_to_nobody() -> None:
         "writeConcernErrors": [{"code": 64, "errmsg": "waiting for replication timed out"}],
     }
     outcome = _by_document(details, 3)
-    assert [type(error) for error in outcome] == [WriteConcernError, DuplicateKeyError, WriteConcernError]
+    # Not even that there is an earlier one: that may be lost, too.
+    assert [type(error) for error in outcome] == [WriteConcernError] * 3

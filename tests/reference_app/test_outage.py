@@ -9,8 +9,7 @@ from redis.asyncio import Redis
 
 from reference_app.stack import LocalStack, apps, stores
 from reference_app.stack.process import ServerProcess, free_port
-from tests.conftest import PEOPLE
-from tests.reference_app.conftest import Backend, frame, sign_in
+from tests.reference_app.conftest import Backend, frame, sign_in, somebody_unused
 from tests.waiting import eventually
 
 
@@ -39,7 +38,8 @@ def fragile(stack: LocalStack, tmp_path: Path) -> Iterator[Fragile]:
 
 
 async def test_redis_may_go_away_and_be_wiped(fragile: Fragile) -> None:
-    person = await sign_in(fragile.backend, PEOPLE - 1)
+    one, two = somebody_unused(), somebody_unused()
+    person = await sign_in(fragile.backend, one)
     async with person.socket() as socket:
         fragile.valkey.stop()
         refused = await person.http.get("/me")
@@ -51,7 +51,7 @@ async def test_redis_may_go_away_and_be_wiped(fragile: Fragile) -> None:
         fragile.valkey.wait_ready()
         # Sessions are in MongoDB, too: nobody has to sign in again.
         assert (await person.http.get("/me")).status_code == 200
-        again, other = await sign_in(fragile.backend, PEOPLE - 1), await sign_in(fragile.backend, PEOPLE - 2)
+        again, other = await sign_in(fragile.backend, one), await sign_in(fragile.backend, two)
         await eventually(lambda: subscribers(fragile, person.id), 1)
         # The same socket as before hears of a match.
         await other.swipe(again)

@@ -1,12 +1,19 @@
 """Undo, and how many likes a day has."""
 
 import asyncio
+from datetime import datetime
+
+import pytest
 
 from reference_app.app import open_platform
+from reference_app.platform.mongo import now
 from reference_app.stack import LocalStack
-from reference_app.swipes.allowance import allowance_keys
+from reference_app.swipes.allowance import Allowance, allowance_key, allowance_keys
+from reference_app.swipes.schemas import Kind
+from reference_app.swipes.store import SwipeStore
 from tests.reference_app.conftest import Somebody
 from tests.reference_app.test_chat import matched
+from tests.reference_app.test_discovery import deck, ids
 
 
 async def likes(person: Somebody, others: list[str], kind: str = "like") -> list[int]:
@@ -65,8 +72,33 @@ async def test_a_retry_uses_up_no_like_and_an_undo_gives_it_back(anna: Somebody,
     await likes(anna, [others[0]] * (limit + 3), "super_like")
     assert await likes(anna, others[1:limit], "super_like") == [201] * (limit - 1)
     assert await likes(anna, others[limit:], "super_like") == [429]
+    # A retry of what stands is answered though nothing is left.
+    assert await likes(anna, others[:limit], "super_like") == [201] * limit
     await anna.http.delete(f"/swipes/{others[0]}")
     assert await likes(anna, others[limit:], "super_like") == [201]
+
+
+async def test_a_like_that_is_refused_stays_in_the_deck(anna: Somebody, stack: LocalStack) -> None:
+    shown = ids(await deck(anna))
+    limit = stack.settings.super_likes_per_day
+    assert await likes(anna, shown[1 : limit + 1], "super_like") == [201] * limit
+    assert await likes(anna, shown[:1], "super_like") == [429]
+    assert ids(await deck(anna))[:2] == [shown[0], shown[limit + 1]]
+
+
+async def test_a_failure_uses_up_no_like(anna: Somebody, stack: LocalStack) -> None:
+    async with open_platform(stack.settings) as platform:
+        failing = Failing(platform.db, platform.commits)
+        allowance = Allowance(platform.redis, failing, {Kind.LIKE: 2})
+        with pytest.raises(ConnectionError):
+            await allowance.take(anna.id, Kind.LIKE, now())
+        # Else this would count from one, whatever MongoDB has.
+        assert not await platform.redis.exists(allowance_key(anna.id, Kind.LIKE))
+
+
+class Failing(SwipeStore):
+    async def count(self, swiper: str, kind: Kind, since: datetime, until: datetime) -> int:
+        raise ConnectionError
 
 
 async def test_the_limit_holds_though_redis_was_wiped(anna: Somebody, stack: LocalStack) -> None:

@@ -14,8 +14,7 @@ from reference_app.profiles.service import deck_key
 from reference_app.stack import LocalStack
 from reference_app.stack.apps import app
 from reference_app.stack.process import free_port
-from tests.conftest import PEOPLE
-from tests.reference_app.conftest import Backend, Somebody, sign_in
+from tests.reference_app.conftest import Backend, Somebody, sign_in, somebody_unused
 from tests.reference_app.test_chat import matched
 from tests.reference_app.test_discovery import alone_together, deck, ids
 from tests.waiting import eventually
@@ -39,7 +38,7 @@ def plain(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture
 async def people(plain: Backend) -> AsyncIterator[list[Somebody]]:
-    found = [await sign_in(plain, PEOPLE - number) for number in (3, 4)]
+    found = [await sign_in(plain, somebody_unused()) for _ in range(2)]
     yield found
     for person in found:
         await person.http.aclose()

@@ -2,7 +2,9 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -16,8 +18,9 @@ from reference_app.photos.images import file_names
 from reference_app.photos.schemas import State
 from reference_app.photos.service import photo_service_on
 from reference_app.photos.store import media_key, upload_key
-from reference_app.platform import Platform
+from reference_app.platform import Platform, Queue, aws
 from reference_app.stack import LocalStack
+from reference_app.worker import tidy
 from tests.reference_app.conftest import Somebody
 from tests.waiting import eventually
 
@@ -50,6 +53,64 @@ async def test_a_job_that_comes_three_times_at_once_is_done_once(anna: Somebody,
     assert photo["state"] == State.IN_REVIEW
     for name in file_names():
         assert await platform.objects.exists(media_key(photo_id, name))
+
+
+async def test_a_job_is_repeated_wherever_its_worker_was_killed(anna: Somebody, platform: Platform) -> None:
+    photos = photo_service_on(platform)
+    photo_id = await uploaded(platform, anna.id)
+    upload = await to_thread.run_sync(platform.objects.get, upload_key(photo_id))
+    await photos.process(photo_id)
+    # The state was changed, the upload not yet deleted: it says where the picture was taken.
+    await to_thread.run_sync(platform.objects.put, upload_key(photo_id), upload)
+    await photos.process(photo_id)
+    assert not await platform.objects.exists(upload_key(photo_id))
+    assert (await anna.http.get(f"/photos/{photo_id}")).json()["state"] == "in_review"
+
+
+async def test_two_approvals_at_once_show_a_photo_once(anna: Somebody, platform: Platform) -> None:
+    photo_id = await uploaded(platform, anna.id)
+    photos = photo_service_on(platform)
+    await photos.process(photo_id)
+    assert sorted(await asyncio.gather(*(photos.approve(photo_id) for _ in range(5)))) == [False] * 4 + [True]
+    assert [p["id"] for p in (await anna.http.get("/me")).json()["photos"]].count(photo_id) == 1
+
+
+async def test_what_is_never_completed_does_not_stay(anna: Somebody, platform: Platform) -> None:
+    photo_id = (await anna.http.post("/photos")).json()["id"]
+    await tidy(platform, datetime.now(UTC) + timedelta(hours=23))
+    assert (await anna.http.get(f"/photos/{photo_id}")).status_code == 200
+    await tidy(platform, datetime.now(UTC) + timedelta(hours=25))
+    assert (await anna.http.get(f"/photos/{photo_id}")).status_code == 404
+    # An upload that ends after its photo was deleted is known to nobody but the store.
+    s3 = platform.objects.s3
+    found = await to_thread.run_sync(lambda: s3.get_bucket_lifecycle_configuration(Bucket=platform.objects.bucket))
+    (rule,) = found["Rules"]
+    assert (rule["Filter"], rule["Expiration"]) == ({"Prefix": upload_key("")}, {"Days": 1})
+
+
+@pytest.fixture
+def hanging(stack: LocalStack) -> Iterator[Queue]:
+    """A queue whose server takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+        yield Queue.connect(stack.settings.model_copy(update={"aws_endpoint_url": endpoint}))
+
+
+async def test_a_queue_that_hangs_holds_up_nothing_else(hanging: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reference_app.platform.queue.WAITING_MAX", 50)
+    started = hanging.sending.total_tokens + 50
+    sending = [asyncio.create_task(hanging.send({"job": "any"})) for _ in range(int(started))]
+    await eventually(lambda: waiting(hanging), 50)
+    with pytest.raises(aws.TooManyWait):
+        await hanging.send({"job": "one more"})
+    assert to_thread.current_default_thread_limiter().borrowed_tokens == 0
+    for task in sending:
+        task.cancel()
+    await asyncio.gather(*sending, return_exceptions=True)
+
+
+async def waiting(queue: Queue) -> int:
+    return queue.sending.statistics().tasks_waiting
 
 
 async def test_a_job_whose_photo_was_deleted_meanwhile_leaves_no_files(anna: Somebody, platform: Platform) -> None:

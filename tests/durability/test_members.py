@@ -1,17 +1,24 @@
 """How many members a replica set needs: phase 2 as the plan draws it has two, and they cannot elect a primary alone."""
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pymongo
 import pytest
-from pymongo import MongoClient, WriteConcern
+from pymongo import AsyncMongoClient, MongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
+from reference_app.platform.group_commit import Commits
+from reference_app.platform.mongo import INDEXES, Document, now
 from reference_app.stack import stores
 from reference_app.stack.process import ServerProcess, free_port
+from reference_app.swipes.schemas import Kind
+from reference_app.swipes.store import SwipeStore
 from tests.durability.drill import Drill, stack_of
 
 pytestmark = pytest.mark.slow
@@ -74,6 +81,33 @@ def test_what_a_third_vote_changes_when_the_primary_dies(
         assert accepted is (primary_within_s is not None)
         kept = client.test.get_collection("kept", write_concern=WriteConcern("majority", wtimeout=3000))
         assert _written(lambda: kept.insert_one({"_id": "on the majority"}), 0) is majority
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+async def test_a_retry_is_not_told_that_it_stands_before_the_majority_has_it(tmp_path: Path, grouped: bool) -> None:
+    """The first try was cut off while it waited for the other member."""
+    with replica_set(tmp_path, members=2, arbiters=0) as (url, mongods):
+        async with AsyncMongoClient[Document](url, w="majority", timeoutMS=500) as client:
+            db = client.test
+            store = SwipeStore(db, Commits(db, grouped))
+            with pymongo.timeout(30):
+                await db.swipes.create_indexes(INDEXES["swipes"])
+            primary = await client.primary
+            assert primary is not None
+            other = next(m for m in mongods if str(primary[1]) not in {str(part) for part in m.argv})
+            os.kill(other.pid, signal.SIGSTOP)
+            try:
+                # In less than the two seconds after which it is no primary any more.
+                with pytest.raises(PyMongoError):
+                    await store.put("anna", "ben", Kind.LIKE, now())
+                assert await store.get("anna", "ben")
+                with pytest.raises(PyMongoError):
+                    await store.put("anna", "ben", Kind.LIKE, now())
+            finally:
+                os.kill(other.pid, signal.SIGCONT)
+            with pymongo.timeout(30):
+                _, is_new = await store.put("anna", "ben", Kind.LIKE, now())
+            assert not is_new
 
 
 def _written(write: Any, within_s: float) -> bool:

@@ -35,7 +35,7 @@ SERIES_COLUMNS = (
     "foreign_cpu_cores",  # busy, but neither the stack nor the generator; steal included
     "memory_percent",
     "database_queries",
-    "mongo_in_use",
+    "mongo_in_use",  # of the process whose pool is fullest
     "mongo_pool_size",
     "cache_hits",  # of Redis, by key
     "cache_misses",

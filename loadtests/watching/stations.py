@@ -28,6 +28,8 @@ from scenarios.children import end_with_parent
 from scenarios.stack_info import CloudWatchInfo, StackInfo
 
 Sample = dict[str, float]
+# No sum: one app that waits for connections while others have some to spare is what shall be seen.
+POOL = {"mongo_in_use", "mongo_pool_size"}
 T = TypeVar("T")
 
 
@@ -91,11 +93,16 @@ class Watch:
         values = self._processes.read().values
         asked = [(source, self._threads.submit(source.sample, second)) for source in self._sources]
         missing: set[str] = set()
+        pools: list[Sample] = []
         for source, answer in asked:
             found = _answered(source.name, answer, {})
             missing |= source.columns - set(found)
+            if found.keys() >= POOL:
+                pools.append({column: found.pop(column) for column in POOL})
             for column, value in found.items():
-                values[column] = values.get(column, 0.0) + value  # two apps' pools make one
+                values[column] = values.get(column, 0.0) + value  # two apps make one station
+        if pools:
+            values |= max(pools, key=_fullness)
         return {column: value for column, value in values.items() if column not in missing}
 
 
@@ -111,6 +118,10 @@ def samples(stack: StackInfo) -> Generator[Sample]:
                 yield from cloudwatch.samples(second)
         if cloudwatch:
             yield from cloudwatch.last_samples(int(time.time()))
+
+
+def _fullness(pool: Sample) -> float:
+    return pool["mongo_in_use"] / max(1.0, pool["mongo_pool_size"])
 
 
 class _CloudWatchInTurn:

@@ -27,15 +27,21 @@ process_resident_memory_bytes 1.048576e+08
 # TYPE pool gauge
 pool{name="read"} 3
 pool{name="write"} 4
+# TYPE in_use gauge
+in_use %(in_use)s
+# TYPE pool_size gauge
+pool_size 50
 """
 CPU = PrometheusMetric(column="cpu_cores_app", metric="process_cpu_seconds_total", counter=True)
 MEMORY = PrometheusMetric(column="memory_mb_app", metric="process_resident_memory_bytes", scale=1 / 2**20)
 POOL = PrometheusMetric(column="mongo_in_use", metric="pool")
+IN_USE = PrometheusMetric(column="mongo_in_use", metric="in_use")
+POOL_SIZE = PrometheusMetric(column="mongo_pool_size", metric="pool_size")
 
 
 def test_a_page_gives_gauges_counters_and_sums_over_labels() -> None:
     writes = PrometheusMetric(column="mongo_pool_size", metric="pool", labels={"name": "write"})
-    reading = prometheus.parsed((CPU, MEMORY, POOL, writes), PAGE % {"cpu": 12.5})
+    reading = prometheus.parsed((CPU, MEMORY, POOL, writes), PAGE % {"cpu": 12.5, "in_use": 1})
     assert reading == Reading(
         {"memory_mb_app": 100.0, "mongo_in_use": 7.0, "mongo_pool_size": 4.0}, {"cpu_cores_app": 12.5}
     )
@@ -43,7 +49,9 @@ def test_a_page_gives_gauges_counters_and_sums_over_labels() -> None:
 
 def test_a_metric_that_is_not_on_the_page_is_named() -> None:
     with pytest.raises(KeyError, match="no metric process_cpu_seconds'"):
-        prometheus.parsed((PrometheusMetric(column="cpu_cores_app", metric="process_cpu_seconds"),), PAGE % {"cpu": 1})
+        prometheus.parsed(
+            (PrometheusMetric(column="cpu_cores_app", metric="process_cpu_seconds"),), PAGE % {"cpu": 1, "in_use": 1}
+        )
 
 
 def test_a_total_becomes_what_was_added_a_second() -> None:
@@ -58,7 +66,7 @@ class Pages:
     """Two apps' pages; what they say can be changed."""
 
     def __init__(self) -> None:
-        self.cpu_s, self.up = [10.0, 20.0], [True, True]
+        self.cpu_s, self.in_use, self.up = [10.0, 20.0], [1, 1], [True, True]
         pages = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -66,7 +74,7 @@ class Pages:
                 app = int(self.path[1:])
                 self.send_response(200 if pages.up[app] else 503)
                 self.end_headers()
-                self.wfile.write((PAGE % {"cpu": pages.cpu_s[app]}).encode())
+                self.wfile.write((PAGE % {"cpu": pages.cpu_s[app], "in_use": pages.in_use[app]}).encode())
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -77,7 +85,7 @@ class Pages:
 
     def stack(self) -> StackInfo:
         urls = [f"http://127.0.0.1:{self._server.server_port}/{app}" for app in (0, 1)]
-        pages = tuple(PrometheusPage(url=url, metrics=(CPU, MEMORY)) for url in urls)
+        pages = tuple(PrometheusPage(url=url, metrics=(CPU, MEMORY, IN_USE, POOL_SIZE)) for url in urls)
         return StackInfo(host="http://127.0.0.1:1", stations={"app": Station(cores=2)}, prometheus=pages)
 
     def close(self) -> None:
@@ -108,6 +116,13 @@ def test_two_apps_make_one_station_and_half_an_answer_makes_none(pages: Pages) -
     assert "memory_mb_app" not in one
     # The one that was away is spread over the two seconds; the other counts one of them.
     assert again["cpu_cores_app"] == pytest.approx(0.75 + 0.5)
+
+
+def test_a_full_pool_is_not_hidden_by_anothers_empty_one(pages: Pages) -> None:
+    pages.in_use = [3, 48]
+    with ExitStack() as exits:
+        sample = Watch(pages.stack(), exits).sample(100)
+    assert (sample["mongo_in_use"], sample["mongo_pool_size"]) == (48, 50)
 
 
 def test_the_watching_process_speaks_every_second_and_ends_when_told(pages: Pages) -> None:

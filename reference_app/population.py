@@ -6,6 +6,7 @@ as key=value, and with --if-empty a database that holds people already is left a
 
 import asyncio
 import io
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,7 @@ BIOS = (
 BORN_BEFORE = datetime(2006, 1, 1, tzinfo=UTC)
 PICTURES = 24  # distinct pictures; every photo has files of its own, so caches see as many objects as in production
 UPLOAD_THREADS = 8
+LIKES_AT_ONCE = 5000
 UNIT = 50  # people a batch: progress moves often, and a batch is one bulk write
 
 
@@ -171,8 +173,10 @@ async def create(platform: Platform, population: Population, progress: Progress 
             ]
             await asyncio.to_thread(_upload, pool, objects, files)
             progress(start + len(batch), len(made))
-    if before := list(likes(population)):
-        await platform.db.swipes.insert_many(before, ordered=False)
+    before = likes(population)
+    # All at once take longer than a call may.
+    while some := list(itertools.islice(before, LIKES_AT_ONCE)):
+        await platform.db.swipes.insert_many(some, ordered=False)
 
 
 def _upload(pool: ThreadPoolExecutor, objects: Objects, files: list[tuple[str, bytes]]) -> None:

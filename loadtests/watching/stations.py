@@ -102,7 +102,8 @@ class Watch:
             for column, value in found.items():
                 values[column] = values.get(column, 0.0) + value  # two apps make one station
         if pools:
-            values |= max(pools, key=_fullness)
+            fullest = max(pools, key=_fullness)
+            values |= fullest
         return {column: value for column, value in values.items() if column not in missing}
 
 

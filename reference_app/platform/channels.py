@@ -38,9 +38,11 @@ class Channels:
 
         Plain channels of a cluster count those of one node only.
         """
+        if not self.sharded:  # the client of a cluster has no pipelines for these
+            return await asyncio.gather(*(self._redis.publish(channel, m) for channel, m in messages.items()))
         async with self._redis.pipeline(transaction=False) as pipe:
             for channel, message in messages.items():
-                (pipe.spublish if self.sharded else pipe.publish)(channel, message)
+                pipe.spublish(channel, message)
             reached: list[int] = await pipe.execute()
         return reached
 

@@ -7,7 +7,7 @@ import argparse
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from prometheus_client import start_http_server
 
 from reference_app.accounts.service import account_service_on
 from reference_app.app import open_platform
+from reference_app.auth.store import SESSION_CACHE_S
 from reference_app.jobs import Job
 from reference_app.photos.schemas import State
 from reference_app.photos.service import photo_service_on
@@ -44,6 +45,8 @@ SWEEP_AGE_MAX = timedelta(minutes=5)
 TIDY_EVERY_S = 30
 TIDY_AGE_MIN = timedelta(minutes=1)
 TIDY_AT_MOST = 100
+# The longest that a session may be used after it has ended: nothing is written of the person after that.
+ACCOUNT_AGE_MIN = timedelta(seconds=SESSION_CACHE_S) + TIDY_AGE_MIN
 UPLOAD_AGE_MAX = timedelta(days=UPLOADS_KEPT_DAYS)
 
 Handler = Callable[..., Awaitable[None]]
@@ -136,12 +139,22 @@ async def _tidy(platform: Platform, stop: asyncio.Event) -> None:
 
 
 async def tidy(platform: Platform, now: datetime) -> None:
-    """Erase what is marked as deleted, but for what a job may still be at, and photos that were never uploaded."""
+    """Erase what is marked as deleted, but for what a job may still be at, and photos that were never completed."""
     photos, accounts = photo_service_on(platform), account_service_on(platform)
-    for state, age_min in ((State.DELETED, TIDY_AGE_MIN), (State.PENDING, UPLOAD_AGE_MAX)):
-        for photo in await photos.store.in_state(state, TIDY_AT_MOST, before=now - age_min):
-            await photos.erase(photo["_id"])
-    await accounts.erase_marked(now - TIDY_AGE_MIN)
+    deleted = await photos.store.in_state(State.DELETED, TIDY_AT_MOST, before=now - TIDY_AGE_MIN)
+    await _each(photos.erase, [photo["_id"] for photo in deleted])
+    pending = await photos.store.in_state(State.PENDING, TIDY_AT_MOST, before=now - UPLOAD_AGE_MAX)
+    await _each(photos.drop, [photo["_id"] for photo in pending])
+    await _each(accounts.erase_finally, await accounts.store.marked_deleted(before=now - ACCOUNT_AGE_MIN))
+
+
+async def _each(erase: Callable[[str], Awaitable[None]], ids: Iterable[str]) -> None:
+    """One that cannot be erased holds up no other."""
+    for one in ids:
+        try:
+            await erase(one)
+        except Exception:
+            log.exception("Something could not be erased; it is tried again")
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

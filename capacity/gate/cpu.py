@@ -78,11 +78,13 @@ def cpu_table(baseline: Sequence[Outcome], candidate: Sequence[Outcome]) -> tupl
     """All stations together, then each that is notable, busiest first; with logarithms of CPU-ms a request.
 
     Both tables are (runs, stations). Counted is what every run of both sides watched: a side of which one server more
-    was watched does not need more CPU for it.
+    was watched does not need more CPU for it. With a station that only one side has there is no "all": its work may be
+    done elsewhere on the other side, or be new.
     """
     watched = set.intersection(*(set(run.cpu_ms) for run in (*baseline, *candidate)))
     found = list(_notable(baseline, candidate, watched))
-    columns = {ALL: sorted(watched)} if found and len(watched) > 1 else {}
+    before, after = (set[str]().union(*(run.cpu_ms for run in side)) for side in (baseline, candidate))
+    columns = {ALL: sorted(watched)} if found and len(watched) > 1 and before == after else {}
     columns |= {station: [station] for station in found}
 
     def table(side: Sequence[Outcome]) -> Floats:

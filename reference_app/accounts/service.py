@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 
 from starlette.requests import HTTPConnection
@@ -70,12 +69,11 @@ class AccountService:
         for key in (card_key(person), deck_key(person), refilled_key(person), *allowance_keys(person)):
             await self.redis.delete(key)
 
-    async def erase_marked(self, before: datetime) -> None:
+    async def erase_finally(self, person: str) -> None:
         """The worker's sweep: once more, for what requests that were under way have stored since, or no job told of."""
-        for person in await self.store.marked_deleted(before):
-            await self.erase(person)
-            # Last: until it is gone, the sweep comes back.
-            await self.store.erase_account(person)
+        await self.erase(person)
+        # Last: until it is gone, the sweep comes back.
+        await self.store.erase_account(person)
 
     async def _sign_out_everywhere(self, person: str) -> None:
         await self.auth.end_sessions(person)

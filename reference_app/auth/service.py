@@ -14,7 +14,7 @@ from reference_app.auth.senders import OtpSender
 from reference_app.auth.store import AuthStore, keyed_hash
 from reference_app.chat.hub import Fanout
 from reference_app.dependencies import made_by
-from reference_app.errors import NotSignedIn, Suspended, TooManyRequests
+from reference_app.errors import ApiError, NotSignedIn, Suspended, TooManyRequests
 from reference_app.platform import platform_of
 from reference_app.profiles.store import ProfileStore
 from reference_app.settings import Settings
@@ -58,11 +58,21 @@ class AuthService:
         token = secrets.token_urlsafe(32)
         session = self.session_of(token)
         await self.store.put_session(session, person_id, self.settings.session_ttl_s)
-        # Spent last: when anything before has failed, the same code can be tried again.
-        if not await self.store.use_code(phone_hmac):
+        if refusal := await self._refusal(phone_hmac, person_id):
             await self.store.end_session(session)
-            raise NotSignedIn(_WRONG_CODE)
+            raise refusal
         return token, person_id
+
+    async def _refusal(self, phone_hmac: str, person_id: str) -> ApiError | None:
+        """Why a session must not be, though it is stored already."""
+        # Whoever suspends or deletes an account at this moment may not have seen the session.
+        account = await self.store.account_of(person_id) or {}
+        if account.get("suspended_at"):
+            return Suspended()
+        if account.get("phone_hmac") != phone_hmac:
+            return NotSignedIn("This account has just been deleted.")
+        # Spent last: when anything before has failed, the same code can be tried again.
+        return None if await self.store.use_code(phone_hmac) else NotSignedIn(_WRONG_CODE)
 
     async def sign_out(self, person: str, token: str) -> None:
         """End this session, and the sockets that were opened with it."""

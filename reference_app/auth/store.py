@@ -66,8 +66,10 @@ class AuthStore:
 
     async def use_code(self, phone_hmac: str) -> bool:
         """Spend the code. False when somebody else was faster."""
-        spent = await self.redis.delete(_key("code", phone_hmac))
-        await self.redis.delete(_key("sends", phone_hmac), _key("checks", phone_hmac))
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.delete(_key("code", phone_hmac))
+            pipe.delete(_key("sends", phone_hmac), _key("checks", phone_hmac))
+            spent, _ = await pipe.execute()
         return bool(spent)
 
     async def account(self, phone_hmac: str) -> Document:
@@ -112,6 +114,7 @@ class AuthStore:
         """Sign somebody out everywhere."""
         sessions = await self.db.sessions.find({"person": person_id}, {"_id": 1}).to_list(None)
         await self._end([session["_id"] for session in sessions])
+        await self.db.sessions.delete_many({"person": person_id})  # made meanwhile
 
     async def _end(self, sessions: list[str]) -> None:
         # From the cache first: when that fails the session is in MongoDB still, and ending it can be tried again. Then

@@ -120,8 +120,11 @@ class Hub:
         """A fresh subscription to everybody who is here; the old one may be in any state."""
         async with self._subscribing:
             await self._subscription.close()
-            with suppress(*STORE_AWAY):  # then reading fails at once, and this is tried again
+            try:
                 await self._subscription.open(map(channel_of, self._connections))
+            except Exception as error:
+                log.warning("Not subscribed anew yet (%s: %s)", type(error).__name__, error)
+                await self._subscription.close()  # with nothing to read this is tried again at once
 
     def _handle(self, channel: str, data: str | None) -> None:
         person = channel.removeprefix(_PREFIX)

@@ -9,7 +9,7 @@ from reference_app.platform import Platform, Redis
 
 def presence_key(person: str) -> str:
     """Redis: a person's open sockets, on whichever process and phone, each with the second until which it counts."""
-    return f"presence:{person}"
+    return f"sockets:{person}"
 
 
 @dataclass(frozen=True)

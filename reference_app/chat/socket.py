@@ -64,13 +64,15 @@ async def _converse(
     """Answer frames until the client goes. Raises NotSignedIn when the session ends before that."""
     check_at_s = time.monotonic() + CHECK_SESSION_EVERY_S
     while True:
-        try:
-            async with asyncio.timeout(check_at_s - time.monotonic()):
-                message = await websocket.receive()
-        except TimeoutError:
+        if (left_s := check_at_s - time.monotonic()) <= 0:
             with suppress(*STORE_AWAY):
                 await auth.person_of(token)
             check_at_s = time.monotonic() + CHECK_SESSION_EVERY_S
+            continue
+        try:
+            async with asyncio.timeout(left_s):
+                message = await websocket.receive()
+        except TimeoutError:
             continue
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect

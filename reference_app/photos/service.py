@@ -114,6 +114,12 @@ class PhotoService:
             # With its EXIF: where it was taken. Last, for without it nothing can be made again.
             await to_thread.run_sync(self.platform.objects.delete, [upload_key(photo_id)])
 
+    async def drop(self, photo_id: str) -> None:
+        """Remove a photo that was never completed: it has no files but, perhaps, an upload."""
+        if await self.store.change(photo_id, State.DELETED, of=[State.PENDING]):
+            await to_thread.run_sync(self.platform.objects.delete, [upload_key(photo_id)])
+            await self.store.remove(photo_id)
+
     async def erase(self, photo_id: str) -> None:
         """Remove the files, from the caches too, then what is known of the photo."""
         await to_thread.run_sync(self._remove_files, photo_id)

@@ -6,7 +6,6 @@ restarted or a connection is lost.
 """
 
 import asyncio
-import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -24,6 +23,8 @@ from reference_app.settings import Settings
 # handle(channel, data): a message; without data the confirmation that the channel is subscribed to.
 Handle = Callable[[str, str | None], None]
 _ANY = "any"
+_IDLE = "idle:"
+IDLE_TRIES = 10_000  # the smallest node has more than one channel in a thousand
 
 
 class Channels:
@@ -142,7 +143,7 @@ class Subscription:
 
     async def remove(self, channel: str) -> None:
         self._wanted.discard(channel)
-        pubsub = self._pubsubs[self._nodes.node_of(channel)]
+        pubsub = self._pubsub(channel)
         self._leaving[channel] += 1
         try:
             await (pubsub.sunsubscribe if self._sharded else pubsub.unsubscribe)(channel)
@@ -157,15 +158,18 @@ class Subscription:
                 reading.create_task(self._read(pubsub, handle))
 
     async def _read(self, pubsub: PubSub, handle: Handle) -> None:
+        idle = 0
         async for message in pubsub.listen():
             channel = text(message["channel"])
+            if channel.startswith(_IDLE) and (idle := idle + 1) > 1:
+                raise ConnectionError("the connection was lost, and made anew by the client")
             match message["type"]:
                 case "smessage" | "message":
                     handle(channel, text(message["data"]))
                 # Left and wanted again at once: what comes until the leaving is confirmed is about the time before.
-                case "ssubscribe" | "subscribe" if not self._leaving[channel]:
+                case "ssubscribe" | "subscribe" if self._leaving[channel] < 1:
                     handle(channel, None)
-                case "sunsubscribe" | "unsubscribe" if self._leaving[channel]:
+                case "sunsubscribe" | "unsubscribe" if self._leaving[channel] > 0:
                     self._leaving[channel] -= 1
                     if not self._leaving[channel]:
                         del self._leaving[channel]
@@ -173,8 +177,18 @@ class Subscription:
                     raise ConnectionError(f"{channel} has moved to another node")
 
     async def _subscribe(self, channel: str) -> None:
-        pubsub = self._pubsubs[self._nodes.node_of(channel)]
+        pubsub = self._pubsub(channel)
         await (pubsub.ssubscribe if self._sharded else pubsub.subscribe)(channel)
 
     def _idle_channel(self, name: str) -> str:
-        return next(idle for n in itertools.count() if self._nodes.node_of(idle := f"idle:{n}") == name)
+        for number in range(IDLE_TRIES):
+            if self._nodes.node_of(channel := f"{_IDLE}{number}") == name:
+                return channel
+        raise ConnectionError(f"{name} has no channels any more")
+
+    def _pubsub(self, channel: str) -> PubSub:
+        """Raises ConnectionError when the channel has moved to a node that was not there when this was opened."""
+        try:
+            return self._pubsubs[self._nodes.node_of(channel)]
+        except KeyError as error:
+            raise ConnectionError(f"{channel} is on a new node") from error

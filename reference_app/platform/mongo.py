@@ -140,10 +140,14 @@ def now() -> datetime:
 async def on_majority(collection: AsyncCollection[Document], query: Document) -> Document | None:
     """The document that a unique `query` names, once the majority has it: for what was written by somebody else.
 
-    A write that changes nothing waits, too, until everything before it is on the majority.
+    A write that changes nothing waits, too, until everything before it is on the majority. None when it is not there,
+    or gone by then.
     """
-    await collection.update_one(query, {"$unset": {"nothing": True}})
-    return await collection.find_one(query)
+    found = await collection.find_one(query)
+    if found is None:
+        return None
+    still_there = await collection.update_one({**query, "_id": found["_id"]}, {"$unset": {"nothing": True}})
+    return found if still_there.matched_count else None
 
 
 async def aggregate(collection: AsyncCollection[Document], stages: Sequence[Mapping[str, Any]]) -> list[Document]:

@@ -1,5 +1,6 @@
 """SQS: background jobs, at least once. A message that fails five times goes to the dead-letter queue."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -14,9 +15,8 @@ from reference_app.settings import Settings
 
 RECEIVES_BEFORE_DEAD_LETTER = 5
 VISIBILITY_S = 60  # a photo takes well under a second; a killed worker's message comes back after this
-# Longer than a worker waits for jobs. A queue that hangs holds up whoever sends for a few seconds.
-ANSWER_WITHIN_S = 5
-WAITING_MAX = 1000
+ANSWER_WITHIN_S = 5  # longer than a worker waits for jobs
+THREAD_WITHIN_S = 5.0
 _WANTED = ["SentTimestamp", "ApproximateReceiveCount"]
 
 
@@ -71,11 +71,19 @@ class Queue:
 
     async def send(self, body: dict[str, Any]) -> None:
         """Raises what aws.Unavailable names when the queue is away, or takes less than comes."""
-        if self.sending.statistics().tasks_waiting >= WAITING_MAX:
-            raise aws.TooManyWait(f"{WAITING_MAX} jobs wait to be sent")
-        await to_thread.run_sync(
-            lambda: self.sqs.send_message(QueueUrl=self.url, MessageBody=json.dumps(body)), limiter=self.sending
-        )
+        job = object()
+        try:
+            async with asyncio.timeout(THREAD_WITHIN_S):
+                await self.sending.acquire_on_behalf_of(job)
+        except TimeoutError as error:
+            raise aws.TooManyWait("jobs come faster than the queue takes them") from error
+        try:
+            await to_thread.run_sync(
+                lambda: self.sqs.send_message(QueueUrl=self.url, MessageBody=json.dumps(body)),
+                limiter=CapacityLimiter(1),  # how many at once was decided above
+            )
+        finally:
+            self.sending.release_on_behalf_of(job)
 
     def receive(self, wait_s: int) -> Iterator[Received]:
         """Up to ten jobs; waits at most `wait_s` for the first."""

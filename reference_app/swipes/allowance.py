@@ -43,7 +43,10 @@ class Allowance:
             except Exception:
                 await self.count_anew(person, kind)
                 raise
-            used = await self.redis.incrby(key, before)
+            async with self.redis.pipeline(transaction=True) as pipe:
+                pipe.incrby(key, before)
+                pipe.expireat(key, tomorrow)  # a failure elsewhere may have deleted it: it is not counted once more
+                used, _ = await pipe.execute()
         if used > self.per_day[kind]:
             await self.redis.decr(key)
             raise LikesUsedUp(kind.replace("_", "-") + "s", retry_after_s=int((tomorrow - now).total_seconds()) + 1)

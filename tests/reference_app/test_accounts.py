@@ -1,7 +1,7 @@
 """Deleting an account deletes all that is known of a person, wherever it is stored."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import httpx
 from anyio import to_thread
@@ -14,6 +14,7 @@ from reference_app.photos.store import media_key
 from reference_app.platform import Platform
 from reference_app.platform.redis import text
 from reference_app.stack import LocalStack
+from reference_app.worker import ACCOUNT_AGE_MIN, tidy
 from tests.reference_app.conftest import Somebody, ask_for_session, frame, sign_in_with
 from tests.reference_app.test_chat import matched
 from tests.reference_app.test_discovery import alone_together, deck, ids
@@ -78,8 +79,8 @@ async def test_deleting_an_account_leaves_no_trace(anna: Somebody, ben: Somebody
             {"swiper": ben.id, "target": anna.id, "like": True, "at": datetime.now(UTC)}
         )
         await account_service_on(platform).auth.put_session("late", anna.id, ttl_s=600)
-        # A minute later: nothing.
-        await account_service_on(platform).erase_marked(datetime.now(UTC))
+        # Later: nothing.
+        await tidy(platform, datetime.now(UTC) + ACCOUNT_AGE_MIN)
         assert await of_others_decks_apart(platform, anna) == []
         assert await platform.db.messages.find_one({"match_id": match}) is None
         assert await platform.db.reports.find_one({"reported": ben.id}) is not None
@@ -112,8 +113,7 @@ async def test_a_deletion_of_which_no_job_tells_is_found(anna: Somebody, stack: 
         accounts = account_service_on(platform)
         await accounts.store.mark_deleted(anna.id)  # and then the app dies
         # Twice at once: the job of an app that did not die, and the sweep.
-        soon = datetime.now(UTC) + timedelta(minutes=1)
-        await asyncio.gather(accounts.erase_marked(soon), accounts.erase(anna.id))
+        await asyncio.gather(tidy(platform, datetime.now(UTC) + ACCOUNT_AGE_MIN), accounts.erase(anna.id))
         assert await platform.db.accounts.find_one({"_id": anna.id}) is None
         for name in file_names():
             assert not await platform.objects.exists(media_key(f"{anna.id}00", name))

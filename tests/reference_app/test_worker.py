@@ -97,20 +97,20 @@ def hanging(stack: LocalStack) -> Iterator[Queue]:
 
 
 async def test_a_queue_that_hangs_holds_up_nothing_else(hanging: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reference_app.platform.queue.WAITING_MAX", 50)
-    started = hanging.sending.total_tokens + 50
-    sending = [asyncio.create_task(hanging.send({"job": "any"})) for _ in range(int(started))]
-    await eventually(lambda: waiting(hanging), 50)
+    monkeypatch.setattr("reference_app.platform.queue.THREAD_WITHIN_S", 0.2)
+    sending = [asyncio.create_task(hanging.send({"job": "any"})) for _ in range(aws.CONNECTIONS)]
+    await eventually(lambda: under_way(hanging), aws.CONNECTIONS)
     with pytest.raises(aws.TooManyWait):
         await hanging.send({"job": "one more"})
     assert to_thread.current_default_thread_limiter().borrowed_tokens == 0
     for task in sending:
         task.cancel()
     await asyncio.gather(*sending, return_exceptions=True)
+    assert await under_way(hanging) == 0
 
 
-async def waiting(queue: Queue) -> int:
-    return queue.sending.statistics().tasks_waiting
+async def under_way(queue: Queue) -> int:
+    return int(queue.sending.borrowed_tokens)
 
 
 async def test_a_job_whose_photo_was_deleted_meanwhile_leaves_no_files(anna: Somebody, platform: Platform) -> None:

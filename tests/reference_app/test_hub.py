@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis as SingleRedis
 
 from reference_app.chat.connection import Connection
 from reference_app.chat.events import TypingEvent
@@ -16,7 +17,7 @@ from reference_app.chat.presence import Presence
 from reference_app.platform import Channels, Redis
 from reference_app.platform.redis import connection
 from reference_app.settings import Settings
-from reference_app.stack import LocalStack, stores
+from reference_app.stack import stores
 from reference_app.stack.process import free_port
 from tests.waiting import eventually
 
@@ -31,25 +32,24 @@ class FakeSocket:
         self.read.append(text)
 
 
-@pytest.fixture(scope="module")
-def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Three nodes."""
-    folder, ports = tmp_path_factory.mktemp("cluster"), [free_port() for _ in range(3)]
+@pytest.fixture(scope="module", params=[1, 3], ids=["one Redis", "cluster"])
+def ports(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[int]]:
+    """A Redis of our own, or three that make a cluster."""
+    folder, ports = tmp_path_factory.mktemp("redis"), [free_port() for _ in range(request.param)]
     with ExitStack() as stopping:
         for number, port in enumerate(ports):
-            node = stores.valkey(folder, number, port, "100mb", clustered=True)
+            node = stores.valkey(folder, number, port, "100mb", clustered=len(ports) > 1)
             node.start()
             stopping.callback(node.stop)
             node.wait_ready()
-        yield stores.form_cluster(ports)
+        if len(ports) > 1:
+            stores.form_cluster(ports)
+        yield ports
 
 
-@pytest.fixture(params=["one Redis", "cluster"])
-def settings(request: pytest.FixtureRequest, stack: LocalStack) -> Settings:
-    if request.param == "one Redis":
-        return stack.settings
-    url = request.getfixturevalue("cluster_url")
-    return stack.settings.model_copy(update={"redis_url": url, "redis_cluster": True})
+@pytest.fixture
+def settings(ports: list[int]) -> Settings:
+    return Settings(redis_url=f"redis://127.0.0.1:{ports[0]}/0", redis_cluster=len(ports) > 1)
 
 
 @pytest.fixture
@@ -91,6 +91,38 @@ async def test_a_phone_that_comes_back_at_once_is_heard(
         await phone.stop()
     # Not by starting anew: that would unsubscribe everybody for a moment.
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_a_lost_connection_is_noticed(
+    hub: Hub, channels: Channels, redis: Redis, ports: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client connects again by itself, and says nothing: what was confirmed before holds no more."""
+    fanout = Fanout(channels, Presence(redis, ttl_s=60))
+    people = [f"person-{number}" for number in range(7)]
+    sockets: dict[str, Any] = {person: FakeSocket() for person in people}
+    phones = {person: Connection(socket, "session") for person, socket in sockets.items()}
+    for person, phone in phones.items():
+        phone.start()
+        await hub.add(person, phone)
+    for port in ports:
+        async with SingleRedis(port=port) as node:
+            await node.client_kill_filter(_type="pubsub")
+    await eventually(lambda: said(caplog, "starting anew"), True)
+
+    async def heard(person: str) -> bool:
+        await fanout.send({person: TypingEvent(match_id="m")})
+        return bool(sockets[person].read)
+
+    for person, phone in phones.items():
+        await eventually(partial(heard, person), True)
+        await hub.remove(person, phone)
+        await hub.add(person, phone)  # and it is confirmed
+        await hub.remove(person, phone)
+        await phone.stop()
+
+
+async def said(caplog: pytest.LogCaptureFixture, what: str) -> bool:
+    return what in caplog.text
 
 
 async def has_read(socket: FakeSocket, event: TypingEvent) -> bool:

@@ -11,6 +11,7 @@ from reference_app.auth.store import AuthStore
 from reference_app.chat.events import UnmatchEvent
 from reference_app.chat.hub import Fanout
 from reference_app.chat.presence import presence_key
+from reference_app.chat.store import ChatStore
 from reference_app.dependencies import made_by
 from reference_app.discovery.decks import refilled_key
 from reference_app.jobs import Job
@@ -28,6 +29,7 @@ class AccountService:
     store: AccountStore
     auth: AuthStore
     photos: PhotoService
+    chat: ChatStore
     redis: Redis
     queue: Queue
     fanout: Fanout
@@ -58,7 +60,7 @@ class AccountService:
         if not await self.store.is_marked_deleted(person):
             return
         for match in await self.store.matches_of(person):
-            if await self.store.end_match(match["_id"]):
+            if await self.chat.end(match["_id"], person):
                 (other,) = (p for p in match["people"] if p != person)
                 await self.fanout.send({other: UnmatchEvent(match_id=match["_id"])})
             await self.store.erase_messages(match["_id"])
@@ -87,6 +89,7 @@ def account_service_on(platform: Platform) -> AccountService:
         AccountStore(platform.db),
         AuthStore.on(platform),
         photo_service_on(platform),
+        ChatStore(platform.db, platform.commits),
         platform.redis,
         platform.queue,
         Fanout.on(platform),

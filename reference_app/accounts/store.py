@@ -39,11 +39,6 @@ class AccountStore:
     async def matches_of(self, person: str) -> list[Document]:
         return await self.db.matches.find({"people": person}, {"people": 1}).to_list(None)
 
-    async def end_match(self, match_id: str) -> bool:
-        """Returns whether it was standing."""
-        ended = {"$set": {"ended_at": datetime.now(UTC)}}
-        return bool((await self.db.matches.update_one({"_id": match_id, "ended_at": None}, ended)).matched_count)
-
     async def erase_messages(self, match_id: str) -> None:
         await self.db.messages.delete_many({"match_id": match_id})
         await self.db.matches.update_one({"_id": match_id}, {"$unset": {"last": True}})

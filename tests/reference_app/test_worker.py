@@ -96,8 +96,7 @@ def hanging(stack: LocalStack) -> Iterator[Queue]:
         yield Queue.connect(stack.settings.model_copy(update={"aws_endpoint_url": endpoint}))
 
 
-async def test_a_queue_that_hangs_holds_up_nothing_else(hanging: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reference_app.platform.queue.THREAD_WITHIN_S", 0.2)
+async def test_a_queue_that_hangs_holds_up_nothing_else(hanging: Queue) -> None:
     sending = [asyncio.create_task(hanging.send({"job": "any"})) for _ in range(aws.CONNECTIONS)]
     await eventually(lambda: under_way(hanging), aws.CONNECTIONS)
     with pytest.raises(aws.TooManyWait):

@@ -72,7 +72,7 @@ def test_apps_are_restarted_one_after_the_other(drill: Drill) -> None:
     """A release: no request fails, no message is lost, nobody waits."""
     kept, record = drill.run(45, [(8, drill.stack.roll)])
     failed = {interval.name: interval for interval in record.intervals if interval.failed}
-    assert failed == {}
+    assert failed == {}, (drill.stack.folder / "proxy.log").read_text()
     assert kept.longest_gap_s < 3
 
 

@@ -124,6 +124,13 @@ class Socket:
         """What comes in a conversation, each message once, in the order in which it came."""
         return self._inboxes.setdefault(match_id, Queue())
 
+    def knows(self, match_id: str, seq: int = 0) -> None:
+        """When the socket is lost, what was written in this match above the number `seq` will be caught up with.
+
+        From the moment that a match is known: its first message may be the one that comes while the socket is away.
+        """
+        self._seen.setdefault(match_id, seq)
+
     def _connected(self) -> WebSocket:
         socket = create_connection(self._url, header=self._headers, timeout=CONNECT_TIMEOUT_S, class_=_Connection)
         socket.settimeout(None)
@@ -168,19 +175,21 @@ class Socket:
         self._catching_up = gevent.spawn(self._catch_up, lost_at - CLOCKS_DIFFER, dict(self._seen))
         return socket
 
-    def _catch_up(self, since: datetime, seen_before: dict[str, int]) -> None:
+    def _catch_up(self, since: datetime, seen: dict[str, int]) -> None:
+        """`seen`: as it was when the socket was open again; what comes over it meanwhile may overtake what was lost."""
         for match in self._rest.matches():
             if datetime.fromisoformat(match["matched_at"]) >= since:
                 self._heard_of(match["id"], match["with_profile"]["id"])
-        for match_id, seen in seen_before.items():
+                seen.setdefault(match["id"], 0)
+        for match_id, after in seen.items():
             if not self._wanted:
                 return
-            for message in self._rest.history(match_id, seen):
+            for message in self._rest.history(match_id, after):
                 if message["sender_id"] != self.person:
                     self._take(message, from_history=True)
 
     def _send_now(self, sent: Sent) -> None:
-        self._seen.setdefault(sent.match_id, 0)
+        self.knows(sent.match_id)
         self._send({"type": "message", "match_id": sent.match_id, "id": sent.id, "text": sent.text})
 
     def _send_again(self, message_id: str) -> None:
@@ -222,6 +231,7 @@ class Socket:
 
     def _heard_of(self, match_id: str, other: str) -> None:
         self._post.matched(match_id, self.person, other)
+        self.knows(match_id)
         heard, match = self.expect_match(other)
         match["id"] = match_id
         heard.set()

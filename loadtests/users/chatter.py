@@ -129,5 +129,7 @@ class Chatter(Person):
         """The match with somebody as the backend knows it, and when it was made."""
         for match in self.api.matches():
             if match["with_profile"]["id"] == other_id:
+                assert self.socket
+                self.socket.knows(match["id"], match["last_seq"])  # an earlier run's messages are none of this run's
                 return str(match["id"]), datetime.fromisoformat(match["matched_at"])
         return None, datetime.max.replace(tzinfo=UTC)

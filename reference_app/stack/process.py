@@ -101,10 +101,10 @@ class ServerProcess:
 
         def answers() -> None:
             if not self.running:
-                raise StackError(f"{self.name} ended before it was ready{self._log_end()}")
+                raise StackError(f"{self.name} ended before it was ready{self.log_end()}")
             self.check()
 
-        eventually(answers, self.name, self._log_end)
+        eventually(answers, self.name, self.log_end)
 
     @property
     def running(self) -> bool:
@@ -135,7 +135,8 @@ class ServerProcess:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def _log_end(self) -> str:
+    def log_end(self) -> str:
+        """The end of a sentence about it: what it has logged last."""
         try:
             lines = self.log.read_text(errors="replace").strip().splitlines()[-LOG_LINES_SHOWN:]
         except OSError:

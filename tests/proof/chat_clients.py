@@ -12,6 +12,7 @@ import json  # noqa: E402  # after the patch
 import sys  # noqa: E402
 import urllib.request  # noqa: E402
 from collections import Counter  # noqa: E402
+from dataclasses import dataclass  # noqa: E402
 from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
@@ -36,25 +37,31 @@ def main(host: str, pairs: int, messages: int, hang_ups: int) -> None:
     def count(column: str) -> None:
         counted[column.removeprefix("messages_")] += 1
 
+    @dataclass
     class Rest:
+        person: str
+
         def history(self, match_id: str, after: int) -> list[dict[str, Any]]:
-            with urllib.request.urlopen(f"{host}/history/{match_id}/{after}", timeout=10) as response:
-                found: list[dict[str, Any]] = json.load(response)
-            return found
+            return self._get(f"history/{match_id}/{after}")
 
         def matches(self) -> list[dict[str, Any]]:
-            return []
+            return self._get(f"matches/{self.person}")
+
+        def _get(self, path: str) -> list[dict[str, Any]]:
+            with urllib.request.urlopen(f"{host}/{path}", timeout=10) as response:
+                found: list[dict[str, Any]] = json.load(response)
+            return found
 
     clock = RunClock()
     post = Post(fire, count, clock, "proof")
 
     def talk(number: int) -> None:
         one, other = f"a{number}", f"b{number}"
-        sockets = [Socket(host, person, person, post, fire, clock, Rest()) for person in (one, other)]
+        sockets = [Socket(host, person, person, post, fire, clock, Rest(person)) for person in (one, other)]
         assert all(socket.connect() for socket in sockets)
         for turn in range(messages):
             text = "last" if turn == messages - 1 else "Hi!"
-            if hang_ups and turn % hang_ups == hang_ups // 2:
+            if hang_ups and turn % hang_ups == 0:
                 text = "hang up"
             sockets[0].send_message(f"{one}+{other}", other, text)
             gevent.sleep(0.001)

@@ -10,6 +10,7 @@ import random
 import sys
 from collections import Counter, defaultdict
 from contextlib import suppress
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -27,6 +28,7 @@ class Chat:
         self._sockets: dict[str, ServerConnection] = {}
         self._numbers: defaultdict[str, int] = defaultdict(int)
         self._held: dict[str, dict[str, Any]] = {}  # sender -> a message that the next one is to overtake
+        self._matched_at: dict[str, str] = {}
         self.history: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self.did: Counter[str] = Counter()
 
@@ -34,6 +36,7 @@ class Chat:
         assert socket.request
         person = socket.request.headers["Authorization"].removeprefix("Bearer ")
         self._sockets[person] = socket
+        await self._introduce(person)
         while True:
             try:
                 frame = json.loads(await socket.recv())
@@ -45,12 +48,31 @@ class Chat:
                 await self._tell(self._other(frame["match_id"], person), {**frame, "type": "receipt"})
 
     def look_up(self, connection: ServerConnection, request: Request) -> Response | None:
-        """`GET /history/MATCH/AFTER`: what REST tells a client that was away."""
-        if not request.path.startswith("/history/"):
-            return None
-        _, _, match_id, after = request.path.split("/")
-        found = [message for message in self.history[match_id] if message["seq"] > int(after)]
+        """`GET /history/MATCH/AFTER` and `GET /matches/PERSON`: what REST tells a client that was away."""
+        found: list[dict[str, Any]]
+        match request.path.split("/"):
+            case ["", "history", match_id, after]:
+                found = [message for message in self.history[match_id] if message["seq"] > int(after)]
+            case ["", "matches", person]:
+                found = [
+                    {"id": match_id, "matched_at": at, "with_profile": {"id": self._other(match_id, person)}}
+                    for match_id, at in self._matched_at.items()
+                    if person in match_id.split("+")
+                ]
+            case _:
+                return None
         return connection.respond(HTTPStatus.OK, json.dumps(found))
+
+    async def _introduce(self, person: str) -> None:
+        """Two who are here are a match. Every other pair is not told: only REST says so."""
+        number = person[1:]
+        one, other, match_id = f"a{number}", f"b{number}", f"a{number}+b{number}"
+        if match_id in self._matched_at or not {one, other} <= self._sockets.keys():
+            return
+        self._matched_at[match_id] = datetime.now(UTC).isoformat()
+        if int(number) % 2:
+            await self._tell(one, {"type": "match", "match_id": match_id, "with_id": other})
+            await self._tell(other, {"type": "match", "match_id": match_id, "with_id": one})
 
     async def _message(self, sender: str, frame: dict[str, Any]) -> None:
         match_id = frame["match_id"]

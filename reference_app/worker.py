@@ -45,6 +45,8 @@ SWEEP_AGE_MAX = timedelta(minutes=5)
 TIDY_EVERY_S = 30
 TIDY_AGE_MIN = timedelta(minutes=1)
 TIDY_AT_MOST = 100
+# Longer than a job comes back when its worker was killed, or is tried until it is a dead letter.
+PROCESSING_AGE_MIN = timedelta(minutes=2)
 # The longest that a session may be used after it has ended: nothing is written of the person after that.
 ACCOUNT_AGE_MIN = timedelta(seconds=SESSION_CACHE_S) + TIDY_AGE_MIN
 UPLOAD_AGE_MAX = timedelta(days=UPLOADS_KEPT_DAYS)
@@ -139,10 +141,12 @@ async def _tidy(platform: Platform, stop: asyncio.Event) -> None:
 
 
 async def tidy(platform: Platform, now: datetime) -> None:
-    """Erase what is marked as deleted, but for what a job may still be at, and photos that were never completed."""
+    """Do what no job tells of: erase what is marked as deleted or was never completed, process photos that wait."""
     photos, accounts = photo_service_on(platform), account_service_on(platform)
     deleted = await photos.store.in_state(State.DELETED, TIDY_AT_MOST, before=now - TIDY_AGE_MIN)
     await _each(photos.erase, [photo["_id"] for photo in deleted])
+    stuck = await photos.store.in_state(State.PROCESSING, TIDY_AT_MOST, before=now - PROCESSING_AGE_MIN)
+    await _each(photos.process, [photo["_id"] for photo in stuck])
     pending = await photos.store.in_state(State.PENDING, TIDY_AT_MOST, before=now - UPLOAD_AGE_MAX)
     await _each(photos.drop, [photo["_id"] for photo in pending])
     await _each(accounts.erase_finally, await accounts.store.marked_deleted(before=now - ACCOUNT_AGE_MIN))

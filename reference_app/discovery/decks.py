@@ -20,7 +20,8 @@ from reference_app.profiles.store import ProfileStore
 
 DECK_SIZE = 100  # a heavy session has about 60 swipes: one query serves it
 SUPER_LIKES_SHOWN = 20
-DECK_TTL_S = 1800
+# About as long as a session. So long somebody who has changed whom they want, or has moved, may be in others' decks.
+DECK_TTL_S = 600
 REFILL_BELOW = 20  # the cards of one request: five seconds each
 # So long nobody is looked for again when there were no more: they do not move that fast.
 REFILL_AGAIN_AFTER_S = 60
@@ -46,23 +47,22 @@ class Decks:
     async def top(self, person: str, limit: int) -> list[Entry]:
         """The next people. Raises Conflict when it is not known whom they might like."""
         if not self.kept:
-            return await self._found(person, limit)
+            return await self._without_gone(person, await self._found(person, limit))
         entries, left = await self._kept(person, limit)
         if entries:
             metrics.cache_hit("decks")
         else:
             metrics.cache_miss("decks")
-            found = await self._found(person, DECK_SIZE)
-            await self._keep(person, found)
+            found = await self._keep(person, await self._found(person, DECK_SIZE))
             entries, left = found[:limit], len(found)
         if 0 < left <= REFILL_BELOW:
             self.background.start(self._refill(person))
         return entries
 
-    async def take(self, person: str, other: str) -> None:
-        """Take somebody out of a deck."""
-        if self.kept:
-            await self.redis.zrem(deck_key(person), other)
+    async def take(self, person: str, *others: str) -> None:
+        """Take people out of a deck."""
+        if self.kept and others:
+            await self.redis.zrem(deck_key(person), *others)
 
     async def forget(self, person: str) -> None:
         """Compute the next deck anew."""
@@ -86,16 +86,24 @@ class Decks:
         # In the order that Redis will give: by score, then by id.
         return sorted(entries.items(), key=lambda entry: (entry[1], entry[0]))
 
-    async def _keep(self, person: str, entries: list[Entry]) -> None:
-        if not entries:
-            return
+    async def _keep(self, person: str, entries: list[Entry]) -> list[Entry]:
+        """Make these the deck. Returns those that are still to be met."""
         async with self.redis.pipeline(transaction=True) as pipe:
-            pipe.zadd(deck_key(person), dict(entries))
-            pipe.expire(deck_key(person), DECK_TTL_S)
+            pipe.delete(deck_key(person))
+            if entries:
+                pipe.zadd(deck_key(person), dict(entries))
+                pipe.expire(deck_key(person), DECK_TTL_S)
             await pipe.execute()
-        # Swiped or blocked between the query and now: whoever did so has found no card to take out.
-        if gone := await self.store.not_to_meet(person, [other for other, _ in entries]):
-            await self.redis.zrem(deck_key(person), *gone)
+        return await self._without_gone(person, entries)
+
+    async def _without_gone(self, person: str, entries: list[Entry]) -> list[Entry]:
+        """Swiped, blocked or hidden between the query and now: whoever did so has found no card to take out.
+
+        Or before it: a replica that is behind may have answered.
+        """
+        gone = set(await self.store.not_to_meet(person, [other for other, _ in entries]))
+        await self.take(person, *gone)
+        return [entry for entry in entries if entry[0] not in gone]
 
     async def _refill(self, person: str) -> None:
         if await self.redis.set(refilled_key(person), b"1", ex=REFILL_AGAIN_AFTER_S, nx=True):

@@ -30,6 +30,11 @@ class DiscoveryService:
         """The next `limit` people as a JSON document, assembled from cards that are JSON already."""
         deck = await self.decks.top(person, limit)
         cards = await self._cards([other for other, _ in deck])
+        if gone := [other for other, _ in deck if other not in cards]:
+            # Hidden since the deck was made: whoever is behind them moves up.
+            await self.decks.take(person, *gone)
+            deck = await self.decks.top(person, limit)
+            cards = await self._cards([other for other, _ in deck])
         parts = (_card(score, cards[other]) for other, score in deck if other in cards)
         return b'{"cards":[' + b",".join(parts) + b"]}"
 

@@ -43,10 +43,12 @@ class DiscoveryStore:
         return await self._meeting(me, today, {"$in": [swiper for swiper in swipers if swiper not in seen]}, limit)
 
     async def not_to_meet(self, person: str, others: Collection[str]) -> list[str]:
-        """Those of `others` whom a person has swiped on or blocked, or who have blocked the person."""
-        blocked = {"$or": [{"_id": person}, {"_id": {"$in": list(others)}, "blocked": person}]}
+        """Those of `others` whom a person has swiped on or blocked, who have blocked the person, or are hidden."""
+        if not others:
+            return []
+        theirs: Document = {"_id": {"$in": list(others)}, "$or": [{"blocked": person}, {"hidden": {"$ne": None}}]}
         gone = set(await self._swiped_by(person, among=others))
-        async for profile in self.db.profiles.find(blocked, {"blocked": 1}):
+        async for profile in self.db.profiles.find({"$or": [{"_id": person}, theirs]}, {"blocked": 1}):
             gone.update(profile.get("blocked", ()) if profile["_id"] == person else [profile["_id"]])
         return [other for other in others if other in gone]
 

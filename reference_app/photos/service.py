@@ -1,10 +1,10 @@
 """A photo's way: presigned upload, completed by its owner, resized by the worker, approved by a moderator."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import HTTPConnection
 
 from reference_app.dependencies import made_by
@@ -16,6 +16,7 @@ from reference_app.photos.store import PhotoStore, media_key, upload_key
 from reference_app.platform import Platform, metrics, platform_of
 from reference_app.platform.aws import Unavailable
 from reference_app.platform.mongo import Document
+from reference_app.platform.objects import Missing
 from reference_app.profiles.service import card_key, photo_of
 from reference_app.profiles.store import ProfileStore
 
@@ -29,6 +30,8 @@ class PhotoService:
     platform: Platform
     store: PhotoStore
     profiles: ProfileStore
+    # One picture after the other: resizing takes a core, and jobs come ten at a time.
+    resizing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
     async def of(self, owner: str) -> list[OwnPhoto]:
         profile = await self.profiles.get(owner)
@@ -93,7 +96,16 @@ class PhotoService:
         return approved is not None
 
     async def reject(self, photo_id: str) -> bool:
-        return await self.store.change(photo_id, State.REJECTED, of=[State.IN_REVIEW]) is not None
+        """Never show it, or no longer. False when it neither waits for review nor is shown."""
+        photo = await self.store.get(photo_id)
+        if photo is None or photo["state"] not in (State.IN_REVIEW, State.APPROVED):
+            return False
+        await self.profiles.remove_photo(photo["owner"], photo_id)
+        rejected = await self.store.change(photo_id, State.REJECTED, of=[State.IN_REVIEW, State.APPROVED])
+        # Once more: another moderator may have approved it in between.
+        await self.profiles.remove_photo(photo["owner"], photo_id)
+        await self._changed(photo["owner"])
+        return rejected is not None
 
     # The worker's part. Safe to repeat.
 
@@ -101,9 +113,10 @@ class PhotoService:
         photo = await self.store.get(photo_id)
         if photo and photo["state"] == State.PROCESSING:
             try:
-                await to_thread.run_sync(self._make_files, photo_id)
+                await to_thread.run_sync(self._make_files, photo_id, limiter=self.resizing)
                 done = State.IN_REVIEW
-            except NotAnImage:
+            # An upload that is gone was processed by another worker, and the state says so; or it has expired.
+            except (NotAnImage, Missing):
                 done = State.REFUSED
             if await self.store.change(photo_id, done, of=[State.PROCESSING]):
                 metrics.PHOTOS.labels(done).inc()

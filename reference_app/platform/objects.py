@@ -17,6 +17,10 @@ UPLOADS_KEPT_DAYS = 1
 CACHE_FOREVER = "public, max-age=31536000, immutable"
 
 
+class Missing(Exception):
+    """There is no object with that key."""
+
+
 @dataclass(frozen=True)
 class Objects:
     """A bucket. Calls that reach the network run in a thread: boto3 blocks."""
@@ -64,7 +68,11 @@ class Objects:
         return True
 
     def get(self, key: str) -> bytes:
-        body: bytes = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        """Raises Missing."""
+        try:
+            body: bytes = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        except self.s3.exceptions.NoSuchKey as error:
+            raise Missing(key) from error
         return body
 
     def put(self, key: str, body: bytes) -> None:

@@ -85,6 +85,8 @@ class ModerationQueue(BaseModel):
 
 
 class PhotoDecision(Body):
+    """A photo that was approved can be taken down later."""
+
     model_config = example(approve=True)
 
     approve: bool

@@ -81,7 +81,7 @@ class ModerationService:
     async def decide_photo(self, photo_id: str, approve: bool) -> None:
         decide = self.photos.approve if approve else self.photos.reject
         if not await decide(photo_id):
-            raise NotFound("No such photo waits for review.")
+            raise NotFound("No such photo waits for this decision.")
 
     async def decide_report(self, report_id: str, moderator: str, suspend: bool, note: str) -> None:
         report = await self.store.open_report(report_id)

@@ -120,9 +120,17 @@ async def test_a_swipe_while_the_deck_is_computed_counts(anna: Somebody, ben: So
     async with open_platform(stack.settings) as platform:
         background = Background()
         decks = Decks(Slow.on(platform), ProfileStore(platform.db), platform.redis, background, kept=True)
-        await decks.top(anna.id, 10)
+        assert await decks.top(anna.id, 10) == []
         await background.drain()
         assert await platform.redis.zrange(deck_key(anna.id), 0, -1) == []
+
+
+async def test_who_is_gone_takes_nobodys_place(anna: Somebody, ben: Somebody, carla: Somebody) -> None:
+    place = await alone_together(anna, ben, carla)
+    await carla.http.put("/me/location", json=place | {"latitude": place["latitude"] + 0.1})
+    assert ids(await deck(anna, limit=1)) == [ben.id]
+    assert (await ben.http.delete("/me")).status_code == 202
+    assert ids(await deck(anna, limit=1)) == [carla.id]
 
 
 EVERYBODY = {"sexes": ["male", "female"], "age_min": 18, "age_max": 99, "distance_km": 100}

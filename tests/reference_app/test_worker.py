@@ -45,8 +45,7 @@ async def uploaded(platform: Platform, owner: str) -> str:
 async def test_a_job_that_comes_three_times_at_once_is_done_once(anna: Somebody, platform: Platform) -> None:
     photo_id = await uploaded(platform, anna.id)
     photos = photo_service_on(platform)
-    # The slower ones may find the upload gone: SQS brings their job again, which then does nothing.
-    await asyncio.gather(*(photos.process(photo_id) for _ in range(3)), return_exceptions=True)
+    await asyncio.gather(*(photos.process(photo_id) for _ in range(3)))
     await photos.process(photo_id)
     photo = await photos.store.get(photo_id)
     assert photo is not None
@@ -86,6 +85,20 @@ async def test_what_is_never_completed_does_not_stay(anna: Somebody, platform: P
     found = await to_thread.run_sync(lambda: s3.get_bucket_lifecycle_configuration(Bucket=platform.objects.bucket))
     (rule,) = found["Rules"]
     assert (rule["Filter"], rule["Expiration"]) == ({"Prefix": upload_key("")}, {"Days": 1})
+
+
+async def test_a_photo_of_which_no_job_tells_any_more_is_processed(anna: Somebody, platform: Platform) -> None:
+    """Its job became a dead letter while the store was away, or its app died before it was queued."""
+    there, gone = await uploaded(platform, anna.id), await uploaded(platform, anna.id)
+    await to_thread.run_sync(platform.objects.delete, [upload_key(gone)])
+    await tidy(platform, datetime.now(UTC) + timedelta(minutes=1))
+    assert {await state(anna, photo) for photo in (there, gone)} == {"processing"}
+    await tidy(platform, datetime.now(UTC) + timedelta(minutes=3))
+    assert (await state(anna, there), await state(anna, gone)) == ("in_review", "refused")
+
+
+async def state(person: Somebody, photo_id: str) -> str:
+    return str((await person.http.get(f"/photos/{photo_id}")).json()["state"])
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The background worker: does the jobs of the queue, and sweeps for what a crash left undone.
 
-Run it with `python -m reference_app.worker`. SIGTERM ends it after the job at hand.
+Run it with `python -m reference_app.worker`. SIGTERM ends it after the jobs at hand.
 """
 
 import argparse
@@ -21,26 +21,29 @@ from reference_app.auth.store import SESSION_CACHE_S
 from reference_app.jobs import Job
 from reference_app.photos.schemas import State
 from reference_app.photos.service import photo_service_on
-from reference_app.platform import Platform, logs, metrics
+from reference_app.platform import STORE_AWAY, Platform, Queue, logs, metrics
 from reference_app.platform.objects import UPLOADS_KEPT_DAYS
 from reference_app.platform.queue import Received
-from reference_app.push.providers import provider
+from reference_app.push.providers import PushProvider, provider
 from reference_app.push.schemas import Notification
 from reference_app.push.service import push_service_on
 from reference_app.settings import Settings
-from reference_app.swipes.service import matchmaker_on
+from reference_app.swipes.service import Matchmaker, matchmaker_on
 
 log = logging.getLogger("matchday.worker")
 RECEIVE_WAIT_S = 1  # also how long SIGTERM may have to wait
 RETRY_S = 1.0
 END_WITHIN_S = 7.0  # a database that is away answers later; the whole process is gone within ten
 WATCH_EVERY_S = 5.0
+JOBS_AT_ONCE = 32  # most of them wait for others' servers; pictures are resized one after the other
 FAILED_AGAIN_AFTER_S = (1, 2, 4, 8, 8)  # after each of the tries: half a minute until it is a dead letter
+AWAY_AGAIN_AFTER_S = (5, 30, 120, 300, 300)  # a store that is away is no fault of the job's
 SWEEP_EVERY_S = 1  # little each time: all of ten seconds' likes at once made every tenth second ten times as slow
-# A like is looked at again between these ages: old enough for its app to have done so, and long enough that
-# a restart of the worker misses none.
-SWEEP_AGE_MIN = timedelta(seconds=5)
-SWEEP_AGE_MAX = timedelta(minutes=5)
+# A like is looked at again at these ages: when its app should have done so, and once more when it surely is in the
+# database. How far the latter has come is noted, so that no outage of all workers leaves any out.
+SWEEP_AGES_MIN = (timedelta(seconds=5), timedelta(seconds=60))
+SWEEP_AT_ONCE = timedelta(minutes=5)
+SWEPT_NOTED_EVERY = timedelta(seconds=30)
 # Deletions of which no job has told: rare, so seldom looked for.
 TIDY_EVERY_S = 30
 TIDY_AGE_MIN = timedelta(minutes=1)
@@ -54,10 +57,9 @@ UPLOAD_AGE_MAX = timedelta(days=UPLOADS_KEPT_DAYS)
 Handler = Callable[..., Awaitable[None]]
 
 
-def handlers(platform: Platform) -> dict[Job, Handler]:
+def handlers(platform: Platform, pushes: PushProvider) -> dict[Job, Handler]:
     """What is done for each job. Each may be done twice."""
     photos, accounts, push = photo_service_on(platform), account_service_on(platform), push_service_on(platform)
-    pushes = provider(platform.settings)
 
     async def deliver(person_id: str, notification: dict[str, Any]) -> None:
         await push.deliver(person_id, Notification.model_validate(notification), pushes)
@@ -70,40 +72,51 @@ def handlers(platform: Platform) -> dict[Job, Handler]:
     }
 
 
-async def _work(platform: Platform, stop: asyncio.Event) -> None:
-    does, queue = handlers(platform), platform.queue
+async def _work(platform: Platform, pushes: PushProvider, stop: asyncio.Event) -> None:
+    does, queue = handlers(platform, pushes), platform.queue
+    at_hand: dict[asyncio.Task[None], Received] = {}
+    metrics.QUEUE_AGE_S.set_function(lambda: max((job.waited_s for job in list(at_hand.values())), default=0.0))
     while not stop.is_set():
+        free = JOBS_AT_ONCE - len(at_hand)
+        if not free:
+            await asyncio.wait(at_hand, return_when=asyncio.FIRST_COMPLETED)
+            continue
         try:
-            jobs = await to_thread.run_sync(lambda: list(queue.receive(RECEIVE_WAIT_S)))
-            metrics.QUEUE_AGE_S.set(max((job.waited_s for job in jobs), default=0.0))
-            for job in jobs:
-                if stop.is_set():  # for another worker, at once
-                    await to_thread.run_sync(queue.again_after, job, 0)
-                elif await _done(does, job.body):
-                    await to_thread.run_sync(queue.done, job)
-                else:
-                    await to_thread.run_sync(queue.again_after, job, _pause_after(job))
+            jobs = await to_thread.run_sync(queue.receive, RECEIVE_WAIT_S, free)
         except (BotoCoreError, ClientError) as error:
             log.warning("The queue is away: %s", error)
             await asyncio.sleep(RETRY_S)
+            continue
+        for job in jobs:
+            # What comes too late is for another worker, at once.
+            doing = queue.again_after(job, 0) if stop.is_set() else _do(does, queue, job)
+            task = asyncio.create_task(doing)
+            at_hand[task] = job
+            task.add_done_callback(at_hand.pop)
+    await asyncio.gather(*at_hand)
 
 
-async def _done(does: dict[Job, Handler], body: dict[str, Any]) -> bool:
-    """False leaves the job in the queue: it comes back, and after five times goes to the dead letters."""
-    kind = str(body.get("job"))
+async def _do(does: dict[Job, Handler], queue: Queue, job: Received) -> None:
+    """What fails stays in the queue: it comes back, and after five times goes to the dead letters."""
+    kind = str(job.body.get("job"))
     known = kind if kind in list(Job) else "unknown"
+    pauses_s = None
     try:
-        await does[Job(kind)](**{name: value for name, value in body.items() if name != "job"})
+        await does[Job(kind)](**{name: value for name, value in job.body.items() if name != "job"})
+    except STORE_AWAY as error:
+        log.warning("A job cannot be done now: %s", error, extra={"job": known})
+        pauses_s = AWAY_AGAIN_AFTER_S
     except Exception:
         log.exception("A job failed", extra={"job": known})
-        metrics.JOBS.labels(known, "failed").inc()
-        return False
-    metrics.JOBS.labels(known, "done").inc()
-    return True
-
-
-def _pause_after(failed: Received) -> int:
-    return FAILED_AGAIN_AFTER_S[min(failed.tries, len(FAILED_AGAIN_AFTER_S)) - 1]
+        pauses_s = FAILED_AGAIN_AFTER_S
+    metrics.JOBS.labels(known, "failed" if pauses_s else "done").inc()
+    try:
+        if pauses_s:
+            await queue.again_after(job, pauses_s[min(job.tries, len(pauses_s)) - 1])
+        else:
+            await queue.done(job)
+    except (BotoCoreError, ClientError) as error:
+        log.warning("A job comes back once more, for the queue could not be told of it: %s", error)
 
 
 async def _watch_queue(platform: Platform, stop: asyncio.Event) -> None:
@@ -120,15 +133,30 @@ async def _watch_queue(platform: Platform, stop: asyncio.Event) -> None:
 async def _sweep_likes(platform: Platform, stop: asyncio.Event) -> None:
     """Look again at every like, once it is old enough."""
     matchmaker = matchmaker_on(platform)
-    since = datetime.now(UTC) - SWEEP_AGE_MAX
+    soon, surely = SWEEP_AGES_MIN
+    early = datetime.now(UTC) - soon
+    late = noted = None
     while not stop.is_set():
-        until = datetime.now(UTC) - SWEEP_AGE_MIN
         try:
-            await matchmaker.sweep(since, until)
-            since = until
+            if late is None:
+                late = noted = await matchmaker.store.swept_until() or early
+            early = await _swept(matchmaker, early, soon)
+            late = await _swept(matchmaker, late, surely)
+            if noted is None or late - noted >= SWEPT_NOTED_EVERY:
+                await matchmaker.store.note_swept(late)
+                noted = late
         except Exception:
             log.exception("The sweep failed; the next one covers the same time")
         await _pause(stop, SWEEP_EVERY_S)
+
+
+async def _swept(matchmaker: Matchmaker, since: datetime, age: timedelta) -> datetime:
+    """Look at the likes made since then that have that age. Returns how far it has come."""
+    until = min(datetime.now(UTC) - age, since + SWEEP_AT_ONCE)
+    if until <= since:
+        return since
+    await matchmaker.sweep(since, until)
+    return until
 
 
 async def _tidy(platform: Platform, stop: asyncio.Event) -> None:
@@ -174,11 +202,11 @@ async def run(settings: Settings, metrics_port: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_platform(settings) as platform:
+    async with open_platform(settings) as platform, provider(settings) as pushes:
         start_http_server(metrics_port, addr="127.0.0.1")
         log.info("worker is ready")
         working: asyncio.Future[Any] = asyncio.gather(
-            _work(platform, stop),
+            _work(platform, pushes, stop),
             _watch_queue(platform, stop),
             _sweep_likes(platform, stop),
             _tidy(platform, stop),

@@ -54,7 +54,7 @@ class AccountStore:
         await self.db.reports.delete_many({"reported": person})
         # What they reported of others stays, without them.
         await self.db.reports.update_many({"reporter": person}, {"$unset": {"reporter": True}})
-
+        await self.db.reports.update_many({"moderator": person}, {"$unset": {"moderator": True}})
         await self.db.profiles.delete_one({"_id": person})
 
     async def erase_account(self, person: str) -> None:

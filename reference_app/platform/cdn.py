@@ -36,4 +36,6 @@ class Cdn:
         headers = {"X-Purge": self.settings.cdn_purge_secret, "Accept": "image/avif"}
         with httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S) as client:
             for path in paths:
-                client.get(path)
+                answer = client.get(path)
+                if answer.is_server_error:  # the cache has kept what it had
+                    answer.raise_for_status()

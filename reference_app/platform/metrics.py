@@ -20,7 +20,7 @@ COMMIT_SIZE = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
 )
 QUEUE_BACKLOG = Gauge("matchday_queue_backlog", "Jobs that wait or are being done")
-QUEUE_AGE_S = Gauge("matchday_queue_age_seconds", "How long the oldest job of the last delivery had waited")
+QUEUE_AGE_S = Gauge("matchday_queue_age_seconds", "How long ago the oldest job at hand was sent")
 DEAD_LETTERS = Gauge("matchday_queue_dead_letters", "Jobs that were given up after five tries")
 JOBS = Counter("matchday_jobs", "Jobs tried", ["job", "outcome"])
 MATCHES = Counter("matchday_matches", "Matches detected")

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +16,7 @@ RECEIVES_BEFORE_DEAD_LETTER = 5
 VISIBILITY_S = 60  # a photo takes well under a second; a killed worker's message comes back after this
 ANSWER_WITHIN_S = 5  # longer than a worker waits for jobs
 THREAD_WITHIN_S = 5.0
+_MESSAGES_MAX = 10  # SQS gives no more at a time
 _WANTED = ["SentTimestamp", "ApproximateReceiveCount"]
 
 
@@ -26,8 +26,13 @@ class Received:
 
     body: dict[str, Any]
     receipt: str
-    waited_s: float
+    sent_at: float  # seconds since the epoch
     tries: int
+
+    @property
+    def waited_s(self) -> float:
+        """Since it was sent."""
+        return max(0.0, time.time() - self.sent_at)
 
 
 @dataclass(frozen=True)
@@ -85,22 +90,26 @@ class Queue:
         finally:
             self.sending.release_on_behalf_of(job)
 
-    def receive(self, wait_s: int) -> Iterator[Received]:
-        """Up to ten jobs; waits at most `wait_s` for the first."""
+    def receive(self, wait_s: int, at_most: int) -> list[Received]:
+        """Some jobs; waits at most `wait_s` for the first."""
         answer = self.sqs.receive_message(
-            QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_s, AttributeNames=_WANTED
+            QueueUrl=self.url,
+            MaxNumberOfMessages=min(at_most, _MESSAGES_MAX),
+            WaitTimeSeconds=wait_s,
+            AttributeNames=_WANTED,
         )
-        for message in answer.get("Messages", []):
-            sent_ms, tries = (int(message["Attributes"][name]) for name in _WANTED)
-            waited_s = max(0.0, time.time() - sent_ms / 1000)
-            yield Received(_body(message["Body"]), message["ReceiptHandle"], waited_s, tries)
+        return [_received(message) for message in answer.get("Messages", [])]
 
-    def done(self, job: Received) -> None:
-        self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=job.receipt)
+    async def done(self, job: Received) -> None:
+        await to_thread.run_sync(lambda: self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=job.receipt))
 
-    def again_after(self, job: Received, seconds: int) -> None:
-        """Let it come back sooner than a job whose worker was killed."""
-        self.sqs.change_message_visibility(QueueUrl=self.url, ReceiptHandle=job.receipt, VisibilityTimeout=seconds)
+    async def again_after(self, job: Received, seconds: int) -> None:
+        """Let it come back at another time than a job whose worker was killed."""
+        await to_thread.run_sync(
+            lambda: self.sqs.change_message_visibility(
+                QueueUrl=self.url, ReceiptHandle=job.receipt, VisibilityTimeout=seconds
+            )
+        )
 
     def backlog(self) -> Backlog:
         return Backlog(self._messages(self.url), self._messages(self.dead_url))
@@ -117,6 +126,11 @@ class Queue:
     def _url(self, name: str) -> str:
         url: str = self.sqs.get_queue_url(QueueName=name)["QueueUrl"]
         return url
+
+
+def _received(message: dict[str, Any]) -> Received:
+    sent_ms, tries = (int(message["Attributes"][name]) for name in _WANTED)
+    return Received(_body(message["Body"]), message["ReceiptHandle"], sent_ms / 1000, tries)
 
 
 def _body(text: str) -> dict[str, Any]:

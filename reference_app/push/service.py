@@ -11,6 +11,7 @@ from reference_app.errors import NotFound
 from reference_app.jobs import Job
 from reference_app.platform import Platform, Queue, metrics, platform_of
 from reference_app.platform.aws import Unavailable
+from reference_app.platform.mongo import Document
 from reference_app.push.providers import Gone, PushProvider
 from reference_app.push.schemas import Notification, PhoneSystem
 from reference_app.push.store import PushStore
@@ -46,18 +47,31 @@ class PushService:
             raise NotFound("There is no such device of yours.")
 
     async def deliver(self, person: str, notification: Notification, provider: PushProvider) -> None:
-        """Bring it to all phones of a person. Safe to repeat: what has gone out does not go out again."""
-        if await self.store.is_sent(notification.key, person):
-            return
+        """Bring it to all phones of a person. Safe to repeat: what has gone out does not go out again.
+
+        Raises ExceptionGroup when a phone was not reached; the others were all the same.
+        """
+        failed: list[Exception] = []
         for device in await self.store.devices_of(person):
             try:
-                await provider.send(device["token"], notification)
-                metrics.PUSHES.labels("sent").inc()
-            except Gone:
-                await self.store.remove_device(device["_id"], person)
-                metrics.PUSHES.labels("gone").inc()
-        # A crash between sending and this sends again; the phone shows it once, by its collapse key.
-        await self.store.note_sent(notification.key, person)
+                await self._deliver(device, notification, provider)
+            except Exception as error:
+                failed.append(error)
+        if failed:
+            raise ExceptionGroup("phones that were not reached", failed)
+
+    async def _deliver(self, device: Document, notification: Notification, provider: PushProvider) -> None:
+        if await self.store.is_sent(notification.key, device["_id"]):
+            return
+        try:
+            await provider.send(device["token"], notification)
+        except Gone:
+            await self.store.remove_device(device["_id"], device["person"])
+            metrics.PUSHES.labels("gone").inc()
+            return
+        metrics.PUSHES.labels("sent").inc()
+        # A crash before this sends again; the phone replaces what it shows, by the tag or collapse id.
+        await self.store.note_sent(notification.key, device["_id"])
 
 
 def push_service_on(platform: Platform) -> PushService:

@@ -11,9 +11,9 @@ from reference_app.platform.mongo import Document
 from reference_app.push.schemas import PhoneSystem
 
 
-def _sent_id(key: str, person: str) -> str:
+def _sent_id(key: str, device_id: str) -> str:
     """Says that something was sent, but not to whom: it outlives a deleted account by a week."""
-    return hashlib.sha256(f"{key}:{person}".encode()).hexdigest()
+    return hashlib.sha256(f"{key}:{device_id}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class PushStore:
     async def remove_device(self, device_id: str, person: str) -> bool:
         return bool((await self.db.devices.delete_one({"_id": device_id, "person": person})).deleted_count)
 
-    async def is_sent(self, key: str, person: str) -> bool:
-        return await self.db.notifications.find_one({"_id": _sent_id(key, person)}) is not None
+    async def is_sent(self, key: str, device_id: str) -> bool:
+        return await self.db.notifications.find_one({"_id": _sent_id(key, device_id)}) is not None
 
-    async def note_sent(self, key: str, person: str) -> None:
+    async def note_sent(self, key: str, device_id: str) -> None:
         try:
-            await self.db.notifications.insert_one({"_id": _sent_id(key, person), "at": datetime.now(UTC)})
+            await self.db.notifications.insert_one({"_id": _sent_id(key, device_id), "at": datetime.now(UTC)})
         except DuplicateKeyError:  # the same job ran twice at once
             return

@@ -39,26 +39,30 @@ class Matchmaker:
     fanout: Fanout
     notifier: Notifier
 
-    async def check(self, swiper: str, target: str) -> None:
-        """Make the match if `target` likes `swiper` back."""
+    async def check(self, swiper: str, target: str, again: bool = False) -> None:
+        """Make the match if `target` likes `swiper` back. `again`: somebody else may have made it, and died."""
         if not await self.store.likes(target, swiper) or not await self.store.settle(swiper, target):
             return
         if await self.store.put_match(swiper, target, now()):
             metrics.MATCHES.inc()
-            match = match_id(swiper, target)
-            reached = await self.fanout.send(
-                {
-                    swiper: MatchEvent(match_id=match, with_id=target),
-                    target: MatchEvent(match_id=match, with_id=swiper),
-                }
-            )
-            for person in {swiper, target} - reached:
-                await self.notifier.push(person, _new_match(match))
+        elif not again or not await self.store.is_untold(match_id(swiper, target)):
+            return
+        await self._tell(swiper, target)
 
     async def sweep(self, start: datetime, end: datetime) -> None:
         """Check every like of that time again."""
         for like in await self.store.likes_between(start, end):
-            await self.check(like["swiper"], like["target"])
+            await self.check(like["swiper"], like["target"], again=True)
+
+    async def _tell(self, one: str, other: str) -> None:
+        match = match_id(one, other)
+        events = {
+            one: MatchEvent(match_id=match, with_id=other),
+            other: MatchEvent(match_id=match, with_id=one),
+        }
+        for person in events.keys() - await self.fanout.send(events):
+            await self.notifier.push(person, _new_match(match))
+        await self.store.note_told(match)
 
 
 def matchmaker_on(platform: Platform) -> Matchmaker:

@@ -80,9 +80,25 @@ class SwipeStore:
 
     async def put_match(self, one: str, other: str, at: datetime) -> bool:
         """Create the match of a pair. False when it is there already: exactly one caller gets True."""
-        new = {"people": sorted((one, other)), "at": at, "active_at": at, "ended_at": None, "seq": 0}
+        new = {"people": sorted((one, other)), "at": at, "active_at": at, "ended_at": None, "seq": 0, "untold": True}
         try:
             result = await self.db.matches.update_one({"_id": match_id(one, other)}, {"$setOnInsert": new}, upsert=True)
         except DuplicateKeyError:  # the other side's like was detected at the same moment
             return False
         return result.upserted_id is not None
+
+    async def is_untold(self, match: str) -> bool:
+        """Whether nobody may have been told of a match: whoever made it may have died before."""
+        return await self.db.matches.find_one({"_id": match, "untold": True, "ended_at": None}, {"_id": 1}) is not None
+
+    async def note_told(self, match: str) -> None:
+        matches = self.db.matches.with_options(write_concern=WriteConcern(1))  # if it is lost both are told twice
+        await matches.update_one({"_id": match}, {"$unset": {"untold": True}})
+
+    async def swept_until(self) -> datetime | None:
+        """How far the sweep has looked at likes again; None before the first."""
+        noted = await self.db.sweeps.find_one({"_id": "likes"})
+        return noted["until"] if noted else None
+
+    async def note_swept(self, until: datetime) -> None:
+        await self.db.sweeps.update_one({"_id": "likes"}, {"$max": {"until": until}}, upsert=True)

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -26,6 +26,10 @@ from tests.waiting import eventually
 NEWS = Notification(key="message:m:1", collapse="m", title="New message", body="Hi", data={"match_id": "m"})
 
 
+def fcm_error(code: str, **more: Any) -> dict[str, Any]:
+    return {"error": {"status": "as documented", "details": [{"errorCode": code}, more]}}
+
+
 @dataclass
 class FakeFcm:
     """Google's token endpoint and FCM's send, as far as we use them."""
@@ -34,7 +38,7 @@ class FakeFcm:
     sent: list[dict[str, Any]] = field(default_factory=list)
     authorizations: set[str] = field(default_factory=set)
     tokens_given: int = 0
-    unregistered: set[str] = field(default_factory=set)
+    refuses: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
 
     def answer(self, path: str, authorization: str | None, body: bytes) -> tuple[int, dict[str, Any]]:
         if path == "/token":
@@ -44,8 +48,8 @@ class FakeFcm:
         assert path == "/v1/projects/dating/messages:send"
         self.authorizations.add(str(authorization))
         told = json.loads(body)["message"]
-        if told["token"] in self.unregistered:
-            return 404, {"error": {"status": "NOT_FOUND", "details": [{"errorCode": "UNREGISTERED"}]}}
+        if told["token"] in self.refuses:
+            return self.refuses[told["token"]]
         self.sent.append(told)
         return 200, {"name": "projects/dating/messages/1"}
 
@@ -100,8 +104,8 @@ def fcm_settings(fcm: FakeFcm, tmp_path: Path) -> Settings:
 async def test_a_notification_goes_to_every_phone_once(
     anna: Somebody, stack: LocalStack, fcm: FakeFcm, fcm_settings: Settings
 ) -> None:
-    async with open_platform(stack.settings) as platform:
-        push, fcm_provider = push_service_on(platform), provider(fcm_settings)
+    async with open_platform(stack.settings) as platform, provider(fcm_settings) as fcm_provider:
+        push = push_service_on(platform)
         for system in PhoneSystem:
             await push.register(anna.id, f"token-{system}-{anna.id}", system)
         for _ in range(2):  # SQS delivers at least once
@@ -113,28 +117,49 @@ async def test_a_notification_goes_to_every_phone_once(
     assert (fcm.tokens_given, fcm.authorizations) == (1, {"Bearer access-1"})
 
 
-async def test_a_phone_without_the_app_is_forgotten(
-    anna: Somebody, stack: LocalStack, fcm: FakeFcm, fcm_settings: Settings
+GONE = [
+    (404, fcm_error("UNREGISTERED")),
+    (403, fcm_error("SENDER_ID_MISMATCH")),
+    (400, fcm_error("INVALID_ARGUMENT", fieldViolations=[{"field": "message.token"}])),
+]
+NOT_NOW = [
+    (400, fcm_error("INVALID_ARGUMENT", fieldViolations=[{"field": "message.data"}])),  # our mistake
+    (404, {"error": {"status": "NOT_FOUND"}}),  # a wrong project or URL
+    (429, fcm_error("QUOTA_EXCEEDED")),
+    (503, fcm_error("UNAVAILABLE")),
+]
+
+
+@pytest.mark.parametrize("refusal", [*GONE, *NOT_NOW])
+async def test_a_phone_that_is_not_reached_holds_up_no_other(
+    anna: Somebody, stack: LocalStack, fcm: FakeFcm, fcm_settings: Settings, refusal: tuple[int, dict[str, Any]]
 ) -> None:
-    token = f"token-gone-{anna.id}"
-    fcm.unregistered.add(token)
-    async with open_platform(stack.settings) as platform:
+    first, refused, last = (f"token-{name}-{anna.id}" for name in ("first", "refused", "last"))
+    fcm.refuses[refused] = refusal
+    async with open_platform(stack.settings) as platform, provider(fcm_settings) as fcm_provider:
         push = push_service_on(platform)
-        await push.register(anna.id, token, PhoneSystem.IOS)
-        await push.deliver(anna.id, NEWS, provider(fcm_settings))
-        assert await push.store.devices_of(anna.id) == []
+        for token in (first, refused, last):
+            await push.register(anna.id, token, PhoneSystem.IOS)
+        for _ in range(2):
+            with nullcontext() if refusal in GONE else pytest.raises(ExceptionGroup):
+                await push.deliver(anna.id, NEWS, fcm_provider)
+        kept = {device["token"] for device in await push.store.devices_of(anna.id)}
+    assert sorted(told["token"] for told in fcm.sent) == [first, last]
+    assert kept == ({first, last} if refusal in GONE else {first, refused, last})
 
 
 async def test_who_has_no_socket_is_pushed_through_the_queue(anna: Somebody, ben: Somebody, stack: LocalStack) -> None:
+    match = f"match:{match_id(anna.id, ben.id)}"
     async with open_platform(stack.settings) as platform:
-        sent, match = push_service_on(platform).store.is_sent, f"match:{match_id(anna.id, ben.id)}"
-        async with ben.socket() as bens:
+        push = push_service_on(platform)
+        annas, bens = [await push.register(p.id, f"a-phone-of-{p.id}", PhoneSystem.IOS) for p in (anna, ben)]
+        async with ben.socket() as socket:
             await anna.swipe(ben)
             await ben.swipe(anna)
-            await bens.recv()
-        await eventually(lambda: sent(match, anna.id), True)
+            await socket.recv()
+        await eventually(lambda: push.store.is_sent(match, annas), True)
         # Ben's phone holds a socket.
-        assert not await sent(match, ben.id)
+        assert not await push.store.is_sent(match, bens)
 
 
 async def test_devices_belong_to_whoever_signed_in_last(anna: Somebody, ben: Somebody) -> None:

@@ -1,5 +1,6 @@
 """A match that a crash left undetected is found by the worker's sweep, once."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 from reference_app.app import open_platform
@@ -9,6 +10,7 @@ from reference_app.swipes.schemas import Kind
 from reference_app.swipes.service import matchmaker_on
 from reference_app.swipes.store import SwipeStore
 from tests.reference_app.conftest import Somebody, frame
+from tests.waiting import eventually
 
 
 async def test_the_sweep_makes_the_missing_match_and_tells_both(
@@ -27,3 +29,41 @@ async def test_the_sweep_makes_the_missing_match_and_tells_both(
             assert (await frame(bens))["match_id"] == match_id(anna.id, ben.id)
             await annas.send('{"type":"ping"}')
             assert (await frame(annas))["type"] == "pong"
+
+
+async def test_the_sweep_tells_of_a_match_whose_maker_died_before(
+    anna: Somebody, ben: Somebody, stack: LocalStack
+) -> None:
+    now, minute = datetime.now(UTC), timedelta(minutes=1)
+    async with open_platform(stack.settings) as platform:
+        matchmaker = matchmaker_on(platform)
+        await matchmaker.store.put(anna.id, ben.id, Kind.LIKE, now)
+        await matchmaker.store.put(ben.id, anna.id, Kind.LIKE, now)
+        await matchmaker.store.put_match(anna.id, ben.id, now)
+        async with anna.socket() as annas:
+            for _ in range(2):
+                await matchmaker.sweep(now - minute, now + minute)
+            assert (await frame(annas))["match_id"] == match_id(anna.id, ben.id)
+            await annas.send('{"type":"ping"}')
+            assert (await frame(annas))["type"] == "pong"
+
+
+async def test_what_was_liked_while_no_worker_ran_is_looked_at(
+    anna: Somebody, ben: Somebody, stack: LocalStack
+) -> None:
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    async with open_platform(stack.settings) as platform:
+        store = SwipeStore.on(platform)
+        await store.put(anna.id, ben.id, Kind.LIKE, long_ago)
+        await store.put(ben.id, anna.id, Kind.LIKE, long_ago)
+        worker = stack.server("worker")
+        await asyncio.to_thread(worker.stop)
+        back = {"$set": {"until": long_ago - timedelta(minutes=1)}}
+        await platform.db.sweeps.update_one({"_id": "likes"}, back, upsert=True)
+        worker.start()
+        await asyncio.to_thread(worker.wait_ready)
+
+        async def matched() -> bool:
+            return await platform.db.matches.find_one({"_id": match_id(anna.id, ben.id)}) is not None
+
+        await eventually(matched, True)

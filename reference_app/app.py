@@ -106,7 +106,7 @@ def create_app(settings: Settings | None = None, services: Collection[Service] |
             app.include_router(module.router)
     if slowdown := settings.slowdown:
         app.add_middleware(Slowdown, shares=slowdown)
-    app.add_middleware(Requests)
+    app.add_middleware(Requests, broken=errors.answer_of(errors.Broken()))
     if services != frozenset(Service):  # clients see one API, whichever process answers what
         app.openapi = create_app(settings, list(Service)).openapi  # type: ignore[method-assign]
     return app

@@ -8,6 +8,7 @@ ApiError
 ├── Conflict            409   the state does not allow it
 ├── TooManyRequests     429   later, please
 │   └── LikesUsedUp     429   tomorrow, please
+├── Broken              500   our mistake
 └── StoreAway           503   a server that we need does not answer
 """
 
@@ -16,7 +17,6 @@ from collections import defaultdict
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -79,6 +79,13 @@ class LikesUsedUp(TooManyRequests):
         self.retry_after_s = retry_after_s
 
 
+class Broken(ApiError):
+    status, code = 500, "internal"
+
+    def __init__(self) -> None:
+        super().__init__("Something is wrong on our side; tell us the X-Request-Id of this answer.")
+
+
 class StoreAway(ApiError):
     status, code = 503, "unavailable"
     retry_after_s = 1
@@ -106,6 +113,10 @@ class Invalid(ApiError):
     status, code = 422, "invalid"
 
 
+def answer_of(refusal: ApiError) -> JSONResponse:
+    return JSONResponse(refusal.body, refusal.status, headers=refusal.headers)
+
+
 def refusals(*errors: type[ApiError]) -> dict[int | str, dict[str, Any]]:
     """For a route's `responses`: the refusals that it may answer with, and those that any route may."""
     codes = defaultdict[int, list[str]](list)
@@ -120,12 +131,11 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ApiError)
     async def refuse(_: Request, error: ApiError) -> JSONResponse:
-        return JSONResponse(error.body, error.status, headers=error.headers)
+        return answer_of(error)
 
     async def away(_: Request, error: Exception) -> JSONResponse:
         log.warning("%s: %s", type(error).__name__, error)
-        refusal = StoreAway()
-        return JSONResponse(refusal.body, refusal.status, headers=refusal.headers)
+        return answer_of(StoreAway())
 
     for kind in STORE_AWAY:
         app.add_exception_handler(kind, away)
@@ -139,8 +149,5 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
-        problems = [
-            {"at": list(problem["loc"]), "message": problem["msg"]} for problem in jsonable_encoder(error.errors())
-        ]
-        message = "; ".join(f"{'.'.join(map(str, p['at']))}: {p['message']}" for p in problems)
-        return JSONResponse(Invalid(message).body, Invalid.status)
+        problems = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+        return answer_of(Invalid("; ".join(problems)))

@@ -1,6 +1,6 @@
 """POST /auth/otp, POST /auth/session, DELETE /auth/session."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from reference_app.auth.schemas import OtpRequest, Session, SessionRequest
 from reference_app.auth.service import Auth, BearerToken, CurrentPerson
@@ -9,7 +9,7 @@ from reference_app.errors import NotSignedIn, Suspended, TooManyRequests, refusa
 router = APIRouter(prefix="/auth", tags=["auth"])
 
 
-@router.post("/otp", status_code=202, responses=refusals(TooManyRequests))
+@router.post("/otp", status_code=202, response_class=Response, responses=refusals(TooManyRequests))
 async def send_code(body: OtpRequest, auth: Auth) -> None:
     """Send a one-time code by SMS. The answer is the same whether the phone is known or not."""
     await auth.send_code(body.phone)

@@ -1,12 +1,17 @@
 """Who delivers one-time codes: Twilio in production, a test sender for local and staging use."""
 
+import logging
 import secrets
+from http import HTTPStatus
 from typing import Protocol
 
 import httpx
 
+from reference_app.errors import Invalid, StoreAway
 from reference_app.settings import Settings
 from scenarios.people import OTP_DIGITS, otp_test_code
+
+log = logging.getLogger(__name__)
 
 
 class OtpSender(Protocol):
@@ -14,7 +19,7 @@ class OtpSender(Protocol):
         """A fresh code for `phone`."""
 
     async def send(self, phone: str, code: str) -> None:
-        """Deliver it."""
+        """Deliver it. Raises Invalid when this phone cannot be reached, StoreAway when nobody can now."""
 
 
 class TwilioSender:
@@ -30,8 +35,17 @@ class TwilioSender:
 
     async def send(self, phone: str, code: str) -> None:
         form = {"To": phone, "From": self._from, "Body": f"Your Matchday code is {code}"}
-        async with httpx.AsyncClient(auth=self._auth, timeout=10) as client:
-            (await client.post(self._url, data=form)).raise_for_status()
+        try:
+            async with httpx.AsyncClient(auth=self._auth, timeout=10) as client:
+                answer = await client.post(self._url, data=form)
+        except httpx.HTTPError as error:
+            log.warning("No SMS can be sent: %s", type(error).__name__)
+            raise StoreAway from error
+        if answer.status_code == HTTPStatus.BAD_REQUEST:  # no such number, a landline, a country we do not serve
+            raise Invalid("phone: no SMS can be sent to this number")
+        if answer.is_error:
+            log.error("Twilio answers %s", answer.status_code)
+            raise StoreAway
 
 
 class TestSender:

@@ -8,6 +8,7 @@ from fastapi import WebSocket, WebSocketDisconnect
 
 # A phone that reads nothing for this many frames is dropped; it catches up over REST when it is back.
 FRAMES_WAITING_MAX = 100
+CLOSE_WITHIN_S = 1.0
 # Close codes; from 4000 on they are ours. (1012, restart, is what uvicorn sends when it is told to end.)
 TRY_LATER, NOT_SIGNED_IN = 1013, 4401
 # What sending to a socket that has just gone away raises.
@@ -23,10 +24,13 @@ class Connection:
         self._socket = socket
         self._waiting: asyncio.Queue[str | tuple[int, str]] = asyncio.Queue(FRAMES_WAITING_MAX)
         self._writer: asyncio.Task[None] | None = None
+        self.too_slow = False
+        self.ended = False  # by `end`
 
-    def start(self) -> None:
-        """The handshake is over: what waits can be sent."""
+    def start(self) -> asyncio.Task[None]:
+        """The handshake is over: what waits can be sent. The task ends when nothing more will be."""
         self._writer = asyncio.create_task(self._write())
+        return self._writer
 
     def send(self, text: str) -> None:
         """Send it when its turn comes."""
@@ -37,9 +41,10 @@ class Connection:
         self._put((code, reason))
 
     async def close(self, code: int, reason: str) -> None:
-        """Close it now."""
-        with suppress(*_GONE):
-            await self._socket.close(code, reason)
+        """Close it now; a phone that reads nothing is not waited for."""
+        with suppress(*_GONE, TimeoutError):
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                await self._socket.close(code, reason)
 
     async def stop(self) -> None:
         """The socket is closed: nothing more can be sent."""
@@ -51,16 +56,13 @@ class Connection:
         try:
             self._waiting.put_nowait(item)
         except asyncio.QueueFull:
-            if self._writer:
+            if self._writer and not self.too_slow:
                 self._writer.cancel()
+            self.too_slow = True
 
     async def _write(self) -> None:
-        try:
+        with suppress(*_GONE):
             while isinstance(item := await self._waiting.get(), str):
                 await self._socket.send_text(item)
+            self.ended = True
             await self.close(*item)
-        except _GONE:
-            return
-        finally:
-            if self._waiting.full():
-                await self.close(TRY_LATER, "too slow: reconnect and catch up")

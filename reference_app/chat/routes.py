@@ -15,9 +15,14 @@ _OF_ONE = refusals(NotSignedIn, NotFound)
 
 
 @router.get("", responses=refusals(NotSignedIn))
-async def list_matches(person: CurrentPerson, chat: Chat, limit: Limit = 50) -> Matches:
-    """Standing matches, those with the latest news first. Whoever was away sees by `last_seq` what to ask for."""
-    return Matches(matches=await chat.matches(person, limit))
+async def list_matches(
+    person: CurrentPerson, chat: Chat, limit: Limit = 50, after: Annotated[str, Query(max_length=200)] = ""
+) -> Matches:
+    """Standing matches, those with the latest news first. Whoever was away sees by `last_seq` what to ask for.
+
+    `after` is the `next` of the page before.
+    """
+    return await chat.matches(person, limit, after)
 
 
 @router.delete("/{match_id}", status_code=204, responses=_OF_ONE)

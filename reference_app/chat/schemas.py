@@ -86,6 +86,9 @@ class Match(BaseModel):
 
 
 class Matches(BaseModel):
-    model_config = example(matches=[example_of(Match)])
+    """`next` is there when there are more: for `GET /matches?after=`."""
+
+    model_config = example(matches=[example_of(Match)], next=f"2026-11-23T20:15:00.250000+00:00/{THEIR_MATCH}")
 
     matches: list[Match]
+    next: str | None = None

@@ -1,6 +1,7 @@
 """Matches, messages, receipts."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated
 
 from starlette.requests import HTTPConnection
@@ -9,10 +10,10 @@ from reference_app.background import Background
 from reference_app.chat.events import MessageEvent, ReadEvent, Receipt, TypingEvent, UnmatchEvent
 from reference_app.chat.hub import Fanout
 from reference_app.chat.presence import Presence
-from reference_app.chat.schemas import LastMessage, Match, Message
-from reference_app.chat.store import ChatStore
+from reference_app.chat.schemas import LastMessage, Match, Matches, Message
+from reference_app.chat.store import ChatStore, Position
 from reference_app.dependencies import made_by
-from reference_app.errors import NotFound
+from reference_app.errors import Invalid, NotFound
 from reference_app.platform import metrics, platform_of
 from reference_app.platform.mongo import Document
 from reference_app.profiles.service import ProfileService, profile_service
@@ -20,6 +21,9 @@ from reference_app.push.schemas import Notification
 from reference_app.push.service import Notifier
 
 NO_MATCH = "There is no such match."
+
+
+UNDELIVERED_LOOKED_FOR = 20  # conversations with the latest news
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,13 @@ class ChatService:
     notifier: Notifier
     background: Background
 
-    async def matches(self, person: str, limit: int) -> list[Match]:
-        documents = await self.store.matches_of(person, limit)
+    async def matches(self, person: str, limit: int, after: str) -> Matches:
+        """A page of matches; somebody who has hidden themselves leaves a gap in it."""
+        documents = await self.store.matches_of(person, limit, _position(after))
         others = [_other(match, person) for match in documents]
         profiles = {p["_id"]: p for p in await self.profiles.store.get_many(others)}
         online = await self.presence.online(others)
-        return [
+        page = [
             Match(
                 id=match["_id"],
                 with_profile=self.profiles.seen(profiles[other]),
@@ -51,6 +56,8 @@ class ChatService:
             for match, other, here in zip(documents, others, online, strict=True)
             if other in profiles and not profiles[other].get("hidden")
         ]
+        last = documents[-1] if len(documents) == limit else None
+        return Matches(matches=page, next=f"{last['active_at'].isoformat()}/{last['_id']}" if last else None)
 
     async def unmatch(self, match_id: str, person: str) -> None:
         match = await self.store.end(match_id, person)
@@ -67,8 +74,17 @@ class ChatService:
         message = _shown(stored["message"])
         receiver = _other(stored, sender)
         if not await self.fanout.send({receiver: MessageEvent(message=message)}):
-            self.background.start(self.notifier.push(receiver, _new_message(message)))
+            self.background.start(self.notifier.push(receiver, _new_message(match_id, message.seq)))
         return message
+
+    async def push_undelivered(self, person: str) -> None:
+        """After a socket that was dead before anybody knew: what was sent there has reached nobody."""
+        if any(await self.presence.online([person])):  # back already, or on another phone
+            return
+        for match in await self.store.matches_of(person, UNDELIVERED_LOOKED_FOR):
+            last, delivered = match.get("last"), match.get("delivered", {}).get(person, 0)
+            if last and last["sender"] != person and delivered < match["seq"]:
+                await self.notifier.push(person, _new_message(match["_id"], match["seq"]))
 
     async def messages(self, match_id: str, person: str, after: int, limit: int) -> list[Message]:
         if await self.store.match_of(match_id, person) is None:
@@ -98,18 +114,29 @@ class ChatService:
         await self.fanout.send({_other(match, person): TypingEvent(match_id=match_id)})
 
 
+def _position(after: str) -> Position | None:
+    """What the `next` of a page says. Raises Invalid."""
+    if not after:
+        return None
+    at, _, last_id = after.partition("/")
+    try:
+        return datetime.fromisoformat(at).astimezone(UTC), last_id
+    except (ValueError, OverflowError) as error:
+        raise Invalid("after: it must be the `next` of another page") from error
+
+
 def _other(match: Document, person: str) -> str:
     one, other = match["people"]
     return str(other if one == person else one)
 
 
-def _new_message(message: Message) -> Notification:
+def _new_message(match_id: str, seq: int) -> Notification:
     return Notification(
-        key=f"message:{message.match_id}:{message.seq}",
-        collapse=message.match_id,
+        key=f"message:{match_id}:{seq}",
+        collapse=match_id,
         title="New message",
         body="Somebody has written to you.",
-        data={"match_id": message.match_id},
+        data={"match_id": match_id},
     )
 
 

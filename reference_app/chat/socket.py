@@ -2,23 +2,28 @@
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
+from starlette.websockets import WebSocketState
 
 from reference_app.auth.service import AuthService, auth_service, bearer_token
 from reference_app.chat.connection import NOT_SIGNED_IN, TRY_LATER, Connection
 from reference_app.chat.events import Ack, ClientFrame, Delivered, Event, Ping, Pong, Read, Refused, SendMessage, Typing
 from reference_app.chat.hub import Hub
 from reference_app.chat.service import ChatService, chat_service
-from reference_app.errors import ApiError, NotSignedIn, StoreAway
+from reference_app.errors import ApiError, NotSignedIn, StoreAway, answer_of
 from reference_app.platform import STORE_AWAY
 
 router = APIRouter()
 # Whoever ends a session tells its sockets; but what is told through Redis may be lost.
 CHECK_SESSION_EVERY_S = 30.0
-_LATER = "try again in a moment"
+_AWAY: tuple[type[Exception], ...] = (TimeoutError, *STORE_AWAY)
+# The client went by itself, we are about to end, or its session has: nothing can have been sent to a dead phone.
+_SAID_GOODBYE = {1000, 1001, 1012, NOT_SIGNED_IN}
 
 
 @router.websocket("/ws")
@@ -27,41 +32,65 @@ async def socket(websocket: WebSocket) -> None:
     try:
         token = await bearer_token(websocket)
         person = await auth.person_of(token)
-    except ApiError:
-        await websocket.close(NOT_SIGNED_IN)  # before accept: the client sees HTTP 403
+    except ApiError as refusal:
+        await _refuse(websocket, refusal)
         return
     except STORE_AWAY:
-        await websocket.close(TRY_LATER)
+        await _refuse(websocket, StoreAway())
         return
     hub: Hub = websocket.app.state.hub
     chat = chat_service(websocket)
     connection = Connection(websocket, auth.session_of(token))
+    missed = False
     try:
         # Listening comes first: a client that is connected misses nothing.
         await hub.add(person, connection)
         await websocket.accept()
-        connection.start()
-        await chat.presence.seen(person, connection.id)
-        await _converse(websocket, connection, person, chat, auth, token)
+        await _while_writing(connection, _converse(websocket, connection, person, chat, auth, token))
+        missed = not connection.ended
     except NotSignedIn:
         await connection.close(NOT_SIGNED_IN, "the session has ended")
-    except TimeoutError:
-        await connection.close(TRY_LATER, _LATER)
-    except STORE_AWAY:
-        await connection.close(TRY_LATER, _LATER)
-    except WebSocketDisconnect:
-        pass
+    except _AWAY:
+        if websocket.application_state is WebSocketState.CONNECTING:
+            await _refuse(websocket, StoreAway())
+        else:
+            await connection.close(TRY_LATER, "try again in a moment")
+    except WebSocketDisconnect as gone:
+        missed = gone.code not in _SAID_GOODBYE
     finally:
         await connection.stop()
         await hub.remove(person, connection)
         with suppress(*STORE_AWAY):  # presence ends by itself
             await chat.presence.gone(person, connection.id)
+        if missed:
+            chat.background.start(chat.push_undelivered(person))
+
+
+async def _refuse(websocket: WebSocket, refusal: ApiError) -> None:
+    """Answer the handshake as REST would."""
+    with suppress(WebSocketDisconnect):
+        await websocket.send_denial_response(answer_of(refusal))
+
+
+async def _while_writing(connection: Connection, conversation: Coroutine[Any, Any, None]) -> None:
+    """Converse for as long as the client reads what it is sent. Raises what the conversation raises."""
+    writing, conversing = connection.start(), asyncio.create_task(conversation)
+    try:
+        await asyncio.wait((writing, conversing), return_when=asyncio.FIRST_COMPLETED)
+        if conversing.done():
+            conversing.result()
+        elif connection.too_slow:
+            await connection.close(TRY_LATER, "too slow: reconnect and catch up")
+    finally:
+        conversing.cancel()
+        await asyncio.gather(conversing, return_exceptions=True)
 
 
 async def _converse(
     websocket: WebSocket, connection: Connection, person: str, chat: ChatService, auth: AuthService, token: str
 ) -> None:
     """Answer frames until the client goes. Raises NotSignedIn when the session ends before that."""
+    await chat.presence.seen(person, connection.id)
     check_at_s = time.monotonic() + CHECK_SESSION_EVERY_S
     while True:
         if (left_s := check_at_s - time.monotonic()) <= 0:
@@ -75,7 +104,7 @@ async def _converse(
         except TimeoutError:
             continue
         if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect
+            raise WebSocketDisconnect(message["code"])
         if answer := await _answer(message.get("text") or "", person, connection, chat):
             connection.send(answer.model_dump_json())
 

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from pymongo import DESCENDING, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
@@ -11,21 +12,27 @@ from reference_app.pairs import match_id
 from reference_app.platform import Commits, Database
 from reference_app.platform.mongo import Document, now, on_majority
 
+Position = tuple[datetime, str]  # when a match had its latest news, and its id
+
 
 @dataclass(frozen=True)
 class ChatStore:
     db: Database
     commits: Commits
 
-    async def matches_of(self, person: str, limit: int) -> list[Document]:
-        """Standing matches, those with the latest news first.
+    async def matches_of(self, person: str, limit: int, before: Position | None = None) -> list[Document]:
+        """Standing matches, those with the latest news first; those behind a position in that order.
 
         By the likes that made them: those are stored with the person, so that only their shard is asked.
         """
         likes = self.db.swipes.find({"swiper": person, "matched": True}, {"_id": 0, "target": 1})
         ids = [match_id(person, like["target"]) for like in await likes.to_list(None)]
-        cursor = self.db.matches.find({"_id": {"$in": ids}, "ended_at": None})
-        return await cursor.sort("active_at", DESCENDING).limit(limit).to_list(limit)
+        query: Document = {"_id": {"$in": ids}, "ended_at": None}
+        if before:
+            at, last_id = before
+            query["$or"] = [{"active_at": {"$lt": at}}, {"active_at": at, "_id": {"$lt": last_id}}]
+        cursor = self.db.matches.find(query).sort([("active_at", DESCENDING), ("_id", DESCENDING)])
+        return await cursor.limit(limit).to_list(limit)
 
     async def match_of(self, match_id: str, person: str) -> Document | None:
         """A standing match, if `person` is one of its two."""
@@ -121,4 +128,5 @@ class ChatStore:
 
     async def _note(self, match_id: str, person: str, marks: Document) -> Document | None:
         # A lost receipt is sent again with the next message.
-        return await self._quick_matches.find_one_and_update({"_id": match_id, "people": person}, {"$max": marks})
+        standing = {"_id": match_id, "people": person, "ended_at": None}
+        return await self._quick_matches.find_one_and_update(standing, {"$max": marks})

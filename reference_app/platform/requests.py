@@ -19,8 +19,9 @@ _WELL_FORMED = re.compile(rb"[A-Za-z0-9-]{8,64}")  # others' ids end up in our l
 class Requests:
     """Pure ASGI: no task or buffer per request."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, broken: ASGIApp) -> None:
+        """`broken` answers when the app raises instead."""
+        self.app, self.broken = app, broken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -34,7 +35,7 @@ class Requests:
                 await self.app(scope, receive, send)
 
     async def _timed(self, scope: Scope, receive: Receive, send: Send, request_id: bytes) -> None:
-        status = 500  # unless a response starts
+        status = 0  # until a response starts
 
         async def watch(message: Message) -> None:
             nonlocal status
@@ -46,8 +47,13 @@ class Requests:
         start = time.perf_counter()
         try:
             await self.app(scope, receive, watch)
+        except Exception:
+            log.exception("A request was not answered")  # here, where the line has the request's id
+            if status:  # half an answer: the server breaks it off
+                raise
+            await self.broken(scope, receive, watch)
         finally:
-            took_s = time.perf_counter() - start
+            took_s, status = time.perf_counter() - start, status or 500
             # The route's template, never the path: a label for every id would grow without bound.
             route = getattr(scope.get("route"), "path", "(none)")
             metrics.REQUEST_SECONDS.labels(scope["method"], route, status).observe(took_s)

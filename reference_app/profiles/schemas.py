@@ -70,7 +70,7 @@ class Me(BaseModel):
 
 
 class MeUpdate(Body):
-    """The fields to change; the others stay."""
+    """The fields to change; the others stay, those of `preferences` too."""
 
     model_config = example(bio="Off to the lake.", preferences=example_of(Preferences))
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
+from pydantic import ValidationError
 from starlette.requests import HTTPConnection
 
 from reference_app.dependencies import made_by
-from reference_app.errors import NotFound
+from reference_app.errors import Invalid, NotFound
 from reference_app.platform import Redis, platform_of
 from reference_app.platform.mongo import Document
 from reference_app.profiles.distance import rounded_distance_km
@@ -60,13 +61,23 @@ class ProfileService:
     async def update(self, person_id: str, update: MeUpdate) -> Me:
         changes = {name: value for name in update.model_fields_set if (value := getattr(update, name)) is not None}
         if update.preferences:
-            changes["preferences"] = update.preferences.model_dump(mode="json")
+            del changes["preferences"]
+            changes |= await self._preferences(person_id, update.preferences)
         if update.birth_date:
             changes["birth_date"] = stored_date(update.birth_date)
         await self.store.update(person_id, changes)
         # Others must not see the old card, nor this person a deck of the old preferences.
         await self.redis.delete(card_key(person_id), deck_key(person_id))
         return await self.me(person_id)
+
+    async def _preferences(self, person_id: str, update: Preferences) -> Document:
+        """Those that are named, by their path; the others stay. Raises Invalid when they do not go together."""
+        named = update.model_dump(mode="json", exclude_unset=True)
+        try:
+            Preferences.model_validate((await self._document(person_id))["preferences"] | named)
+        except ValidationError as error:
+            raise Invalid(f"preferences: {error.errors()[0]['msg']}") from error
+        return {f"preferences.{name}": value for name, value in named.items()}
 
     async def move(self, person_id: str, location: Location) -> None:
         await self.store.update(person_id, {"location": point(location)})

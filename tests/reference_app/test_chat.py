@@ -12,6 +12,8 @@ from reference_app.auth.store import AuthStore
 from reference_app.chat.connection import NOT_SIGNED_IN
 from reference_app.chat.presence import presence_key
 from reference_app.chat.socket import CHECK_SESSION_EVERY_S
+from reference_app.push.schemas import PhoneSystem
+from reference_app.push.service import push_service_on
 from reference_app.stack import LocalStack
 from tests.reference_app.conftest import Somebody, frame, sign_in_with
 from tests.waiting import eventually
@@ -196,4 +198,47 @@ async def test_a_socket_needs_a_session(anna: Somebody) -> None:
     with pytest.raises(websockets.InvalidStatus) as refused:
         async with anna.socket():
             pass
-    assert refused.value.response.status_code == 403
+    assert refused.value.response.status_code == 401
+    assert json.loads(refused.value.response.body)["error"]["code"] == "not_signed_in"
+
+
+async def test_nothing_is_heard_of_who_has_left_a_match(anna: Somebody, ben: Somebody) -> None:
+    match = await matched(anna, ben)
+    async with anna.socket() as annas, ben.socket() as bens:
+        await anna.http.delete(f"/matches/{match}")
+        assert (await frame(bens))["type"] == "unmatch"
+        for kind in ("read", "delivered"):
+            await bens.send(json.dumps({"type": kind, "match_id": match, "seq": 1}))
+            assert (await frame(bens))["code"] == "not_found"
+        assert (await ben.http.put(f"/matches/{match}/read", json={"seq": 1})).status_code == 404
+        await annas.send('{"type":"ping"}')
+        assert (await frame(annas))["type"] == "pong"
+
+
+async def test_all_matches_can_be_listed_page_by_page(anna: Somebody, ben: Somebody, carla: Somebody) -> None:
+    both = [await matched(anna, other) for other in (ben, carla)]
+    found, after = [], ""
+    for _ in range(2):
+        page = (await anna.http.get("/matches", params={"limit": 1, "after": after})).json()
+        found += [match["id"] for match in page["matches"]]
+        after = page["next"]
+    assert found == both[::-1]
+    assert (await anna.http.get("/matches", params={"limit": 1, "after": after})).json() == {
+        "matches": [],
+        "next": None,
+    }
+    assert (await anna.http.get("/matches")).json()["next"] is None
+    assert (await anna.http.get("/matches", params={"after": "yesterday"})).status_code == 422
+
+
+async def test_what_was_sent_to_a_dead_phone_is_pushed(anna: Somebody, ben: Somebody, stack: LocalStack) -> None:
+    match = await matched(anna, ben)
+    async with open_platform(stack.settings) as platform:
+        push = push_service_on(platform)
+        phone = await push.register(ben.id, f"a-phone-of-{ben.id}", PhoneSystem.IOS)
+        async with ben.socket() as bens:
+            body = {"id": "message-1", "text": "Are you there?"}
+            assert (await anna.http.post(f"/matches/{match}/messages", json=body)).status_code == 201
+            assert (await frame(bens))["type"] == "message"  # which its app never says that it has
+            bens.transport.abort()
+        await eventually(lambda: push.store.is_sent(f"message:{match}:1", phone), True)

@@ -86,6 +86,39 @@ def test_sentry_hears_of_errors_but_of_no_secret(sentry: tuple[str, list[bytes]]
     assert not any(secret in sent for secret in SECRETS)
 
 
+BROKEN = """
+import asyncio, sys
+import httpx
+from reference_app.app import create_app
+from reference_app.platform import logs
+from reference_app.settings import Settings
+settings = Settings()
+logs.configure(settings, "app")
+app = create_app(settings)
+@app.get("/broken")
+async def broken():
+    raise ValueError("who could have known")
+async def ask():
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as http:
+        answer = await http.get("/broken", headers={"X-Request-Id": "request-1"})
+        print(answer.status_code, answer.headers["X-Request-Id"], answer.json()["error"]["code"])
+asyncio.run(ask())
+"""
+
+
+def test_our_own_mistake_is_answered_and_logged_with_the_requests_id() -> None:
+    done = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, check=True)
+    assert done.stdout == "500 request-1 internal\n"
+    logged = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {line["request_id"] for line in logged} == {"request-1"}
+    assert any("who could have known" in line.get("exception", "") for line in logged)
+
+
+async def test_a_body_of_bytes_is_refused_as_any_other(anybody: httpx.AsyncClient) -> None:
+    refused = await anybody.post("/auth/otp", content=b"\xff\xfe", headers={"Content-Type": "text/plain"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "invalid")
+
+
 async def test_a_request_has_an_id_and_others_ids_are_kept(anna: Somebody) -> None:
     port = anna.backend.url
     made = (await anna.http.get(f"{port}/me")).headers["X-Request-Id"]

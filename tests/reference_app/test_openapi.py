@@ -33,8 +33,6 @@ BODIES = dict(bodies())
 @pytest.mark.parametrize("name", BODIES)
 def test_every_body_has_an_example_that_fits_its_schema(name: str) -> None:
     schema = BODIES[name]
-    if schema == {}:  # no body at all
-        return
     model = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     (example,) = model["examples"]
     jsonschema.validate(example, {**schema, "components": DOCUMENT["components"]})

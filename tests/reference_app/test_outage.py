@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import websockets
 from redis.asyncio import Redis
 
 from reference_app.stack import LocalStack, apps, stores
@@ -46,6 +47,10 @@ async def test_redis_may_go_away_and_be_wiped(fragile: Fragile) -> None:
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
         await socket.send('{"type":"ping"}')
         assert (await frame(socket))["code"] == "unavailable"
+        with pytest.raises(websockets.InvalidStatus) as not_now:  # nobody is told that their session has ended
+            async with person.socket():
+                pass
+        assert not_now.value.response.status_code == 503
 
         fragile.valkey.start()
         fragile.valkey.wait_ready()

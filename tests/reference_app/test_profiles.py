@@ -12,6 +12,17 @@ async def test_a_change_keeps_the_other_fields(anna: Somebody) -> None:
     assert (await anna.http.get("/me")).json() == after
 
 
+async def test_a_changed_preference_keeps_the_others(anna: Somebody) -> None:
+    wanted = {"sexes": ["female"], "age_min": 30, "age_max": 40, "distance_km": 25}
+    assert (await anna.http.patch("/me", json={"preferences": wanted})).json()["preferences"] == wanted
+    after = (await anna.http.patch("/me", json={"preferences": {"distance_km": 20}})).json()
+    assert after["preferences"] == wanted | {"distance_km": 20}
+    # Allowed by itself, but not with the youngest that she has named before.
+    refused = await anna.http.patch("/me", json={"preferences": {"age_max": 29}})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "invalid")
+    assert (await anna.http.get("/me")).json() == after
+
+
 async def test_others_see_an_age_and_a_distance_but_no_birth_date_and_no_place(anna: Somebody, ben: Somebody) -> None:
     seen = (await anna.http.get(f"/profiles/{ben.id}")).json()
     assert set(seen) == {"id", "name", "age", "sex", "bio", "photos", "distance_km"}

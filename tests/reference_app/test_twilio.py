@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs
 
-import httpx
 import pytest
 
 from reference_app.auth.senders import TwilioSender
+from reference_app.errors import ApiError, Invalid, StoreAway
 from reference_app.settings import Settings
 
 
@@ -57,10 +57,16 @@ async def test_a_code_goes_out_as_a_message(twilio: str) -> None:
     assert "123456" in got["Body"]
 
 
-async def test_a_refusal_of_twilio_is_an_error(twilio: str) -> None:
-    Recording.status = 401
-    with pytest.raises(httpx.HTTPStatusError):
+@pytest.mark.parametrize(("status", "refusal"), [(400, Invalid), (401, StoreAway), (429, StoreAway), (500, StoreAway)])
+async def test_what_twilio_refuses_is_said(twilio: str, status: int, refusal: type[ApiError]) -> None:
+    Recording.status = status
+    with pytest.raises(refusal):
         await sender(twilio).send("+15550002", "123456")
+
+
+async def test_twilio_may_be_away() -> None:
+    with pytest.raises(StoreAway):
+        await sender("http://127.0.0.1:1").send("+15550002", "123456")
 
 
 def test_codes_are_random() -> None:

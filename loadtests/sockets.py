@@ -171,12 +171,18 @@ class Socket:
         self._settled.set()
         for sent in self._post.send_again(self.person):
             self._send_now(sent)
-        # Beside the reading: what comes over the socket meanwhile must not wait for history.
-        self._catching_up = gevent.spawn(self._catch_up, lost_at - CLOCKS_DIFFER, dict(self._seen))
+        self._catch_up_since(lost_at)
         return socket
 
-    def _catch_up(self, since: datetime, seen: dict[str, int]) -> None:
+    def _catch_up_since(self, lost_at: datetime) -> None:
+        # Beside the reading: what comes over the socket meanwhile must not wait for history.
+        before = self._catching_up
+        self._catching_up = gevent.spawn(self._catch_up, before, lost_at - CLOCKS_DIFFER, dict(self._seen))
+
+    def _catch_up(self, before: gevent.Greenlet | None, since: datetime, seen: dict[str, int]) -> None:
         """`seen`: as it was when the socket was open again; what comes over it meanwhile may overtake what was lost."""
+        if before:
+            before.join()  # whoever waits for this one waits for all
         for match in self._rest.matches():
             if datetime.fromisoformat(match["matched_at"]) >= since:
                 self._heard_of(match["id"], match["with_profile"]["id"])
@@ -224,6 +230,8 @@ class Socket:
                 self._post.receipt(self.person, frame["match_id"], frame["seq"])
             case "match":
                 self._heard_of(frame["match_id"], frame["with_id"])
+            case "catch_up":  # the backend was deaf for a while
+                self._catch_up_since(datetime.fromisoformat(frame["since"]))
             case "error":
                 self._fire("frame", 0.0, frame["code"])
                 if frame["code"] == "unavailable" and frame.get("id"):

@@ -1,5 +1,6 @@
 """Frames of the WebSocket, both ways."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -104,6 +105,13 @@ class SessionEnded(Body):
     type: Literal["session_ended"] = "session_ended"
 
 
+class CatchUp(Body):
+    """Events since then may not have come: ask REST for matches and messages, as after a reconnect."""
+
+    type: Literal["catch_up"] = "catch_up"
+    since: datetime
+
+
 class Pong(Body):
     type: Literal["pong"] = "pong"
 
@@ -118,5 +126,15 @@ class Refused(Body):
 
 
 Event = (
-    MatchEvent | MessageEvent | Ack | Receipt | ReadEvent | TypingEvent | UnmatchEvent | SessionEnded | Pong | Refused
+    MatchEvent
+    | MessageEvent
+    | Ack
+    | Receipt
+    | ReadEvent
+    | TypingEvent
+    | UnmatchEvent
+    | CatchUp
+    | SessionEnded
+    | Pong
+    | Refused
 )

@@ -1,22 +1,23 @@
 """Fan-out between processes: whoever holds a person's socket hears what anybody sends to that person.
 
-One channel a person. Frames may be lost (a wiped or restarted Redis): clients catch up over REST.
+One channel a person. Frames may be lost (a restarted Redis, a connection that breaks): clients are told to catch up
+over REST as soon as they are heard again.
 """
 
 import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from reference_app.chat.connection import NOT_SIGNED_IN, Connection
-from reference_app.chat.events import Event, SessionEnded
+from reference_app.chat.events import CatchUp, Event, SessionEnded
 from reference_app.chat.presence import Presence
 from reference_app.platform import STORE_AWAY, Channels, Platform, metrics
+from reference_app.platform.channels import RETRY_S
 
 log = logging.getLogger(__name__)
-RETRY_S = 0.5
 CONFIRMED_WITHIN_S = 5.0
 _PREFIX = "to:"
 _END = "end:"  # what no frame begins with: for the processes, not for the phones
@@ -43,7 +44,7 @@ class Fanout:
         try:
             frames = {channel_of(person): event.model_dump_json() for person, event in events.items()}
             reached = await self.channels.publish(frames)
-            if not self.channels.sharded:  # then the counts are of one node only
+            if not self.channels.counts_all:
                 reached = [int(online) for online in await self.presence.online(list(events))]
         except STORE_AWAY as error:
             log.warning("Not sent over sockets: %s", error)
@@ -58,19 +59,27 @@ class Fanout:
             log.warning("Sockets of an ended session will be closed when they are looked at: %s", error)
 
 
+@dataclass
+class _Held:
+    """What this process holds of a person. `deaf_since`: events from then on did not arrive here."""
+
+    connections: set[Connection] = field(default_factory=set)
+    confirmed: asyncio.Event = field(default_factory=asyncio.Event)
+    deaf_since: datetime | None = None
+
+
 class Hub:
     """The receiving side: the sockets that this process holds."""
 
     def __init__(self, channels: Channels) -> None:
-        self._subscription = channels.subscription()
-        self._connections: defaultdict[str, set[Connection]] = defaultdict(set)
-        self._confirmed: dict[str, asyncio.Event] = {}
+        self._subscription = channels.subscription(self)
+        self._held: dict[str, _Held] = {}
         self._subscribing = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         await self._subscription.open()
-        self._reader = asyncio.create_task(self._read())
+        self._reader = asyncio.create_task(self._listen())
 
     async def stop(self) -> None:
         if self._reader:
@@ -81,64 +90,81 @@ class Hub:
     @property
     def reading(self) -> bool:
         """Whether events from Redis can arrive."""
-        return self._reader is not None and not self._reader.done()
+        return self._reader is not None and not self._reader.done() and self._subscription.connected
 
     async def add(self, person: str, connection: Connection) -> None:
         """Returns when events for the person arrive here. Raises TimeoutError or what Redis raises when it is away."""
         async with self._subscribing:
-            confirmed = self._confirmed.setdefault(person, asyncio.Event())
-            if not self._connections.get(person):
-                await self._subscription.add(channel_of(person))
-            self._connections[person].add(connection)
+            held = self._held.setdefault(person, _Held())
+            if not held.connections:
+                try:
+                    await self._subscription.add(channel_of(person))
+                except BaseException:
+                    del self._held[person]
+                    raise
+            held.connections.add(connection)
         metrics.SOCKETS.inc()
         async with asyncio.timeout(CONFIRMED_WITHIN_S):
-            await confirmed.wait()
+            await held.confirmed.wait()
 
     async def remove(self, person: str, connection: Connection) -> None:
         async with self._subscribing:
-            if connection not in self._connections.get(person, ()):
+            held = self._held.get(person)
+            if held is None or connection not in held.connections:
                 return
-            self._connections[person].discard(connection)
+            held.connections.discard(connection)
             metrics.SOCKETS.dec()
-            if self._connections[person]:
+            if held.connections:
                 return
-            del self._connections[person]
-            self._confirmed.pop(person, None)
-            with suppress(Exception):  # a channel too many costs nothing; the next new start drops it
+            del self._held[person]
+            with suppress(Exception):  # a channel too many costs nothing
                 await self._subscription.remove(channel_of(person))
 
-    async def _read(self) -> None:
+    async def _listen(self) -> None:
         while True:
             try:
-                await self._subscription.listen(self._handle)
+                await self._subscription.listen()
             except Exception as error:  # whatever it was, nobody hears anything until it is mended
                 log.warning("Subscriptions are lost (%s: %s); starting anew", type(error).__name__, error)
             await asyncio.sleep(RETRY_S)
-            await self._start_anew()
+            async with self._subscribing:
+                await self._subscription.close()
+                try:
+                    await self._subscription.open()
+                except Exception as error:
+                    log.warning("Not subscribed anew yet (%s: %s)", type(error).__name__, error)
 
-    async def _start_anew(self) -> None:
-        """A fresh subscription to everybody who is here; the old one may be in any state."""
-        async with self._subscribing:
-            await self._subscription.close()
-            try:
-                await self._subscription.open(map(channel_of, self._connections))
-            except Exception as error:
-                log.warning("Not subscribed anew yet (%s: %s)", type(error).__name__, error)
-                await self._subscription.close()  # with nothing to read this is tried again at once
+    # What the subscription tells.
 
-    def _handle(self, channel: str, data: str | None) -> None:
-        person = channel.removeprefix(_PREFIX)
-        if data is None:
-            if person in self._confirmed:
-                self._confirmed[person].set()
-            return
-        connections = self._connections.get(person, ())
-        if not data.startswith(_END):
+    def heard(self, channel: str, message: str) -> None:
+        connections = self._connections(channel)
+        if not message.startswith(_END):
             for connection in connections:
-                connection.send(data)
+                connection.send(message)
             return
-        session = data.removeprefix(_END)
+        session = message.removeprefix(_END)
         for connection in connections:
             if session in ("", connection.session):
                 connection.send(_SESSION_ENDED)
                 connection.end(NOT_SIGNED_IN, "the session has ended")
+
+    def confirmed(self, channel: str) -> None:
+        held = self._held.get(channel.removeprefix(_PREFIX))
+        if held is None:
+            return
+        held.confirmed.set()
+        if held.deaf_since:
+            missed = CatchUp(since=held.deaf_since).model_dump_json()
+            held.deaf_since = None
+            for connection in held.connections:
+                connection.send(missed)
+
+    def lost(self, channels: Iterable[str]) -> None:
+        for channel in channels:
+            if held := self._held.get(channel.removeprefix(_PREFIX)):
+                held.confirmed.clear()
+                held.deaf_since = held.deaf_since or datetime.now(UTC)
+
+    def _connections(self, channel: str) -> Iterable[Connection]:
+        held = self._held.get(channel.removeprefix(_PREFIX))
+        return held.connections if held else ()

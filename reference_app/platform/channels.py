@@ -2,29 +2,49 @@
 
 Sharded: a channel lives on the node that has its slot, so that each node of a cluster carries its share. Plain: every
 node repeats everything, which is what the sharded kind is measured against. Either may lose messages, when Redis is
-restarted or a connection is lost.
+restarted or a connection is lost: whoever listens is told which channels were deaf for a while.
 """
 
 import asyncio
+import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
+from redis.asyncio import Connection, ConnectionPool, RedisCluster
 from redis.asyncio import Redis as _Redis
-from redis.asyncio import RedisCluster
 from redis.asyncio.client import PubSub
 from redis.asyncio.connection import parse_url
-from redis.exceptions import ConnectionError
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError, RedisError
 
-from reference_app.platform.redis import Redis, text
+from reference_app.platform.redis import TIMEOUT_S, Redis, text
 from reference_app.settings import Settings
 
-# handle(channel, data): a message; without data the confirmation that the channel is subscribed to.
-Handle = Callable[[str, str | None], None]
+log = logging.getLogger(__name__)
+RETRY_S = 0.5
 _ANY = "any"
 _IDLE = "idle:"
 IDLE_TRIES = 10_000  # the smallest node has more than one channel in a thousand
+
+
+class Moved(Exception):
+    """A channel is on another node now: nothing is sure but a new start."""
+
+
+class Listener(Protocol):
+    """Who a subscription tells."""
+
+    def heard(self, channel: str, message: str) -> None: ...
+
+    def confirmed(self, channel: str) -> None:
+        """From now on everything is heard."""
+
+    def lost(self, channels: Iterable[str]) -> None:
+        """Nothing is heard until they are confirmed again, and nothing of that time will be."""
 
 
 class Channels:
@@ -33,12 +53,11 @@ class Channels:
     def __init__(self, settings: Settings, redis: Redis) -> None:
         self._settings, self._redis = settings, redis
         self.sharded = settings.sharded_channels
+        # Plain channels of a cluster count the subscriptions of one node only.
+        self.counts_all = self.sharded or not settings.redis_cluster
 
     async def publish(self, messages: Mapping[str, str]) -> list[int]:
-        """Send each channel its message. Returns how many subscriptions each reached.
-
-        Plain channels of a cluster count those of one node only.
-        """
+        """Send each channel its message. Returns how many subscriptions each reached, as far as `counts_all` says."""
         if not self.sharded:  # the client of a cluster has no pipelines for these
             return await asyncio.gather(*(self._redis.publish(channel, m) for channel, m in messages.items()))
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -47,11 +66,11 @@ class Channels:
             reached: list[int] = await pipe.execute()
         return reached
 
-    def subscription(self) -> "Subscription":
+    def subscription(self, listener: Listener) -> "Subscription":
         cluster: Any = self._redis
         if isinstance(cluster, RedisCluster):
-            return Subscription(_ClusterNodes(self._settings, cluster, self.sharded), self.sharded)
-        return Subscription(_OneNode(self._redis), self.sharded)
+            return Subscription(_ClusterNodes(self._settings, cluster, self.sharded), self.sharded, listener)
+        return Subscription(_OneNode(self._redis), self.sharded, listener)
 
 
 class _OneNode:
@@ -97,9 +116,7 @@ class _ClusterNodes:
 
     def pubsub(self, name: str) -> PubSub:
         if name not in self._clients:
-            host, _, port = name.rpartition(":")
-            options: dict[str, Any] = {**parse_url(self._settings.redis_url), "host": host, "port": int(port)}
-            self._clients[name] = _Redis(**options)
+            self._clients[name] = _Redis.from_pool(node_pool(self._settings.redis_url, name))
         return self._clients[name].pubsub()
 
     async def close(self) -> None:
@@ -108,87 +125,156 @@ class _ClusterNodes:
         self._clients.clear()
 
 
+def node_pool(cluster_url: str, name: str) -> ConnectionPool:
+    """Connections to one node of a cluster, "host:port": TLS and password as the cluster's URL says."""
+    options: dict[str, Any] = dict(parse_url(cluster_url))
+    kind = options.pop("connection_class", Connection)
+    options["host"], _, port = name.rpartition(":")
+    # Trying again is ours: the node's channels are known to be deaf meanwhile.
+    retry = Retry(NoBackoff(), retries=0)
+    return ConnectionPool(kind, **options | {"port": int(port), "retry": retry, "socket_connect_timeout": TIMEOUT_S})
+
+
 class Subscription:
-    """Channels that are listened to. When anything fails it is closed and opened anew, for nothing is sure then."""
+    """Channels that are listened to, on each node by itself: one that is lost is tried again until it is back."""
 
-    def __init__(self, nodes: _OneNode | _ClusterNodes, sharded: bool) -> None:
-        self._nodes, self._sharded = nodes, sharded
-        self._pubsubs: dict[str, PubSub] = {}
-        self._wanted: set[str] = set()
-        self._leaving = Counter[str]()  # asked for and not confirmed yet
+    def __init__(self, nodes: _OneNode | _ClusterNodes, sharded: bool, listener: Listener) -> None:
+        self._nodes, self._sharded, self._listener = nodes, sharded, listener
+        self._joined: dict[str, _Joined] = {}  # nodes that are connected
+        self._wanted: dict[str, str] = {}  # channel -> its node
 
-    async def open(self, channels: Iterable[str] = ()) -> None:
-        """Subscribe to these channels, and on each node to one of ours: it keeps the connection in pub/sub mode."""
+    @property
+    def connected(self) -> bool:
+        """Whether anything can be heard."""
+        return bool(self._joined)
+
+    async def open(self) -> None:
+        """Connect to every node that is there. Raises what Redis raises when none is."""
         await self._nodes.refresh()
+        problem: Exception | None = None
         for name in self._nodes.names():
-            self._pubsubs[name] = self._nodes.pubsub(name)
-            await self._subscribe(self._idle_channel(name))
-        for channel in channels:
-            await self.add(channel)
+            try:
+                await self._join(name)
+            except (RedisError, OSError) as error:
+                problem = error
+        if problem and not self._joined:
+            raise problem
 
     async def close(self) -> None:
-        for pubsub in self._pubsubs.values():
-            with suppress(Exception):  # it may be in any state
-                await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
-        self._pubsubs.clear()
-        self._wanted.clear()
-        self._leaving.clear()
+        for name in list(self._joined):
+            await self._leave(name)
         with suppress(Exception):
             await self._nodes.close()
 
     async def add(self, channel: str) -> None:
-        """Its confirmation comes through `listen`."""
-        self._wanted.add(channel)
-        await self._subscribe(channel)
-
-    async def remove(self, channel: str) -> None:
-        self._wanted.discard(channel)
-        pubsub = self._pubsub(channel)
-        self._leaving[channel] += 1
+        """The listener is told when it is confirmed. Raises ConnectionError when its node is away."""
+        name = self._nodes.node_of(channel)
+        node = self._joined.get(name)
+        if node is None:
+            raise ConnectionError(f"the node of {channel} is away")
+        self._wanted[channel] = name
         try:
-            await (pubsub.sunsubscribe if self._sharded else pubsub.unsubscribe)(channel)
-        except BaseException:  # nothing will be confirmed
-            self._leaving[channel] -= 1
+            await self._subscribe(node.pubsub, channel)
+            if self._joined.get(name) is not node:
+                raise ConnectionError(f"the node of {channel} has just gone away")
+        except BaseException:
+            self._wanted.pop(channel, None)
             raise
 
-    async def listen(self, handle: Handle) -> None:
-        """Hand on what comes, until a connection is lost or a channel has moved to another node: raises then."""
-        async with asyncio.TaskGroup() as reading:
-            for pubsub in self._pubsubs.values():
-                reading.create_task(self._read(pubsub, handle))
+    async def remove(self, channel: str) -> None:
+        node = self._joined.get(self._wanted.pop(channel, ""))
+        if node is None:
+            return
+        node.leaving[channel] += 1
+        try:
+            await (node.pubsub.sunsubscribe if self._sharded else node.pubsub.unsubscribe)(channel)
+        except BaseException:  # nothing will be confirmed
+            node.leaving[channel] -= 1
+            raise
 
-    async def _read(self, pubsub: PubSub, handle: Handle) -> None:
-        idle = 0
-        async for message in pubsub.listen():
+    async def listen(self) -> None:
+        """Tell the listener of what comes. Raises ExceptionGroup of Moved when channels are on other nodes now."""
+        async with asyncio.TaskGroup() as listening:
+            for name in self._nodes.names():
+                listening.create_task(self._serve(name))
+
+    async def _serve(self, name: str) -> None:
+        """One node, for as long as it is one."""
+        while True:
+            if node := self._joined.get(name):
+                try:
+                    await self._read(node)
+                except (RedisError, OSError) as error:
+                    log.warning("Subscriptions on %s are lost (%s: %s)", name, type(error).__name__, error)
+                await self._leave(name)
+            await asyncio.sleep(RETRY_S)
+            try:
+                await self._nodes.refresh()
+                if name not in self._nodes.names():
+                    raise Moved(f"{name} has no channels any more")
+                await self._join(name)
+            except (RedisError, OSError) as error:
+                log.warning("Not subscribed on %s yet (%s: %s)", name, type(error).__name__, error)
+
+    async def _join(self, name: str) -> None:
+        """Subscribe to what is wanted of a node, and to a channel of ours: it keeps the connection in pub/sub mode."""
+        pubsub = self._nodes.pubsub(name)
+        try:
+            await self._subscribe(pubsub, self._idle_channel(name))
+            for channel, node in list(self._wanted.items()):
+                if self._nodes.node_of(channel) == name:
+                    self._wanted[channel] = name
+                    await self._subscribe(pubsub, channel)
+                elif node == name:
+                    raise Moved(f"{channel} is on another node")
+        except BaseException:
+            await _close(pubsub)
+            raise
+        self._joined[name] = _Joined(pubsub)
+
+    async def _leave(self, name: str) -> None:
+        node = self._joined.pop(name)
+        self._listener.lost([channel for channel, on in self._wanted.items() if on == name])
+        await _close(node.pubsub)
+
+    async def _read(self, node: "_Joined") -> None:
+        """Until the connection is lost, which raises."""
+        idle, leaving = 0, node.leaving
+        async for message in node.pubsub.listen():
             channel = text(message["channel"])
             if channel.startswith(_IDLE) and (idle := idle + 1) > 1:
                 raise ConnectionError("the connection was lost, and made anew by the client")
             match message["type"]:
                 case "smessage" | "message":
-                    handle(channel, text(message["data"]))
+                    self._listener.heard(channel, text(message["data"]))
                 # Left and wanted again at once: what comes until the leaving is confirmed is about the time before.
-                case "ssubscribe" | "subscribe" if self._leaving[channel] < 1:
-                    handle(channel, None)
-                case "sunsubscribe" | "unsubscribe" if self._leaving[channel] > 0:
-                    self._leaving[channel] -= 1
-                    if not self._leaving[channel]:
-                        del self._leaving[channel]
+                case "ssubscribe" | "subscribe" if leaving[channel] < 1:
+                    self._listener.confirmed(channel)
+                case "sunsubscribe" | "unsubscribe" if leaving[channel] > 0:
+                    leaving[channel] -= 1
+                    if not leaving[channel]:
+                        del leaving[channel]
                 case "sunsubscribe" if channel in self._wanted:
-                    raise ConnectionError(f"{channel} has moved to another node")
+                    raise Moved(f"{channel} is on another node")
 
-    async def _subscribe(self, channel: str) -> None:
-        pubsub = self._pubsub(channel)
+    async def _subscribe(self, pubsub: PubSub, channel: str) -> None:
         await (pubsub.ssubscribe if self._sharded else pubsub.subscribe)(channel)
 
     def _idle_channel(self, name: str) -> str:
         for number in range(IDLE_TRIES):
             if self._nodes.node_of(channel := f"{_IDLE}{number}") == name:
                 return channel
-        raise ConnectionError(f"{name} has no channels any more")
+        raise Moved(f"{name} has no channels any more")
 
-    def _pubsub(self, channel: str) -> PubSub:
-        """Raises ConnectionError when the channel has moved to a node that was not there when this was opened."""
-        try:
-            return self._pubsubs[self._nodes.node_of(channel)]
-        except KeyError as error:
-            raise ConnectionError(f"{channel} is on a new node") from error
+
+@dataclass(frozen=True)
+class _Joined:
+    """A node that is connected. `leaving`: how often a channel was left and that is not confirmed yet."""
+
+    pubsub: PubSub
+    leaving: Counter[str] = field(default_factory=Counter)
+
+
+async def _close(pubsub: PubSub) -> None:
+    with suppress(Exception):  # it may be in any state
+        await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped

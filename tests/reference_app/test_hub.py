@@ -12,13 +12,13 @@ from redis.asyncio import Redis as SingleRedis
 
 from reference_app.chat.connection import Connection
 from reference_app.chat.events import TypingEvent
-from reference_app.chat.hub import Fanout, Hub
+from reference_app.chat.hub import Fanout, Hub, channel_of
 from reference_app.chat.presence import Presence
-from reference_app.platform import Channels, Redis
+from reference_app.platform import STORE_AWAY, Channels, Redis
 from reference_app.platform.redis import connection
 from reference_app.settings import Settings
 from reference_app.stack import stores
-from reference_app.stack.process import free_port
+from reference_app.stack.process import ServerProcess, free_port
 from tests.waiting import eventually
 
 
@@ -32,19 +32,28 @@ class FakeSocket:
         self.read.append(text)
 
 
+Nodes = dict[int, ServerProcess]  # by port
+
+
 @pytest.fixture(scope="module", params=[1, 3], ids=["one Redis", "cluster"])
-def ports(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[int]]:
+def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     """A Redis of our own, or three that make a cluster."""
     folder, ports = tmp_path_factory.mktemp("redis"), [free_port() for _ in range(request.param)]
+    clustered = len(ports) > 1
+    nodes = {port: stores.valkey(folder, n, port, "100mb", clustered=clustered) for n, port in enumerate(ports)}
     with ExitStack() as stopping:
-        for number, port in enumerate(ports):
-            node = stores.valkey(folder, number, port, "100mb", clustered=len(ports) > 1)
+        for node in nodes.values():
             node.start()
             stopping.callback(node.stop)
             node.wait_ready()
-        if len(ports) > 1:
+        if clustered:
             stores.form_cluster(ports)
-        yield ports
+        yield nodes
+
+
+@pytest.fixture
+def ports(nodes: Nodes) -> list[int]:
+    return list(nodes)
 
 
 @pytest.fixture
@@ -107,18 +116,59 @@ async def test_a_lost_connection_is_noticed(
     for port in ports:
         async with SingleRedis(port=port) as node:
             await node.client_kill_filter(_type="pubsub")
-    await eventually(lambda: said(caplog, "starting anew"), True)
-
-    async def heard(person: str) -> bool:
-        await fanout.send({person: TypingEvent(match_id="m")})
-        return bool(sockets[person].read)
-
+    await eventually(lambda: said(caplog, "are lost"), True)
     for person, phone in phones.items():
-        await eventually(partial(heard, person), True)
+        # And its phone is told that it may have missed something.
+        await eventually(partial(has_read_of, sockets[person], "catch_up"), True)
+        await fanout.send({person: TypingEvent(match_id="m")})
+        await eventually(partial(has_read_of, sockets[person], "typing"), True)
         await hub.remove(person, phone)
         await hub.add(person, phone)  # and it is confirmed
         await hub.remove(person, phone)
         await phone.stop()
+
+
+@pytest.mark.parametrize("nodes", [3], indirect=True, ids=["cluster"])
+async def test_a_node_that_is_gone_is_missed_by_its_own_people_only(
+    nodes: Nodes, settings: Settings, redis: Redis
+) -> None:
+    channels = Channels(settings, redis)
+    hub, fanout = Hub(channels), Fanout(channels, Presence(redis, ttl_s=60))
+    await hub.start()
+    cluster: Any = redis
+    port, node = list(nodes.items())[-1]
+    people = [f"person-{number}" for number in range(12)]
+    deaf, also_deaf, *_ = theirs = [p for p in people if cluster.get_node_from_key(channel_of(p)).port == port]
+    people.remove(also_deaf)  # comes later
+    sockets: dict[str, Any] = {person: FakeSocket() for person in people}
+    phones = {person: Connection(socket, "session") for person, socket in sockets.items()}
+    for person, phone in phones.items():
+        phone.start()
+        await hub.add(person, phone)
+
+    node.kill()
+    event = TypingEvent(match_id="m")
+    for person in people:
+        if person not in theirs:
+            await fanout.send({person: event})
+            await eventually(partial(has_read, sockets[person], event), True)
+    # A phone that comes now is told to try later.
+    with pytest.raises((TimeoutError, *STORE_AWAY)):
+        await hub.add(also_deaf, phones[deaf])
+    assert hub.reading
+
+    node.start()
+    node.wait_ready()
+    for person in people:
+        await eventually(partial(has_read_of, sockets[person], "catch_up"), person in theirs)
+        await fanout.send({person: event})
+        await eventually(partial(has_read, sockets[person], event), True)
+        await phones[person].stop()
+    await hub.stop()
+
+
+async def has_read_of(socket: FakeSocket, kind: str) -> bool:
+    return any(f'"type":"{kind}"' in frame for frame in socket.read)
 
 
 async def said(caplog: pytest.LogCaptureFixture, what: str) -> bool:

@@ -58,7 +58,8 @@ async def test_redis_may_go_away_and_be_wiped(fragile: Fragile) -> None:
         assert (await person.http.get("/me")).status_code == 200
         again, other = await sign_in(fragile.backend, one), await sign_in(fragile.backend, two)
         await eventually(lambda: subscribers(fragile, person.id), 1)
-        # The same socket as before hears of a match.
+        # The same socket as before is told that it may have missed something, and hears of a match.
+        assert (await frame(socket))["type"] == "catch_up"
         await other.swipe(again)
         await again.swipe(other)
         assert (await frame(socket))["type"] == "match"

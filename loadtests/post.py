@@ -86,6 +86,10 @@ class Stream:
             return "in order"
         return "again" if self._missing.pop(number, None) is None else "out of order"
 
+    @property
+    def complete(self) -> bool:
+        return not self._missing
+
     def missing_since(self, late_s: float) -> list[int]:
         """The numbers that later ones have overtaken before `late_s`."""
         return [number for number, since_s in self._missing.items() if since_s < late_s]
@@ -117,6 +121,7 @@ class Post:
         self._sent: dict[str, Sent] = {}
         self._numbers: dict[tuple[str, str], tuple[int, count[int]]] = {}
         self._streams: dict[tuple[str, int], Stream] = {}
+        self._incomplete: set[tuple[str, int]] = set()  # of others' streams: few, while streams become many
         self._sent_again: set[str] = set()
         self._given_up: set[tuple[str, int, int]] = set()  # process, stream, number
         self._from_history: set[tuple[str, int, int]] = set()
@@ -189,7 +194,10 @@ class Post:
         if header is None:
             return None
         now_s, key = self._clock.monotonic_s(), (header.process, header.stream, header.number)
-        came = self._stream(header.process, header.stream).take(header.number, now_s)
+        stream = self._stream(header.process, header.stream)
+        came = stream.take(header.number, now_s)
+        if header.process != self._process and not stream.complete:  # what is sent here is missed by its sender
+            self._incomplete.add((header.process, header.stream))
         if key in self._given_up:
             return None
         if came == "again":
@@ -292,10 +300,12 @@ class Post:
             header = Header.parse(sent.id)
             if header and not (sent.delivered or (self.ending and not sent.here)):
                 self._lost(header.process, header.stream, header.number)
-        for (process, stream), came in self._streams.items():
-            if process != self._process:  # what is sent here is missed by its sender
-                for number in came.missing_since(late_s):
-                    self._lost(process, stream, number)
+        for process, stream in list(self._incomplete):
+            came = self._streams[process, stream]
+            if came.complete:
+                self._incomplete.discard((process, stream))
+            for number in came.missing_since(late_s):
+                self._lost(process, stream, number)
         for match_id in [i for i, (at_s, _) in self._matches.items() if at_s < late_s]:
             del self._matches[match_id]
             self._fire("match detection", LOST_AFTER_S * 1000, "only one side heard of it within 10 s")

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +12,7 @@ from pymongo.errors import DuplicateKeyError
 
 from reference_app.platform import Database, Platform, Redis, metrics
 from reference_app.platform.mongo import Document
-from reference_app.platform.redis import text
+from reference_app.platform.redis import Unavailable, text
 
 OTP_TTL_S = 600  # Twilio Verify's figures: 10 minutes, 5 sends, 5 checks
 OTP_SENDS_MAX = 5
@@ -96,7 +97,7 @@ class AuthStore:
 
     async def session(self, token_hmac: str) -> str | None:
         """Whose session it is: from Redis, or from MongoDB when it is not there."""
-        if self.cached and (person_id := await self.redis.get(_session_key(token_hmac))):
+        if self.cached and (person_id := await self._cached(token_hmac)):
             metrics.cache_hit("sessions")
             return text(person_id)
         found = await self.db.sessions.find_one({"_id": token_hmac, "ends_at": {"$gt": datetime.now(UTC)}})
@@ -127,9 +128,15 @@ class AuthStore:
         for session in sessions:
             await self.redis.delete(_session_key(session))
 
+    async def _cached(self, token_hmac: str) -> bytes | str | None:
+        with suppress(*Unavailable):
+            return await self.redis.get(_session_key(token_hmac))
+        return None
+
     async def _cache(self, token_hmac: str, person_id: str) -> None:
         if self.cached:
-            await self.redis.set(_session_key(token_hmac), person_id, ex=SESSION_CACHE_S)
+            with suppress(*Unavailable):
+                await self.redis.set(_session_key(token_hmac), person_id, ex=SESSION_CACHE_S)
 
 
 def _session_key(token_hmac: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reference_app.platform import Platform, Redis
+from reference_app.platform.redis import Unavailable
 
 
 def presence_key(person: str) -> str:
@@ -33,9 +34,13 @@ class Presence:
         await self.redis.zrem(presence_key(person), socket)
 
     async def online(self, people: Sequence[str]) -> list[bool]:
+        """Nobody, when Redis cannot tell."""
         if not people:
             return []
-        async with self.redis.pipeline(transaction=False) as pipe:
-            for person in people:
-                pipe.zcount(presence_key(person), time.time(), "+inf")
-            return [sockets > 0 for sockets in await pipe.execute()]
+        try:
+            async with self.redis.pipeline(transaction=False) as pipe:
+                for person in people:
+                    pipe.zcount(presence_key(person), time.time(), "+inf")
+                return [sockets > 0 for sockets in await pipe.execute()]
+        except Unavailable:
+            return [False] * len(people)

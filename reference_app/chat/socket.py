@@ -90,7 +90,8 @@ async def _converse(
     websocket: WebSocket, connection: Connection, person: str, chat: ChatService, auth: AuthService, token: str
 ) -> None:
     """Answer frames until the client goes. Raises NotSignedIn when the session ends before that."""
-    await chat.presence.seen(person, connection.id)
+    with suppress(*STORE_AWAY):  # until the next ping
+        await chat.presence.seen(person, connection.id)
     check_at_s = time.monotonic() + CHECK_SESSION_EVERY_S
     while True:
         if (left_s := check_at_s - time.monotonic()) <= 0:

@@ -4,6 +4,7 @@ A deck is computed ahead: when few are left, more are found while the person loo
 one deck, so it costs no new one.
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,11 +14,12 @@ from reference_app.discovery.store import DiscoveryStore
 from reference_app.errors import Conflict
 from reference_app.platform import Redis, metrics
 from reference_app.platform.mongo import Document
-from reference_app.platform.redis import text
+from reference_app.platform.redis import Unavailable, text
 from reference_app.profiles.distance import rounded_distance_km
 from reference_app.profiles.service import deck_key
 from reference_app.profiles.store import ProfileStore
 
+log = logging.getLogger(__name__)
 DECK_SIZE = 100  # a heavy session has about 60 swipes: one query serves it
 SUPER_LIKES_SHOWN = 20
 # About as long as a session. So long somebody who has changed whom they want, or has moved, may be in others' decks.
@@ -47,7 +49,14 @@ class Decks:
     async def top(self, person: str, limit: int) -> list[Entry]:
         """The next people. Raises Conflict when it is not known whom they might like."""
         if not self.kept:
-            return await self._without_gone(person, await self._found(person, limit))
+            return await self._computed(person, limit)
+        try:
+            return await self._top(person, limit)
+        except Unavailable as error:
+            log.warning("A deck is computed for one request: %s", error)
+            return await self._computed(person, limit)
+
+    async def _top(self, person: str, limit: int) -> list[Entry]:
         entries, left = await self._kept(person, limit)
         if entries:
             metrics.cache_hit("decks")
@@ -75,6 +84,9 @@ class Decks:
             rows, left = await pipe.execute()
         return [(text(member), int(score)) for member, score in rows], left
 
+    async def _computed(self, person: str, limit: int) -> list[Entry]:
+        return await self._without_gone(person, await self._found(person, limit))
+
     async def _found(self, person: str, limit: int) -> list[Entry]:
         me: Any = await self.profiles.get(person)
         if not me or not me.get("location") or not me["sex"] or not me["birth_date"]:
@@ -87,22 +99,23 @@ class Decks:
         return sorted(entries.items(), key=lambda entry: (entry[1], entry[0]))
 
     async def _keep(self, person: str, entries: list[Entry]) -> list[Entry]:
-        """Make these the deck. Returns those that are still to be met."""
+        """Make these the deck. Returns those that are still to be met.
+
+        Not who was swiped, blocked or hidden between the query and now: whoever did so has found no card to take out.
+        Or before it: a replica that is behind may have answered.
+        """
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.delete(deck_key(person))
             if entries:
                 pipe.zadd(deck_key(person), dict(entries))
                 pipe.expire(deck_key(person), DECK_TTL_S)
             await pipe.execute()
-        return await self._without_gone(person, entries)
+        still = await self._without_gone(person, entries)
+        await self.take(person, *dict(entries).keys() - dict(still).keys())
+        return still
 
     async def _without_gone(self, person: str, entries: list[Entry]) -> list[Entry]:
-        """Swiped, blocked or hidden between the query and now: whoever did so has found no card to take out.
-
-        Or before it: a replica that is behind may have answered.
-        """
         gone = set(await self.store.not_to_meet(person, [other for other, _ in entries]))
-        await self.take(person, *gone)
         return [entry for entry in entries if entry[0] not in gone]
 
     async def _refill(self, person: str) -> None:

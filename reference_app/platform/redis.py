@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from redis.asyncio import BlockingConnectionPool, RedisCluster
 from redis.asyncio import Redis as _Redis
+from redis.asyncio.cluster import NodesManager
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ClusterError, ConnectionError, RedisClusterException, TimeoutError
@@ -38,17 +39,37 @@ async def connection(settings: Settings) -> AsyncIterator[Redis]:
         # More than 100 calls at once would be refused; a process never has as many requests as this.
         options["max_connections"] = 5000
         cluster = RedisCluster.from_url(settings.redis_url, require_full_coverage=False, **options)
-        client = cast(Redis, await cluster.initialize())
+        nodes = cluster.nodes_manager
+        nodes.__class__ = _OpenNodes
+        try:
+            yield cast(Redis, await cluster.initialize())
+        finally:
+            nodes.__class__ = NodesManager
+            await cluster.aclose()
+            await nodes.aclose()  # the call before does nothing when the cluster was to be looked at anew
     else:
         # The default pool refuses the hundredth call at once; this one lets it wait for a connection.
         pool = BlockingConnectionPool.from_url(
             settings.redis_url, max_connections=settings.redis_pool_size, timeout=TIMEOUT_S, **options
         )
         client = _Redis.from_pool(pool)
-    try:
-        yield client
-    finally:
-        await client.aclose()
+        try:
+            yield client
+        finally:
+            await client.aclose()
+
+
+class _OpenNodes(NodesManager):
+    """The nodes of a cluster, whose connections stay open when one is away.
+
+    The client (8.1) would close those of all nodes then, while commands are under way on them, which fail with whatever
+    they trip over. What is broken it opens anew in any case.
+    """
+
+    __slots__ = ()
+
+    async def aclose(self, attr: str = "nodes_cache") -> None:
+        """What the client calls to look at the cluster anew."""
 
 
 async def values(redis: Redis, keys: Sequence[str]) -> list[bytes | None]:

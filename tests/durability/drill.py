@@ -39,8 +39,11 @@ class Drill:
     stack: LocalStack
     folder: Path
 
-    def run(self, hold_s: float, events: Sequence[Event]) -> tuple[Kept, Record]:
-        """Raises AssertionError when an acknowledged write was lost, changed, doubled or put out of order."""
+    def run(self, hold_s: float, events: Sequence[Event], late: bool = False) -> tuple[Kept, Record]:
+        """Raises AssertionError when an acknowledged write was lost, changed, doubled or put out of order.
+
+        Likewise when a message did not reach its phone within ten seconds, unless it may be `late`.
+        """
         stack_file, journal = self.folder / "stack.json", self.folder / "journal"
         self.stack.info.write(stack_file)
         (self.folder / "run").mkdir()
@@ -57,12 +60,16 @@ class Drill:
             launch.stop()
         assert not left, "the load ended before everything had happened"
         self.settle()
-        kept = self.kept(journal)
-        print(f"\n{kept}")
+        record = Record.read(self.folder / "run")
+        assert record.run.stopping_from
+        kept = self.kept(journal, record.run.stopping_from)
+        lost, twice = (int(sum(record.all_values(f"messages_{what}"))) for what in ("lost", "duplicated"))
+        print(f"\n{kept}; {lost} messages later than 10 s, {twice} twice")
         assert kept.problems == []
         assert self.secrets_in_logs() == []
         assert min(kept.checked[kind] for kind in ("swipe", "match", "message")) > 0
-        return kept, Record.read(self.folder / "run")
+        assert late or (lost, twice) == (0, 0)
+        return kept, record
 
     def settle(self) -> None:
         """Return when every server runs, and the replica set has a primary and all its members."""
@@ -74,13 +81,13 @@ class Drill:
         wait_for(lambda: len(self.members("PRIMARY") + self.members("SECONDARY")) == members, "healthy replica set")
         assert self.members("PRIMARY")
 
-    def kept(self, journal: Path) -> Kept:
+    def kept(self, journal: Path, until: float) -> Kept:
         """After the sweep: it comes for likes that are five seconds old."""
-        found = compare(journal, self.stack.settings)
+        found = compare(journal, self.stack.settings, until)
 
         def nothing_is_wrong() -> bool:
             nonlocal found
-            found = compare(journal, self.stack.settings)
+            found = compare(journal, self.stack.settings, until)
             return not found.problems
 
         with suppress(AssertionError):  # said in full by the caller

@@ -17,7 +17,10 @@ from reference_app.settings import Settings
 
 @dataclass(frozen=True)
 class Kept:
-    """`checked`: acknowledged writes by kind. `problems`: what is wrong with them, empty when nothing is."""
+    """`checked`: acknowledged writes by kind. `problems`: what is wrong with them, empty when nothing is.
+
+    `longest_gap_s`: in which no swipe or message was acknowledged to anybody.
+    """
 
     checked: Counter[str]
     longest_gap_s: float
@@ -29,13 +32,14 @@ class Kept:
         return f"{total:,} acknowledged writes found again ({counts}); longest gap {self.longest_gap_s:.1f} s"
 
 
-def compare(journal: Path, settings: Settings) -> Kept:
-    """Reads what is on the majority now."""
+def compare(journal: Path, settings: Settings, until: float) -> Kept:
+    """Reads what is on the majority now. `until`: when people were sent home, in seconds since the epoch."""
     entries = sorted(read(journal), key=lambda entry: entry["at"])
     by_kind = defaultdict[str, list[dict[str, Any]]](list)
     for entry in entries:
         by_kind[entry["what"]].append(entry)
-    times = [entry["at"] for entry in entries]
+    acknowledged = [entry["at"] for entry in entries if entry["what"] in ("swipe", "message")]
+    times = sorted([*acknowledged, until])
     with MongoClient[dict[str, Any]](settings.mongo_url) as client:
         db = client.get_database(settings.mongo_database, read_concern=ReadConcern("majority"))
         swipes = list(db.swipes.find({}, {"_id": 0}))

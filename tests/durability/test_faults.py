@@ -77,11 +77,12 @@ def test_apps_are_restarted_one_after_the_other(drill: Drill) -> None:
 
 
 def test_one_node_of_redis_is_gone_for_a_while(drill: Drill) -> None:
-    """A third of the sessions, decks and channels with it."""
+    """A third of the cached sessions, of decks and channels with it: MongoDB has all but the channels, and the codes."""
     node = drill.stack.server("valkey-2")
 
     def back() -> None:
         node.start()
         node.wait_ready()
 
-    drill.run(30, [(10, node.kill), (13, back)])
+    kept, _ = drill.run(35, [(10, node.kill), (17, back)])
+    assert kept.longest_gap_s < 5

@@ -97,13 +97,18 @@ class AuthStore:
 
     async def session(self, token_hmac: str) -> str | None:
         """Whose session it is: from Redis, or from MongoDB when it is not there."""
-        if self.cached and (person_id := await self._cached(token_hmac)):
-            metrics.cache_hit("sessions")
-            return text(person_id)
+        cached = self.cached
+        if cached:
+            try:
+                if person_id := await self.redis.get(_session_key(token_hmac)):
+                    metrics.cache_hit("sessions")
+                    return text(person_id)
+            except Unavailable:
+                cached = False
         found = await self.db.sessions.find_one({"_id": token_hmac, "ends_at": {"$gt": datetime.now(UTC)}})
         if found is None:
             return None
-        if self.cached:
+        if cached:
             metrics.cache_miss("sessions")
             await self._cache(token_hmac, found["person"])
         return str(found["person"])
@@ -127,11 +132,6 @@ class AuthStore:
     async def _forget(self, sessions: list[str]) -> None:
         for session in sessions:
             await self.redis.delete(_session_key(session))
-
-    async def _cached(self, token_hmac: str) -> bytes | str | None:
-        with suppress(*Unavailable):
-            return await self.redis.get(_session_key(token_hmac))
-        return None
 
     async def _cache(self, token_hmac: str, person_id: str) -> None:
         if self.cached:

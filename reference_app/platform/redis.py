@@ -19,7 +19,7 @@ from reference_app.settings import Settings
 Redis = _Redis
 # What a lost connection looks like; whoever holds a subscription starts anew.
 Unavailable = (ConnectionError, TimeoutError, ClusterError, RedisClusterException)
-TIMEOUT_S = 5
+TIMEOUT_S = 2  # an answer takes less than a millisecond; whoever hangs is given up, and not asked again
 
 
 def text(value: bytes | str) -> str:
@@ -33,7 +33,7 @@ async def connection(settings: Settings) -> AsyncIterator[Redis]:
     options: dict[str, Any] = {
         "socket_timeout": TIMEOUT_S,
         "socket_connect_timeout": TIMEOUT_S,
-        "retry": Retry(ExponentialBackoff(cap=0.5, base=0.01), retries=3),
+        "retry": Retry(ExponentialBackoff(cap=0.5, base=0.01), retries=3, supported_errors=(ConnectionError,)),
     }
     if settings.redis_cluster:
         # More than 100 calls at once would be refused; a process never has as many requests as this.

@@ -77,7 +77,7 @@ def test_apps_are_restarted_one_after_the_other(drill: Drill) -> None:
 
 
 def test_one_node_of_redis_is_gone_for_a_while(drill: Drill) -> None:
-    """A third of the cached sessions, of decks and channels with it: MongoDB has all but the channels, and the codes."""
+    """A third of the sessions, decks and channels with it; MongoDB has all but the channels, and the codes."""
     node = drill.stack.server("valkey-2")
 
     def back() -> None:

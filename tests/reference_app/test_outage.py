@@ -1,5 +1,7 @@
 """When Redis goes away MongoDB serves what it can, the rest says so; sockets stay, and deliver again."""
 
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +76,16 @@ async def test_redis_may_go_away_and_be_wiped(fragile: Fragile) -> None:
         assert (await frame(socket))["type"] == "match"
         for somebody in (person, again, other):
             await somebody.http.aclose()
+
+
+async def test_a_redis_that_hangs_is_given_up(fragile: Fragile) -> None:
+    person = await sign_in(fragile.backend, somebody_unused())
+    os.kill(fragile.valkey.pid, signal.SIGSTOP)
+    try:
+        assert (await person.http.get("/me", timeout=30)).status_code == 200
+    finally:
+        os.kill(fragile.valkey.pid, signal.SIGCONT)
+    await person.http.aclose()
 
 
 async def subscribers(fragile: Fragile, person_id: str) -> int:

@@ -93,7 +93,7 @@ async def _work(platform: Platform, pushes: PushProvider, stop: asyncio.Event) -
             task = asyncio.create_task(doing)
             at_hand[task] = job
             task.add_done_callback(at_hand.pop)
-    await asyncio.gather(*at_hand)
+    await asyncio.gather(*at_hand, return_exceptions=True)
 
 
 async def _do(does: dict[Job, Handler], queue: Queue, job: Received) -> None:
@@ -139,7 +139,8 @@ async def _sweep_likes(platform: Platform, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             if late is None:
-                late = noted = await matchmaker.store.swept_until() or early
+                noted = await matchmaker.store.swept_until()
+                late = noted or datetime.now(UTC) - SWEEP_AT_ONCE
             early = await _swept(matchmaker, early, soon)
             late = await _swept(matchmaker, late, surely)
             if noted is None or late - noted >= SWEPT_NOTED_EVERY:

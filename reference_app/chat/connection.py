@@ -24,13 +24,19 @@ class Connection:
         self._socket = socket
         self._waiting: asyncio.Queue[str | tuple[int, str]] = asyncio.Queue(FRAMES_WAITING_MAX)
         self._writer: asyncio.Task[None] | None = None
+        self.receiving: asyncio.Timeout | None = None  # while a frame of the client's is waited for
         self.too_slow = False
         self.ended = False  # by `end`
 
     def start(self) -> asyncio.Task[None]:
         """The handshake is over: what waits can be sent. The task ends when nothing more will be."""
         self._writer = asyncio.create_task(self._write())
+        self._writer.add_done_callback(self._stop_receiving)
         return self._writer
+
+    @property
+    def writing(self) -> bool:
+        return self._writer is not None and not self._writer.done()
 
     def send(self, text: str) -> None:
         """Send it when its turn comes."""
@@ -51,6 +57,10 @@ class Connection:
         if self._writer:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
+
+    def _stop_receiving(self, _: asyncio.Task[None]) -> None:
+        if self.receiving:
+            self.receiving.reschedule(asyncio.get_running_loop().time())
 
     def _put(self, item: str | tuple[int, str]) -> None:
         try:

@@ -78,14 +78,16 @@ class Hub:
         self._reader: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        await self._subscription.open()
+        """Returns when something is heard, or it takes too long: the process is not ready then, but may become so."""
         self._reader = asyncio.create_task(self._listen())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CONFIRMED_WITHIN_S):
+                await self._subscription.ready.wait()
 
     async def stop(self) -> None:
         if self._reader:
             self._reader.cancel()
             await asyncio.gather(self._reader, return_exceptions=True)
-        await self._subscription.close()
 
     @property
     def reading(self) -> bool:
@@ -117,7 +119,7 @@ class Hub:
             if held.connections:
                 return
             del self._held[person]
-            with suppress(Exception):  # a channel too many costs nothing
+            with suppress(Exception):  # then the connection is lost, and made anew without this channel
                 await self._subscription.remove(channel_of(person))
 
     async def _listen(self) -> None:
@@ -127,12 +129,6 @@ class Hub:
             except Exception as error:  # whatever it was, nobody hears anything until it is mended
                 log.warning("Subscriptions are lost (%s: %s); starting anew", type(error).__name__, error)
             await asyncio.sleep(RETRY_S)
-            async with self._subscribing:
-                await self._subscription.close()
-                try:
-                    await self._subscription.open()
-                except Exception as error:
-                    log.warning("Not subscribed anew yet (%s: %s)", type(error).__name__, error)
 
     # What the subscription tells.
 

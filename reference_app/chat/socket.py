@@ -2,9 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
@@ -46,8 +44,11 @@ async def socket(websocket: WebSocket) -> None:
         # Listening comes first: a client that is connected misses nothing.
         await hub.add(person, connection)
         await websocket.accept()
-        await _while_writing(connection, _converse(websocket, connection, person, chat, auth, token))
+        connection.start()
+        await _converse(websocket, connection, person, chat, auth, token)
         missed = not connection.ended
+        if connection.too_slow:
+            await connection.close(TRY_LATER, "too slow: reconnect and catch up")
     except NotSignedIn:
         await connection.close(NOT_SIGNED_IN, "the session has ended")
     except _AWAY:
@@ -68,42 +69,32 @@ async def socket(websocket: WebSocket) -> None:
 
 async def _refuse(websocket: WebSocket, refusal: ApiError) -> None:
     """Answer the handshake as REST would."""
-    with suppress(WebSocketDisconnect):
-        await websocket.send_denial_response(answer_of(refusal))
-
-
-async def _while_writing(connection: Connection, conversation: Coroutine[Any, Any, None]) -> None:
-    """Converse for as long as the client reads what it is sent. Raises what the conversation raises."""
-    writing, conversing = connection.start(), asyncio.create_task(conversation)
-    try:
-        await asyncio.wait((writing, conversing), return_when=asyncio.FIRST_COMPLETED)
-        if conversing.done():
-            conversing.result()
-        elif connection.too_slow:
-            await connection.close(TRY_LATER, "too slow: reconnect and catch up")
-    finally:
-        conversing.cancel()
-        await asyncio.gather(conversing, return_exceptions=True)
+    await websocket.send_denial_response(answer_of(refusal))
 
 
 async def _converse(
     websocket: WebSocket, connection: Connection, person: str, chat: ChatService, auth: AuthService, token: str
 ) -> None:
-    """Answer frames until the client goes. Raises NotSignedIn when the session ends before that."""
+    """Answer frames until nothing more can be sent, a frame at hand to its end.
+
+    Raises WebSocketDisconnect when the client goes and NotSignedIn when the session ends before that.
+    """
     with suppress(*STORE_AWAY):  # until the next ping
         await chat.presence.seen(person, connection.id)
     check_at_s = time.monotonic() + CHECK_SESSION_EVERY_S
-    while True:
+    while connection.writing:
         if (left_s := check_at_s - time.monotonic()) <= 0:
             with suppress(*STORE_AWAY):
                 await auth.person_of(token)
             check_at_s = time.monotonic() + CHECK_SESSION_EVERY_S
             continue
         try:
-            async with asyncio.timeout(left_s):
+            async with asyncio.timeout(left_s) as connection.receiving:
                 message = await websocket.receive()
         except TimeoutError:
             continue
+        finally:
+            connection.receiving = None
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message["code"])
         if answer := await _answer(message.get("text") or "", person, connection, chat):

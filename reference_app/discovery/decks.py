@@ -5,6 +5,7 @@ one deck, so it costs no new one.
 """
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -69,13 +70,15 @@ class Decks:
         return entries
 
     async def take(self, person: str, *others: str) -> None:
-        """Take people out of a deck."""
+        """Take people out of a deck. While Redis is away they stay in it, as long as a deck lasts."""
         if self.kept and others:
-            await self.redis.zrem(deck_key(person), *others)
+            with suppress(*Unavailable):
+                await self.redis.zrem(deck_key(person), *others)
 
     async def forget(self, person: str) -> None:
-        """Compute the next deck anew."""
-        await self.redis.delete(deck_key(person))
+        """Compute the next deck anew. While Redis is away the old one stays, as long as a deck lasts."""
+        with suppress(*Unavailable):
+            await self.redis.delete(deck_key(person))
 
     async def _kept(self, person: str, limit: int) -> tuple[list[Entry], int]:
         async with self.redis.pipeline(transaction=False) as pipe:

@@ -3,7 +3,6 @@
 A changed profile replaces one card, in whichever decks it is.
 """
 
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,7 +13,6 @@ from reference_app.dependencies import made_by
 from reference_app.discovery.decks import FIRST, Decks
 from reference_app.discovery.store import DiscoveryStore
 from reference_app.platform import Redis, metrics, platform_of
-from reference_app.platform.mongo import Document
 from reference_app.platform.redis import Unavailable, values
 from reference_app.profiles.service import ProfileService, card_key, profile_service
 
@@ -33,8 +31,7 @@ class DiscoveryService:
         cards = await self._cards([other for other, _ in deck])
         if gone := [other for other, _ in deck if other not in cards]:
             # Hidden since the deck was made: whoever is behind them moves up.
-            with suppress(*Unavailable):
-                await self.decks.take(person, *gone)
+            await self.decks.take(person, *gone)
             deck = await self.decks.top(person, limit)
             cards = await self._cards([other for other, _ in deck])
         parts = (_card(score, cards[other]) for other, score in deck if other in cards)
@@ -44,22 +41,23 @@ class DiscoveryService:
         if not people:
             return {}
         if not self.decks.kept:
-            return self._made(await self.profiles.store.get_many(people))
+            return await self._made(people)
         try:
             cached = await values(self.redis, [card_key(person) for person in people])
         except Unavailable:
-            return self._made(await self.profiles.store.get_many(people))
+            return await self._made(people)
         cards = {person: card for person, card in zip(people, cached, strict=True) if card}
         metrics.cache_hit("cards", len(cards))
         if missing := [person for person in people if person not in cards]:
             metrics.cache_miss("cards", len(missing))
-            made = self._made(await self.profiles.store.get_many(missing))
+            made = await self._made(missing)
             with suppress(*Unavailable):
                 await self._keep(made)
             cards |= made
         return cards
 
-    def _made(self, documents: Iterable[Document]) -> dict[str, bytes]:
+    async def _made(self, people: list[str]) -> dict[str, bytes]:
+        documents = await self.profiles.store.get_many(people)
         visible = (document for document in documents if not document.get("hidden"))
         return {document["_id"]: self.profiles.seen(document).model_dump_json().encode() for document in visible}
 

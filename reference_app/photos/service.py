@@ -1,6 +1,7 @@
 """A photo's way: presigned upload, completed by its owner, resized by the worker, approved by a moderator."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from reference_app.jobs import Job
 from reference_app.photos.images import VARIANTS, NotAnImage, file_names, variants
 from reference_app.photos.schemas import PHOTOS_MAX, NewPhoto, OwnPhoto, State, Upload
 from reference_app.photos.store import PhotoStore, media_key, upload_key
-from reference_app.platform import Platform, metrics, platform_of
+from reference_app.platform import Platform, metrics, platform_of, redis
 from reference_app.platform.aws import Unavailable
 from reference_app.platform.mongo import Document
 from reference_app.platform.objects import Missing
@@ -71,9 +72,11 @@ class PhotoService:
     async def delete(self, photo_id: str, owner: str) -> None:
         """Hide it at once; the worker removes its files."""
         await self._of(photo_id, owner)
+        await self._delete(photo_id, owner)
+
+    async def _delete(self, photo_id: str, owner: str) -> None:
         await self.store.change(photo_id, State.DELETED, of=list(State))
-        await self.profiles.remove_photo(owner, photo_id)
-        await self._changed(owner)
+        await self._hide(photo_id, owner)
         try:
             await self.platform.queue.send(Job.ERASE_PHOTO(photo_id=photo_id))
         except Unavailable as error:
@@ -91,21 +94,19 @@ class PhotoService:
         if approved is None:
             now = await self.store.get(photo_id)
             if now is None or now["state"] != State.APPROVED:  # not by another moderator: rejected, or deleted
-                await self.profiles.remove_photo(photo["owner"], photo_id)
+                await self._hide(photo_id, photo["owner"])
         await self._changed(photo["owner"])
         return approved is not None
 
     async def reject(self, photo_id: str) -> bool:
-        """Never show it, or no longer. False when it neither waits for review nor is shown."""
+        """Never show it; delete one that was approved. False when it neither waits for review nor is shown."""
+        if await self.store.change(photo_id, State.REJECTED, of=[State.IN_REVIEW]):
+            return True
         photo = await self.store.get(photo_id)
-        if photo is None or photo["state"] not in (State.IN_REVIEW, State.APPROVED):
+        if photo is None or photo["state"] != State.APPROVED:
             return False
-        await self.profiles.remove_photo(photo["owner"], photo_id)
-        rejected = await self.store.change(photo_id, State.REJECTED, of=[State.IN_REVIEW, State.APPROVED])
-        # Once more: another moderator may have approved it in between.
-        await self.profiles.remove_photo(photo["owner"], photo_id)
-        await self._changed(photo["owner"])
-        return rejected is not None
+        await self._delete(photo_id, photo["owner"])
+        return True
 
     # The worker's part. Safe to repeat.
 
@@ -135,6 +136,8 @@ class PhotoService:
 
     async def erase(self, photo_id: str) -> None:
         """Remove the files, from the caches too, then what is known of the photo."""
+        if photo := await self.store.get(photo_id):
+            await self._hide(photo_id, photo["owner"])  # whoever deleted it may have died before
         await to_thread.run_sync(self._remove_files, photo_id)
         await self.store.remove(photo_id)
 
@@ -148,8 +151,13 @@ class PhotoService:
         self.platform.objects.delete([upload_key(photo_id), *keys])
         self.platform.cdn.purge([f"/{media_key(photo_id, variant)}" for variant in VARIANTS])
 
+    async def _hide(self, photo_id: str, owner: str) -> None:
+        await self.profiles.remove_photo(owner, photo_id)
+        await self._changed(owner)
+
     async def _changed(self, owner: str) -> None:
-        await self.platform.redis.delete(card_key(owner))
+        with suppress(*redis.Unavailable):  # then the old card lasts ten minutes at most
+            await self.platform.redis.delete(card_key(owner))
 
     def _own(self, photo: Document) -> OwnPhoto:
         state = State(photo["state"])

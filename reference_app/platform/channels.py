@@ -19,14 +19,15 @@ from redis.asyncio.client import PubSub
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, RedisError
+from redis.exceptions import ConnectionError, RedisClusterException, RedisError
 
 from reference_app.platform.redis import TIMEOUT_S, Redis, text
 from reference_app.settings import Settings
 
 log = logging.getLogger(__name__)
 RETRY_S = 0.5
-_ANY = "any"
+_LOST = (RedisError, RedisClusterException, OSError)
+_ANY, _NOWHERE = "any", ""
 _IDLE = "idle:"
 IDLE_TRIES = 10_000  # the smallest node has more than one channel in a thousand
 
@@ -142,29 +143,12 @@ class Subscription:
         self._nodes, self._sharded, self._listener = nodes, sharded, listener
         self._joined: dict[str, _Joined] = {}  # nodes that are connected
         self._wanted: dict[str, str] = {}  # channel -> its node
+        self.ready = asyncio.Event()  # a first node was connected
 
     @property
     def connected(self) -> bool:
         """Whether anything can be heard."""
         return bool(self._joined)
-
-    async def open(self) -> None:
-        """Connect to every node that is there. Raises what Redis raises when none is."""
-        await self._nodes.refresh()
-        problem: Exception | None = None
-        for name in self._nodes.names():
-            try:
-                await self._join(name)
-            except (RedisError, OSError) as error:
-                problem = error
-        if problem and not self._joined:
-            raise problem
-
-    async def close(self) -> None:
-        for name in list(self._joined):
-            await self._leave(name)
-        with suppress(Exception):
-            await self._nodes.close()
 
     async def add(self, channel: str) -> None:
         """The listener is told when it is confirmed. Raises ConnectionError when its node is away."""
@@ -193,49 +177,61 @@ class Subscription:
             raise
 
     async def listen(self) -> None:
-        """Tell the listener of what comes. Raises ExceptionGroup of Moved when channels are on other nodes now."""
-        async with asyncio.TaskGroup() as listening:
-            for name in self._nodes.names():
-                listening.create_task(self._serve(name))
+        """Connect to every node, and tell the listener of what comes there.
+
+        Raises ExceptionGroup of Moved when channels are on other nodes now, and what Redis raises when no node says
+        which there are. Nothing is connected then: listen again.
+        """
+        self._wanted = dict.fromkeys(self._wanted, _NOWHERE)
+        try:
+            await self._nodes.refresh()
+            async with asyncio.TaskGroup() as listening:
+                for name in self._nodes.names():
+                    listening.create_task(self._serve(name))
+        finally:
+            await self._nodes.close()
 
     async def _serve(self, name: str) -> None:
         """One node, for as long as it is one."""
         while True:
-            if node := self._joined.get(name):
-                try:
-                    await self._read(node)
-                except (RedisError, OSError) as error:
-                    log.warning("Subscriptions on %s are lost (%s: %s)", name, type(error).__name__, error)
+            try:
+                await self._read(await self._join(name))
+            except _LOST as error:
+                log.warning("Not subscribed on %s (%s: %s)", name, type(error).__name__, error)
+            finally:
                 await self._leave(name)
             await asyncio.sleep(RETRY_S)
-            try:
+            with suppress(*_LOST):
                 await self._nodes.refresh()
-                if name not in self._nodes.names():
-                    raise Moved(f"{name} has no channels any more")
-                await self._join(name)
-            except (RedisError, OSError) as error:
-                log.warning("Not subscribed on %s yet (%s: %s)", name, type(error).__name__, error)
+            if name not in self._nodes.names():
+                raise Moved(f"{name} has no channels any more")
 
-    async def _join(self, name: str) -> None:
+    async def _join(self, name: str) -> "_Joined":
         """Subscribe to what is wanted of a node, and to a channel of ours: it keeps the connection in pub/sub mode."""
-        pubsub = self._nodes.pubsub(name)
+        node = _Joined(self._nodes.pubsub(name))
         try:
-            await self._subscribe(pubsub, self._idle_channel(name))
-            for channel, node in list(self._wanted.items()):
-                if self._nodes.node_of(channel) == name:
-                    self._wanted[channel] = name
-                    await self._subscribe(pubsub, channel)
-                elif node == name:
-                    raise Moved(f"{channel} is on another node")
+            await self._subscribe(node.pubsub, self._idle_channel(name))
         except BaseException:
-            await _close(pubsub)
+            await _close(node.pubsub)
             raise
-        self._joined[name] = _Joined(pubsub)
+        # From here on whoever leaves says so to the node.
+        self._joined[name] = node
+        self.ready.set()
+        for channel in list(self._wanted):
+            before = self._wanted.get(channel)
+            if before is None:
+                continue
+            if self._nodes.node_of(channel) == name:
+                self._wanted[channel] = name
+                await self._subscribe(node.pubsub, channel)
+            elif before == name:
+                raise Moved(f"{channel} is on another node")
+        return node
 
     async def _leave(self, name: str) -> None:
-        node = self._joined.pop(name)
-        self._listener.lost([channel for channel, on in self._wanted.items() if on == name])
-        await _close(node.pubsub)
+        if node := self._joined.pop(name, None):
+            self._listener.lost([channel for channel, on in self._wanted.items() if on == name])
+            await _close(node.pubsub)
 
     async def _read(self, node: "_Joined") -> None:
         """Until the connection is lost, which raises."""

@@ -42,6 +42,8 @@ def configure(settings: Settings, process: str) -> None:
         )
     )
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
+    # What uvicorn (0.54) says of a handshake that we have refused; anybody could fill the log with it.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing handshake" not in str(record.msg))
     for chatty in ("httpx", "botocore", "google"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     if settings.sentry_dsn:

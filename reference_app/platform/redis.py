@@ -12,7 +12,14 @@ from redis.asyncio import Redis as _Redis
 from redis.asyncio.cluster import NodesManager
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import ClusterError, ConnectionError, RedisClusterException, TimeoutError
+from redis.exceptions import (
+    ClusterDownError,
+    ClusterError,
+    ConnectionError,
+    RedisClusterException,
+    SlotNotCoveredError,
+    TimeoutError,
+)
 
 from reference_app.settings import Settings
 
@@ -20,6 +27,8 @@ Redis = _Redis
 # What a lost connection looks like; whoever holds a subscription starts anew.
 Unavailable = (ConnectionError, TimeoutError, ClusterError, RedisClusterException)
 TIMEOUT_S = 2  # an answer takes less than a millisecond; whoever hangs is given up, and not asked again
+# The client's own list has time-outs too. Its pipelines look nowhere else.
+RedisCluster.ERRORS_ALLOW_RETRY = (ConnectionError, ClusterDownError, SlotNotCoveredError)  # type: ignore[assignment]
 
 
 def text(value: bytes | str) -> str:
@@ -46,7 +55,9 @@ async def connection(settings: Settings) -> AsyncIterator[Redis]:
         finally:
             nodes.__class__ = NodesManager
             await cluster.aclose()
-            await nodes.aclose()  # the call before does nothing when the cluster was to be looked at anew
+            # Which does nothing when the cluster was to be looked at anew.
+            await nodes.aclose()
+            await nodes.aclose("startup_nodes")
     else:
         # The default pool refuses the hundredth call at once; this one lets it wait for a connection.
         pool = BlockingConnectionPool.from_url(

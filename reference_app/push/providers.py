@@ -60,7 +60,7 @@ def _of_no_use(answer: httpx.Response) -> bool:
         fields = {violation.get("field") for detail in details for violation in detail.get("fieldViolations", [])}
     except (ValueError, KeyError, TypeError, AttributeError):  # not FCM: a proxy, or a wrong URL
         return False
-    return bool(codes & {"UNREGISTERED", "SENDER_ID_MISMATCH"}) or "message.token" in fields
+    return "UNREGISTERED" in codes or "message.token" in fields
 
 
 def message(token: str, notification: Notification) -> dict[str, Any]:

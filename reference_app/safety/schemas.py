@@ -85,7 +85,7 @@ class ModerationQueue(BaseModel):
 
 
 class PhotoDecision(Body):
-    """A photo that was approved can be taken down later."""
+    """A photo that was approved can be taken down later: without `approve` it is deleted."""
 
     model_config = example(approve=True)
 

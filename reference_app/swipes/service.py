@@ -5,7 +5,6 @@ request. Two likes at once each look for the other after their own write, so at 
 pair's unique key lets only one create the match. A crash in between is mended by the worker's sweep.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -22,7 +21,6 @@ from reference_app.errors import Conflict, LikesUsedUp, NotFound
 from reference_app.pairs import match_id
 from reference_app.platform import Platform, metrics, platform_of
 from reference_app.platform.mongo import Document, now
-from reference_app.platform.redis import Unavailable
 from reference_app.profiles.service import NOBODY
 from reference_app.push.schemas import Notification
 from reference_app.push.service import Notifier
@@ -108,13 +106,11 @@ class SwipeService:
             raise NotFound(NOBODY)
         stands, is_new = await self._put(swiper, target, kind)
         # Not before it is stored: a like that is refused loses no card.
-        with suppress(*Unavailable):  # then the card may come once more, and the first swipe stands
-            await self.decks.take(swiper, target)
+        await self.decks.take(swiper, target)
         if stands["like"]:
             self.background.start(self.matchmaker.check(swiper, target))
         if is_new and kind is Kind.SUPER_LIKE:
-            with suppress(*Unavailable):
-                await self.decks.forget(target)
+            await self.decks.forget(target)
             self.background.start(self.matchmaker.notifier.push(target, _super_like(swiper, target)))
         return Swipe(target_id=target, kind=kind_of(stands), at=stands["at"])
 

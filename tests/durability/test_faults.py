@@ -84,5 +84,5 @@ def test_one_node_of_redis_is_gone_for_a_while(drill: Drill) -> None:
         node.start()
         node.wait_ready()
 
-    kept, _ = drill.run(35, [(10, node.kill), (17, back)])
+    kept, _ = drill.run(35, [(10, node.kill), (15, back)])
     assert kept.longest_gap_s < 5

@@ -193,13 +193,14 @@ async def test_presence_shows_while_the_socket_is_open(anna: Somebody, ben: Some
         assert await online()
 
 
-async def test_a_socket_needs_a_session(anna: Somebody) -> None:
+async def test_a_socket_needs_a_session(anna: Somebody, stack: LocalStack) -> None:
     await anna.http.delete("/auth/session")
     with pytest.raises(websockets.InvalidStatus) as refused:
         async with anna.socket():
             pass
     assert refused.value.response.status_code == 401
     assert json.loads(refused.value.response.body)["error"]["code"] == "not_signed_in"
+    assert "handshake" not in stack.server("app-1").log.read_text()  # anybody could fill the log
 
 
 async def test_nothing_is_heard_of_who_has_left_a_match(anna: Somebody, ben: Somebody) -> None:

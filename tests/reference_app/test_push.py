@@ -119,10 +119,10 @@ async def test_a_notification_goes_to_every_phone_once(
 
 GONE = [
     (404, fcm_error("UNREGISTERED")),
-    (403, fcm_error("SENDER_ID_MISMATCH")),
     (400, fcm_error("INVALID_ARGUMENT", fieldViolations=[{"field": "message.token"}])),
 ]
 NOT_NOW = [
+    (403, fcm_error("SENDER_ID_MISMATCH")),  # another project's credentials
     (400, fcm_error("INVALID_ARGUMENT", fieldViolations=[{"field": "message.data"}])),  # our mistake
     (404, {"error": {"status": "NOT_FOUND"}}),  # a wrong project or URL
     (429, fcm_error("QUOTA_EXCEEDED")),

@@ -60,7 +60,8 @@ class Connection:
 
     def _stop_receiving(self, _: asyncio.Task[None]) -> None:
         if self.receiving:
-            self.receiving.reschedule(asyncio.get_running_loop().time())
+            with suppress(RuntimeError):  # its time is over at this very moment
+                self.receiving.reschedule(asyncio.get_running_loop().time())
 
     def _put(self, item: str | tuple[int, str]) -> None:
         try:

@@ -49,7 +49,7 @@ class Queue:
 
     sqs: Any
     name: str
-    # Threads of its own: no other work waits because this queue hangs.
+    # Threads of its own, as many as it has connections: no other work waits because this queue hangs.
     sending: CapacityLimiter
 
     @classmethod
@@ -101,14 +101,17 @@ class Queue:
         return [_received(message) for message in answer.get("Messages", [])]
 
     async def done(self, job: Received) -> None:
-        await to_thread.run_sync(lambda: self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=job.receipt))
+        await to_thread.run_sync(
+            lambda: self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=job.receipt), limiter=self.sending
+        )
 
     async def again_after(self, job: Received, seconds: int) -> None:
         """Let it come back at another time than a job whose worker was killed."""
         await to_thread.run_sync(
             lambda: self.sqs.change_message_visibility(
                 QueueUrl=self.url, ReceiptHandle=job.receipt, VisibilityTimeout=seconds
-            )
+            ),
+            limiter=self.sending,
         )
 
     def backlog(self) -> Backlog:

@@ -13,15 +13,19 @@ from tests.reference_app.conftest import Somebody, frame
 from tests.waiting import eventually
 
 
+async def both_like(store: SwipeStore, one: Somebody, other: Somebody, at: datetime) -> None:
+    """As if the app had died between acknowledging the likes and looking at them."""
+    await store.put(one.id, other.id, Kind.LIKE, at)
+    await store.put(other.id, one.id, Kind.LIKE, at)
+
+
 async def test_the_sweep_makes_the_missing_match_and_tells_both(
     anna: Somebody, ben: Somebody, stack: LocalStack
 ) -> None:
     async with open_platform(stack.settings) as platform:
         store = SwipeStore.on(platform)
-        # As if the app had died between acknowledging the likes and looking at them.
         now, minute = datetime.now(UTC), timedelta(minutes=1)
-        await store.put(anna.id, ben.id, Kind.LIKE, now)
-        await store.put(ben.id, anna.id, Kind.LIKE, now)
+        await both_like(store, anna, ben, now)
         async with anna.socket() as annas, ben.socket() as bens:
             for _ in range(2):
                 await matchmaker_on(platform).sweep(now - minute, now + minute)
@@ -37,8 +41,7 @@ async def test_the_sweep_tells_of_a_match_whose_maker_died_before(
     now, minute = datetime.now(UTC), timedelta(minutes=1)
     async with open_platform(stack.settings) as platform:
         matchmaker = matchmaker_on(platform)
-        await matchmaker.store.put(anna.id, ben.id, Kind.LIKE, now)
-        await matchmaker.store.put(ben.id, anna.id, Kind.LIKE, now)
+        await both_like(matchmaker.store, anna, ben, now)
         await matchmaker.store.put_match(anna.id, ben.id, now)
         async with anna.socket() as annas:
             for _ in range(2):
@@ -54,8 +57,7 @@ async def test_what_was_liked_while_no_worker_ran_is_looked_at(
     long_ago = datetime.now(UTC) - timedelta(hours=1)
     async with open_platform(stack.settings) as platform:
         store = SwipeStore.on(platform)
-        await store.put(anna.id, ben.id, Kind.LIKE, long_ago)
-        await store.put(ben.id, anna.id, Kind.LIKE, long_ago)
+        await both_like(store, anna, ben, long_ago)
         worker = stack.server("worker")
         await asyncio.to_thread(worker.stop)
         # A first worker notes at once how far it has come: it may be the next moment's outage.

@@ -29,7 +29,7 @@ def test_two_members_lose_nothing_but_wait_for_the_dead_one(tmp_path: Path) -> N
     with stack_of("phase-2") as stack:
         drill = Drill(stack, tmp_path)
         primary = drill.primary()
-        kept, _ = drill.run(35, [(8, primary.kill), (8 + AWAY_S, primary.start)], late=True)
+        kept, _ = drill.run(35, [(8, primary.kill), (8 + AWAY_S, primary.start)])
     assert kept.longest_gap_s > AWAY_S - 1
 
 

@@ -182,6 +182,7 @@ async def comes(hub: Hub, person: str, phone: Connection) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nodes", [3], indirect=True, ids=["cluster"])
 async def test_a_node_that_hangs_is_given_up(nodes: Nodes, redis: Redis) -> None:
     cluster = cast(RedisCluster, redis)

@@ -3,6 +3,8 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from reference_app.app import open_platform
 from reference_app.pairs import match_id
 from reference_app.stack import LocalStack
@@ -51,6 +53,7 @@ async def test_the_sweep_tells_of_a_match_whose_maker_died_before(
             assert (await frame(annas))["type"] == "pong"
 
 
+@pytest.mark.slow
 async def test_what_was_liked_while_no_worker_ran_is_looked_at(
     anna: Somebody, ben: Somebody, stack: LocalStack
 ) -> None:

@@ -2,10 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 log = logging.getLogger(__name__)
+
+
+async def end(tasks: Collection[asyncio.Task[Any]], again_after_s: float = 0.1) -> None:
+    """Cancel tasks until they have ended.
+
+    Once may not do: in Python 3.11 `asyncio.wait_for`, through which redis-py writes, can swallow a cancellation, and
+    so can a task that ends others meanwhile.
+    """
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=again_after_s)
 
 
 class Background:

@@ -6,11 +6,13 @@ Run it with `python -m reference_app.worker`. SIGTERM ends it after the jobs at 
 import argparse
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import sentry_sdk
 from anyio import to_thread
 from botocore.exceptions import BotoCoreError, ClientError
 from prometheus_client import start_http_server
@@ -228,3 +230,5 @@ if __name__ == "__main__":
     settings = Settings()
     logs.configure(settings, "worker")
     asyncio.run(run(settings, given.metrics_port))
+    sentry_sdk.flush(timeout=1)
+    os._exit(0)  # a thread that waits for a server which hangs is not waited for

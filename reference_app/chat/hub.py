@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from reference_app.background import end
 from reference_app.chat.connection import NOT_SIGNED_IN, Connection
 from reference_app.chat.events import CatchUp, Event, SessionEnded
 from reference_app.chat.presence import Presence
@@ -86,8 +87,7 @@ class Hub:
 
     async def stop(self) -> None:
         if self._reader:
-            self._reader.cancel()
-            await asyncio.gather(self._reader, return_exceptions=True)
+            await end([self._reader], again_after_s=1)
 
     @property
     def reading(self) -> bool:

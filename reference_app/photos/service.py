@@ -1,5 +1,6 @@
 """A photo's way: presigned upload, completed by its owner, resized by the worker, approved by a moderator."""
 
+import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,13 +16,14 @@ from reference_app.photos.images import VARIANTS, NotAnImage, file_names, varian
 from reference_app.photos.schemas import PHOTOS_MAX, NewPhoto, OwnPhoto, State, Upload
 from reference_app.photos.store import PhotoStore, media_key, upload_key
 from reference_app.platform import Platform, metrics, platform_of, redis
-from reference_app.platform.aws import Unavailable
+from reference_app.platform.aws import TooManyWait, Unavailable
 from reference_app.platform.mongo import Document
 from reference_app.platform.objects import Missing
 from reference_app.profiles.service import card_key, photo_of
 from reference_app.profiles.store import ProfileStore
 
 log = logging.getLogger(__name__)
+TURN_WITHIN_S = 20.0  # the queue gives a job to another worker after 60
 _UNPROCESSED = (State.PENDING, State.PROCESSING)
 _HAS_FILES = (State.IN_REVIEW, State.APPROVED, State.REJECTED)
 
@@ -111,22 +113,38 @@ class PhotoService:
     # The worker's part. Safe to repeat.
 
     async def process(self, photo_id: str) -> None:
-        photo = await self.store.get(photo_id)
-        if photo and photo["state"] == State.PROCESSING:
-            try:
-                await to_thread.run_sync(self._make_files, photo_id, limiter=self.resizing)
-                done = State.IN_REVIEW
-            # An upload that is gone was processed by another worker, and the state says so; or it has expired.
-            except (NotAnImage, Missing):
-                done = State.REFUSED
-            if await self.store.change(photo_id, done, of=[State.PROCESSING]):
-                metrics.PHOTOS.labels(done).inc()
+        await self._my_turn()
+        try:
+            # Read when it is its turn: the same job may have been done meanwhile, and its photo approved.
             photo = await self.store.get(photo_id)
+            if photo and photo["state"] == State.PROCESSING:
+                photo = await self._processed(photo_id)
+        finally:
+            self.resizing.release()
         if photo is None or photo["state"] == State.DELETED:  # while its files were made
             await self.erase(photo_id)
         elif photo["state"] not in _UNPROCESSED:
             # With its EXIF: where it was taken. Last, for without it nothing can be made again.
             await to_thread.run_sync(self.platform.objects.delete, [upload_key(photo_id)])
+
+    async def _my_turn(self) -> None:
+        """Raises TooManyWait before the queue believes that this worker has died."""
+        try:
+            async with asyncio.timeout(TURN_WITHIN_S):
+                await self.resizing.acquire()
+        except TimeoutError as error:
+            raise TooManyWait("photos come faster than they can be resized") from error
+
+    async def _processed(self, photo_id: str) -> Document | None:
+        try:
+            await to_thread.run_sync(self._make_files, photo_id)
+            done = State.IN_REVIEW
+        # An upload that is gone was processed by another worker, and the state says so; or it has expired.
+        except (NotAnImage, Missing):
+            done = State.REFUSED
+        if await self.store.change(photo_id, done, of=[State.PROCESSING]):
+            metrics.PHOTOS.labels(done).inc()
+        return await self.store.get(photo_id)
 
     async def drop(self, photo_id: str) -> None:
         """Remove a photo that was never completed: it has no files but, perhaps, an upload."""

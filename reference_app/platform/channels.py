@@ -21,6 +21,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, RedisClusterException, RedisError
 
+from reference_app.background import end
 from reference_app.platform.redis import TIMEOUT_S, Redis, text
 from reference_app.settings import Settings
 
@@ -143,7 +144,8 @@ class Subscription:
         self._nodes, self._sharded, self._listener = nodes, sharded, listener
         self._joined: dict[str, _Joined] = {}  # nodes that are connected
         self._wanted: dict[str, str] = {}  # channel -> its node
-        self.ready = asyncio.Event()  # a first node was connected
+        self._untried: set[str] = set()
+        self.ready = asyncio.Event()  # every node was connected, or is away
 
     @property
     def connected(self) -> bool:
@@ -179,24 +181,34 @@ class Subscription:
     async def listen(self) -> None:
         """Connect to every node, and tell the listener of what comes there.
 
-        Raises ExceptionGroup of Moved when channels are on other nodes now, and what Redis raises when no node says
-        which there are. Nothing is connected then: listen again.
+        Raises Moved when channels are on other nodes now, and what Redis raises when no node says which there are.
+        Nothing is connected then: listen again.
         """
         self._wanted = dict.fromkeys(self._wanted, _NOWHERE)
+        serving: list[asyncio.Task[None]] = []
         try:
             await self._nodes.refresh()
-            async with asyncio.TaskGroup() as listening:
-                for name in self._nodes.names():
-                    listening.create_task(self._serve(name))
+            # Now, for all nodes: while they are joined one after the other a channel may go to one that is done.
+            self._wanted = {channel: self._nodes.node_of(channel) for channel in self._wanted}
+            self._untried = set(self._nodes.names())
+            serving = [asyncio.create_task(self._serve(name)) for name in self._nodes.names()]
+            await asyncio.wait(serving, return_when=asyncio.FIRST_EXCEPTION)
+            for task in serving:
+                if task.done():
+                    task.result()
         finally:
+            await end(serving)
             await self._nodes.close()
 
     async def _serve(self, name: str) -> None:
         """One node, for as long as it is one."""
         while True:
             try:
-                await self._read(await self._join(name))
+                node = await self._join(name)
+                self._tried(name)
+                await self._read(node)
             except _LOST as error:
+                self._tried(name)
                 log.warning("Not subscribed on %s (%s: %s)", name, type(error).__name__, error)
             finally:
                 await self._leave(name)
@@ -205,6 +217,11 @@ class Subscription:
                 await self._nodes.refresh()
             if name not in self._nodes.names():
                 raise Moved(f"{name} has no channels any more")
+
+    def _tried(self, name: str) -> None:
+        self._untried.discard(name)
+        if not self._untried:
+            self.ready.set()
 
     async def _join(self, name: str) -> "_Joined":
         """Subscribe to what is wanted of a node, and to a channel of ours: it keeps the connection in pub/sub mode."""
@@ -216,7 +233,6 @@ class Subscription:
             raise
         # From here on whoever leaves says so to the node.
         self._joined[name] = node
-        self.ready.set()
         for channel in list(self._wanted):
             before = self._wanted.get(channel)
             if before is None:

@@ -31,13 +31,18 @@ async def platform(stack: LocalStack) -> AsyncIterator[Platform]:
         yield platform
 
 
+def a_picture() -> bytes:
+    """Another one each time."""
+    out = io.BytesIO()
+    Image.effect_noise((300, 300), 40).save(out, "JPEG")
+    return out.getvalue()
+
+
 async def uploaded(platform: Platform, owner: str) -> str:
     """A photo that waits for the worker, of which no job tells."""
     photos = photo_service_on(platform)
     photo_id = await photos.store.create(owner)
-    out = io.BytesIO()
-    Image.effect_noise((300, 300), 40).save(out, "JPEG")
-    await to_thread.run_sync(platform.objects.put, upload_key(photo_id), out.getvalue())
+    await to_thread.run_sync(platform.objects.put, upload_key(photo_id), a_picture())
     await photos.store.change(photo_id, State.PROCESSING, of=[State.PENDING])
     return photo_id
 
@@ -52,6 +57,20 @@ async def test_a_job_that_comes_three_times_at_once_is_done_once(anna: Somebody,
     assert photo["state"] == State.IN_REVIEW
     for name in file_names():
         assert await platform.objects.exists(media_key(photo_id, name))
+
+
+async def test_a_late_job_does_not_replace_what_was_reviewed(anna: Somebody, platform: Platform) -> None:
+    photo_id = await uploaded(platform, anna.id)
+    slow, quick = photo_service_on(platform), photo_service_on(platform)
+    await slow.resizing.acquire_on_behalf_of("other photos")
+    late = asyncio.create_task(slow.process(photo_id))
+    await quick.process(photo_id)
+    before = await to_thread.run_sync(platform.objects.get, media_key(photo_id, "card.webp"))
+    # The form for the upload is good for ten minutes.
+    await to_thread.run_sync(platform.objects.put, upload_key(photo_id), a_picture())
+    slow.resizing.release_on_behalf_of("other photos")
+    await late
+    assert await to_thread.run_sync(platform.objects.get, media_key(photo_id, "card.webp")) == before
 
 
 async def test_a_job_is_repeated_wherever_its_worker_was_killed(anna: Somebody, platform: Platform) -> None:

@@ -88,7 +88,7 @@ class Match(BaseModel):
 class Matches(BaseModel):
     """`next` is there when there are more: for `GET /matches?after=`."""
 
-    model_config = example(matches=[example_of(Match)], next=f"2026-11-23T20:15:00.250000+00:00/{THEIR_MATCH}")
+    model_config = example(matches=[example_of(Match)], next=f"2026-11-23T20:15:00.250000Z/{THEIR_MATCH}")
 
     matches: list[Match]
     next: str | None = None

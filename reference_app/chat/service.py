@@ -57,7 +57,7 @@ class ChatService:
             if other in profiles and not profiles[other].get("hidden")
         ]
         last = documents[-1] if len(documents) == limit else None
-        return Matches(matches=page, next=f"{last['active_at'].isoformat()}/{last['_id']}" if last else None)
+        return Matches(matches=page, next=_next(last) if last else None)
 
     async def unmatch(self, match_id: str, person: str) -> None:
         match = await self.store.end(match_id, person)
@@ -112,6 +112,11 @@ class ChatService:
         if match is None:
             raise NotFound(NO_MATCH)
         await self.fanout.send({_other(match, person): TypingEvent(match_id=match_id)})
+
+
+def _next(last: Document) -> str:
+    """With Z for UTC: a plus would have to be escaped in a URL."""
+    return f"{last['active_at'].isoformat().replace('+00:00', 'Z')}/{last['_id']}"
 
 
 def _position(after: str) -> Position | None:

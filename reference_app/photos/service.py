@@ -33,7 +33,7 @@ class PhotoService:
     platform: Platform
     store: PhotoStore
     profiles: ProfileStore
-    # One picture after the other: resizing takes a core, and jobs come ten at a time.
+    # One picture after the other: resizing takes a core, and the worker has many jobs at hand.
     resizing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
     async def of(self, owner: str) -> list[OwnPhoto]:

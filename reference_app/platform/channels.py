@@ -184,7 +184,7 @@ class Subscription:
         Raises Moved when channels are on other nodes now, and what Redis raises when no node says which there are.
         Nothing is connected then: listen again.
         """
-        self._wanted = dict.fromkeys(self._wanted, _NOWHERE)
+        self._wanted = dict.fromkeys(self._wanted, _NOWHERE)  # for whoever leaves while that is being asked
         serving: list[asyncio.Task[None]] = []
         try:
             await self._nodes.refresh()

@@ -15,7 +15,7 @@ from hdrh.histogram import HdrHistogram
 from loadtests.record import LATENCY_FILE, NOT_REQUESTS, RUN_FILE, SERIES_FILE, matches
 from loadtests.record.histograms import name_of, percentile_ms
 from loadtests.recording.writer import close_abandoned
-from scenarios.children import end_with_parent
+from scenarios.children import signals_held, start_child
 from scenarios.outcome import ExitCode, MatchdayError
 from scenarios.stack_info import STACK_VARIABLE
 
@@ -52,17 +52,9 @@ class Launch:
         argv = [sys.executable, "-m", "locust", "-f", str(locustfile), "--record", str(folder)]
         argv += ["--only-summary", "--exit-code-on-error", "0", *arguments]
         self._log = folder / LOG_FILE
-        environment = os.environ | ({STACK_VARIABLE: str(stack_file)} if stack_file else {})
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-                preexec_fn=end_with_parent,
-            )
+        environment = {STACK_VARIABLE: str(stack_file)} if stack_file else {}
+        with self._log.open("wb") as log, signals_held():
+            self._process = start_child(argv, log, environment)
         self._tail = _Tail(folder)
 
     def follow(self) -> Iterator[Live]:

@@ -1,10 +1,16 @@
 """Child processes that end with us: shared by the stack and by the load's launcher."""
 
 import ctypes
+import os
 import signal
+import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO
 
 _PR_SET_PDEATHSIG = 1
+_HELD = (signal.SIGINT, signal.SIGTERM)
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -15,3 +21,34 @@ def end_with_parent() -> None:
     """
     if _libc:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """SIGINT and SIGTERM wait until the end: around the start of a child and what notes that it is there.
+
+    At a fork Python runs hooks, logging's for one, and swallows what a signal's handler raises in them.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def start_child(argv: Sequence[str], log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a child in a session of its own: Ctrl-C in the terminal is ours to handle, not its.
+
+    It ends with us, and writes to `log`; `environment` is added to ours. Call it, and note what it returns, while
+    `signals_held`.
+    """
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env=os.environ | environment,
+        start_new_session=True,
+        preexec_fn=end_with_parent,
+    )

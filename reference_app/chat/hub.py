@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from reference_app.background import end
 from reference_app.chat.connection import NOT_SIGNED_IN, Connection
@@ -155,11 +155,11 @@ class Hub:
             for connection in held.connections:
                 connection.send(missed)
 
-    def lost(self, channels: Iterable[str]) -> None:
+    def lost(self, channels: Iterable[str], since: datetime) -> None:
         for channel in channels:
             if held := self._held.get(channel.removeprefix(_PREFIX)):
                 held.confirmed.clear()
-                held.deaf_since = held.deaf_since or datetime.now(UTC)
+                held.deaf_since = held.deaf_since or since
 
     def _connections(self, channel: str) -> Iterable[Connection]:
         held = self._held.get(channel.removeprefix(_PREFIX))

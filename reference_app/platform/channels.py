@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from redis.asyncio import Connection, ConnectionPool, RedisCluster
@@ -27,10 +28,10 @@ from reference_app.settings import Settings
 
 log = logging.getLogger(__name__)
 RETRY_S = 0.5
+PING_S = 2.0  # a node that has been silent for that long is asked, and given up after as long again
 _LOST = (RedisError, RedisClusterException, OSError)
 _ANY, _NOWHERE = "any", ""
-_IDLE = "idle:"
-IDLE_TRIES = 10_000  # the smallest node has more than one channel in a thousand
+_IDLE = "idle"
 
 
 class Moved(Exception):
@@ -45,8 +46,8 @@ class Listener(Protocol):
     def confirmed(self, channel: str) -> None:
         """From now on everything is heard."""
 
-    def lost(self, channels: Iterable[str]) -> None:
-        """Nothing is heard until they are confirmed again, and nothing of that time will be."""
+    def lost(self, channels: Iterable[str], since: datetime) -> None:
+        """Nothing is surely heard from `since` until they are confirmed again, and nothing of that time will be."""
 
 
 class Channels:
@@ -132,9 +133,9 @@ def node_pool(cluster_url: str, name: str) -> ConnectionPool:
     options: dict[str, Any] = dict(parse_url(cluster_url))
     kind = options.pop("connection_class", Connection)
     options["host"], _, port = name.rpartition(":")
+    options |= {"port": int(port), "socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
     # Trying again is ours: the node's channels are known to be deaf meanwhile.
-    retry = Retry(NoBackoff(), retries=0)
-    return ConnectionPool(kind, **options | {"port": int(port), "retry": retry, "socket_connect_timeout": TIMEOUT_S})
+    return ConnectionPool(kind, **options, retry=Retry(NoBackoff(), retries=0))
 
 
 class Subscription:
@@ -144,7 +145,9 @@ class Subscription:
         self._nodes, self._sharded, self._listener = nodes, sharded, listener
         self._joined: dict[str, _Joined] = {}  # nodes that are connected
         self._wanted: dict[str, str] = {}  # channel -> its node
+        self._served: set[str] = set()  # nodes that are connected, or tried until they are
         self._untried: set[str] = set()
+        self._stranger = asyncio.Event()  # a channel is on a node that is not served
         self.ready = asyncio.Event()  # every node was connected, or is away
 
     @property
@@ -155,6 +158,8 @@ class Subscription:
     async def add(self, channel: str) -> None:
         """The listener is told when it is confirmed. Raises ConnectionError when its node is away."""
         name = self._nodes.node_of(channel)
+        if name not in self._served:
+            self._stranger.set()
         node = self._joined.get(name)
         if node is None:
             raise ConnectionError(f"the node of {channel} is away")
@@ -185,19 +190,22 @@ class Subscription:
         Nothing is connected then: listen again.
         """
         self._wanted = dict.fromkeys(self._wanted, _NOWHERE)  # for whoever leaves while that is being asked
-        serving: list[asyncio.Task[None]] = []
+        self._stranger.clear()
+        tasks: list[asyncio.Task[None]] = []
         try:
             await self._nodes.refresh()
             # Now, for all nodes: while they are joined one after the other a channel may go to one that is done.
             self._wanted = {channel: self._nodes.node_of(channel) for channel in self._wanted}
-            self._untried = set(self._nodes.names())
-            serving = [asyncio.create_task(self._serve(name)) for name in self._nodes.names()]
-            await asyncio.wait(serving, return_when=asyncio.FIRST_EXCEPTION)
-            for task in serving:
+            self._served = set(self._nodes.names())
+            self._untried = set(self._served)
+            tasks = [asyncio.create_task(self._serve(name)) for name in self._served]
+            tasks.append(asyncio.create_task(self._meet_strangers()))
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in tasks:
                 if task.done():
                     task.result()
         finally:
-            await end(serving)
+            await end(tasks)
             await self._nodes.close()
 
     async def _serve(self, name: str) -> None:
@@ -218,16 +226,23 @@ class Subscription:
             if name not in self._nodes.names():
                 raise Moved(f"{name} has no channels any more")
 
+    async def _meet_strangers(self) -> None:
+        await self._stranger.wait()
+        raise Moved("the cluster has a node that was not there before")
+
     def _tried(self, name: str) -> None:
         self._untried.discard(name)
         if not self._untried:
             self.ready.set()
 
     async def _join(self, name: str) -> "_Joined":
-        """Subscribe to what is wanted of a node, and to a channel of ours: it keeps the connection in pub/sub mode."""
+        """Subscribe to what is wanted of a node, and to a channel of ours: it keeps the connection in pub/sub mode.
+
+        That one is plain, which every node has, however few slots it was given so far.
+        """
         node = _Joined(self._nodes.pubsub(name))
         try:
-            await self._subscribe(node.pubsub, self._idle_channel(name))
+            await node.pubsub.subscribe(_IDLE)
         except BaseException:
             await _close(node.pubsub)
             raise
@@ -246,15 +261,25 @@ class Subscription:
 
     async def _leave(self, name: str) -> None:
         if node := self._joined.pop(name, None):
-            self._listener.lost([channel for channel, on in self._wanted.items() if on == name])
+            self._listener.lost([channel for channel, on in self._wanted.items() if on == name], node.heard_at)
             await _close(node.pubsub)
 
     async def _read(self, node: "_Joined") -> None:
-        """Until the connection is lost, which raises."""
-        idle, leaving = 0, node.leaving
-        async for message in node.pubsub.listen():
+        """Until the connection is lost, which raises. A node that hangs closes none: it does not answer a ping."""
+        idle, leaving, pinged = 0, node.leaving, False
+        while True:
+            message = await node.pubsub.get_message(timeout=PING_S)
+            if message is None:
+                if pinged:
+                    raise ConnectionError(f"it has not answered a ping for {PING_S:g} s")
+                await node.pubsub.ping()
+                pinged = True
+                continue
+            node.heard_at, pinged = datetime.now(UTC), False
+            if message["type"] == "pong":
+                continue
             channel = text(message["channel"])
-            if channel.startswith(_IDLE) and (idle := idle + 1) > 1:
+            if channel == _IDLE and (idle := idle + 1) > 1:
                 raise ConnectionError("the connection was lost, and made anew by the client")
             match message["type"]:
                 case "smessage" | "message":
@@ -272,18 +297,13 @@ class Subscription:
     async def _subscribe(self, pubsub: PubSub, channel: str) -> None:
         await (pubsub.ssubscribe if self._sharded else pubsub.subscribe)(channel)
 
-    def _idle_channel(self, name: str) -> str:
-        for number in range(IDLE_TRIES):
-            if self._nodes.node_of(channel := f"{_IDLE}{number}") == name:
-                return channel
-        raise Moved(f"{name} has no channels any more")
 
-
-@dataclass(frozen=True)
+@dataclass
 class _Joined:
     """A node that is connected. `leaving`: how often a channel was left and that is not confirmed yet."""
 
     pubsub: PubSub
+    heard_at: datetime = field(default_factory=lambda: datetime.now(UTC))  # its last sign of life
     leaving: Counter[str] = field(default_factory=Counter)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scenarios.children import end_with_parent
+from scenarios.children import signals_held, start_child
 from scenarios.outcome import MatchdayError
 
 READY_WITHIN_S = 60.0  # mongod on a cold, busy disk took up to 15 s
@@ -85,16 +85,8 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start without waiting. Must run in the main thread: the child ends when the starting thread does."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [str(part) for part in self.argv],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **self.environment},
-                start_new_session=True,  # Ctrl-C in the terminal is ours to handle, not theirs
-                preexec_fn=end_with_parent,
-            )
+        with self.log.open("ab") as log, signals_held():
+            self.process = start_child([str(part) for part in self.argv], log, self.environment)
 
     def wait_ready(self) -> None:
         """Return when the server answers. Raises StackError with the end of its log when it does not."""

@@ -67,6 +67,14 @@ class Generated:
 
     record: Record
     locusts_own: list[dict[str, Any]]
+    out: str
+
+    @property
+    def arriving_s(self) -> float:
+        """How long arrivals came: from what `Evenly` says when it begins until the test stops."""
+        began = next(line for line in self.out.splitlines() if line.startswith("BEGAN"))
+        assert self.record.run.stopping_from
+        return self.record.run.stopping_from - float(began.removeprefix("BEGAN"))
 
     def by_locust_ms(self, name: str, percentile: float) -> float:
         """A percentile as Locust itself computes it, from its rounded times."""
@@ -101,9 +109,9 @@ def generate(tmp_path: Path) -> Generate:
         arguments = (*arguments, "--json-file", str(own))
         rated = ("-r", str(rate or users))
         with locust(tmp_path / name, user, host, users, seconds, *rated, *arguments, settings=settings) as process:
-            _, log = process.communicate(timeout=seconds + 60)
+            out, log = process.communicate(timeout=seconds + 60)
         assert process.returncode == 0, log[-3000:]
-        return Generated(Record.read(tmp_path / name), json.loads(own.with_suffix(".json").read_text()))
+        return Generated(Record.read(tmp_path / name), json.loads(own.with_suffix(".json").read_text()), out)
 
     return run
 

@@ -7,7 +7,9 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -16,10 +18,11 @@ from redis.asyncio import RedisCluster
 from redis.asyncio.cluster import ClusterNode
 
 from reference_app.chat.connection import Connection
-from reference_app.chat.events import TypingEvent
+from reference_app.chat.events import CatchUp, TypingEvent
 from reference_app.chat.hub import Fanout, Hub, channel_of
 from reference_app.chat.presence import Presence
 from reference_app.platform import STORE_AWAY, Channels, Redis
+from reference_app.platform.channels import PING_S
 from reference_app.platform.redis import TIMEOUT_S, connection
 from reference_app.settings import Settings
 from reference_app.stack import stores
@@ -134,7 +137,9 @@ async def test_a_lost_connection_is_noticed(
 
 
 @pytest.mark.parametrize("nodes", [3], indirect=True, ids=["cluster"])
-async def test_channels_that_move_to_another_node_are_heard_there(settings: Settings, redis: Redis) -> None:
+async def test_channels_that_move_to_another_node_are_heard_there(
+    ports: list[int], settings: Settings, redis: Redis
+) -> None:
     channels = Channels(settings, redis)
     hub, fanout, cluster = Hub(channels), Fanout(channels, Presence(redis, ttl_s=60)), cast(RedisCluster, redis)
     await hub.start()
@@ -145,11 +150,11 @@ async def test_channels_that_move_to_another_node_are_heard_there(settings: Sett
         phone.start()
         await eventually(partial(comes, hub, person, phone), True)
     slot, event = cluster.keyslot(channel_of(people[0])), TypingEvent(match_id="m")
-    at_home = node_of(cluster, channel_of(people[0]))
-    for to in [*(node for node in cluster.get_primaries() if node != at_home), at_home]:
+    home = home_of(cluster, people[0])
+    for to in sorted(ports, key=home.__eq__):
         for socket in sockets.values():
             socket.read.clear()
-        await move(cluster, slot, to)
+        await give(slot, to, ports)
         for person in people:
             await eventually(partial(has_read_of, sockets[person], "catch_up"), True)
             await fanout.send({person: event})
@@ -159,12 +164,9 @@ async def test_channels_that_move_to_another_node_are_heard_there(settings: Sett
     await hub.stop()
 
 
-async def move(cluster: RedisCluster, slot: int, to: ClusterNode) -> None:
-    """A slot without keys, to a node."""
-    ids = {node.name: await node.execute_command("CLUSTER MYID") for node in cluster.get_primaries()}
-    # The node that it goes to first: whoever asks the others is sent there.
-    for node in sorted(cluster.get_primaries(), key=lambda node: node.name != to.name):
-        await node.execute_command("CLUSTER SETSLOT", slot, "NODE", ids[to.name])
+def home_of(cluster: RedisCluster, person: str) -> int:
+    """The port of the node that has a person's channel."""
+    return int(node_of(cluster, channel_of(person)).port)
 
 
 def node_of(cluster: RedisCluster, key: str) -> ClusterNode:
@@ -195,6 +197,103 @@ async def test_a_node_that_hangs_is_given_up(nodes: Nodes, redis: Redis) -> None
                 await redis.get(key)
     finally:
         os.kill(node.pid, signal.SIGCONT)
+
+
+@pytest.mark.slow
+async def test_connections_whose_nodes_hang_are_noticed(
+    nodes: Nodes, hub: Hub, channels: Channels, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody closes them, and nothing comes."""
+    fanout, event = Fanout(channels, Presence(redis, ttl_s=60)), TypingEvent(match_id="m")
+    people = [f"person-{number}" for number in range(7)]
+    sockets: dict[str, Any] = {person: FakeSocket() for person in people}
+    phones = {person: Connection(socket, "session") for person, socket in sockets.items()}
+    for person, phone in phones.items():
+        phone.start()
+        await eventually(partial(comes, hub, person, phone), True)
+    # Whoever is silent but answers pings is kept.
+    await eventually(partial(silent_for, nodes, 2 * PING_S + 1), True)
+    assert not await said(caplog, "Not subscribed on")
+
+    for node in nodes.values():
+        os.kill(node.pid, signal.SIGSTOP)
+    try:
+        await eventually(partial(deaf, hub), True)
+        noticed_at = datetime.now(UTC)
+    finally:
+        for node in nodes.values():
+            os.kill(node.pid, signal.SIGCONT)
+    for person, phone in phones.items():
+        await eventually(partial(has_read_of, sockets[person], "catch_up"), True)
+        since = CatchUp.model_validate_json(next(frame for frame in sockets[person].read if "catch_up" in frame)).since
+        assert since < noticed_at - timedelta(seconds=PING_S), "from its last sign of life on"
+        await fanout.send({person: event})
+        await eventually(partial(has_read, sockets[person], event), True)
+        await phone.stop()
+
+
+async def silent_for(nodes: Nodes, seconds: float) -> bool:
+    """Whether the subscriptions of these nodes, and there is one, are as old as that, and have said a ping last."""
+    clients = []
+    for port in nodes:
+        async with SingleRedis(port=port) as node:
+            clients += await node.client_list("pubsub")
+    return bool(clients) and all(int(client["age"]) > seconds and client["cmd"] == "ping" for client in clients)
+
+
+async def deaf(hub: Hub) -> bool:
+    return not hub.reading
+
+
+@pytest.mark.parametrize("nodes", [3], indirect=True, ids=["cluster"])
+async def test_a_node_that_is_new_is_heard(ports: list[int], settings: Settings, redis: Redis, tmp_path: Path) -> None:
+    """It was not there when the hub began to listen, and nobody whom the hub listens to moves there."""
+    channels, person, event = Channels(settings, redis), "person-0", TypingEvent(match_id="m")
+    hub, fanout = Hub(channels), Fanout(channels, Presence(redis, ttl_s=60))
+    await hub.start()
+    cluster = cast(RedisCluster, redis)
+    slot, home, port = cluster.keyslot(channel_of(person)), home_of(cluster, person), free_port()
+    new = stores.valkey(tmp_path, len(ports), port, "100mb", clustered=True)
+    new.start()
+    try:
+        new.wait_ready()
+        bus = int((await tell(port, "CONFIG GET", "cluster-port"))["cluster-port"])
+        await tell(home, "CLUSTER MEET", "127.0.0.1", port, bus)
+        for known in (*ports, port):
+            await eventually(partial(nodes_known, known), len(ports) + 1)
+        await give(slot, port, ports)
+        await fanout.send({person: event})  # this client is told where it is, too
+        socket: Any = FakeSocket()
+        phone = Connection(socket, "session")
+        phone.start()
+        await eventually(partial(comes, hub, person, phone), True)
+        await fanout.send({person: event})
+        await eventually(partial(has_read, socket, event), True)
+        await phone.stop()
+    finally:
+        await hub.stop()
+        await give(slot, home, [*ports, port])
+        name = await tell(port, "CLUSTER MYID")
+        new.stop()
+        for known in ports:
+            await tell(known, "CLUSTER FORGET", name)
+
+
+async def tell(port: int, command: str, *arguments: Any) -> Any:
+    async with SingleRedis(port=port, decode_responses=True) as node:
+        return await node.execute_command(command, *arguments)  # type: ignore[no-untyped-call]
+
+
+async def nodes_known(port: int) -> int:
+    return sum(state["connected"] for state in (await tell(port, "CLUSTER NODES")).values())
+
+
+async def give(slot: int, to: int, others: list[int]) -> None:
+    """A slot without keys, to a node."""
+    name = await tell(to, "CLUSTER MYID")
+    # The node that it goes to first: whoever asks the others is sent there.
+    for port in (to, *others):
+        await tell(port, "CLUSTER SETSLOT", slot, "NODE", name)
 
 
 @pytest.mark.parametrize("nodes", [3], indirect=True, ids=["cluster"])

@@ -1,0 +1,27 @@
+"""A signal that comes while a child is being started is neither lost nor passed on."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from scenarios.children import signals_held, start_child
+
+
+def test_ctrl_c_at_a_fork_comes_when_the_child_is_noted(tmp_path: Path) -> None:
+    """The moment of the fork is made long enough here: the signal is sent in the hooks that Python runs at it."""
+    armed = True
+
+    def interrupt() -> None:
+        if armed:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    os.register_at_fork(before=interrupt)  # for as long as this process lives
+    child = None
+    with (tmp_path / "log").open("wb") as log, pytest.raises(KeyboardInterrupt), signals_held():
+        child = start_child(["sleep", "60"], log, {})
+    armed = False
+    assert child
+    child.terminate()  # which it hears: nothing is held back there
+    assert child.wait(timeout=10) == -signal.SIGTERM

@@ -298,7 +298,9 @@ class Post:
         for sent in [sent for sent in self._sent.values() if sent.at_s < late_s]:
             del self._sent[sent.id]
             header = Header.parse(sent.id)
-            if header and not (sent.delivered or (self.ending and not sent.here)):
+            # Whom nobody played when it was sent has missed nothing: REST will tell them.
+            nobody = not sent.here and (self._alone or self.ending)
+            if header and not (sent.delivered or nobody):
                 self._lost(header.process, header.stream, header.number)
         for process, stream in list(self._incomplete):
             came = self._streams[process, stream]

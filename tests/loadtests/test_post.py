@@ -75,7 +75,7 @@ def test_delivery_to_another_process_is_timed_there_by_the_common_clock(watch: W
 
 
 def test_what_another_process_never_confirms_is_lost(watch: Watch) -> None:
-    here = office(watch, "a", ("anna",))
+    here = office(watch, "a", ("anna",), alone=False)
     here.stored(send(here).id, 1)
     watch.ms += LOST_AFTER_S * 1000 + 1
     here.count_lost()
@@ -145,6 +145,15 @@ def test_who_has_left_loses_nothing(watch: Watch, post: Post) -> None:
     watch.ms += 1e6
     post.count_lost()
     assert watch.fired == []
+
+
+def test_what_is_sent_to_somebody_who_has_left_is_not_lost(watch: Watch, post: Post) -> None:
+    post.left("ben")
+    sent = send(post)
+    post.stored(sent.id, 1)
+    watch.ms += 1e6
+    post.count_lost()
+    assert watch.counted == {"sent": 1}
 
 
 def test_who_comes_back_must_get_what_was_sent_meanwhile(watch: Watch, post: Post) -> None:

@@ -116,11 +116,7 @@ async def test_a_lost_connection_is_noticed(
     """The client connects again by itself, and says nothing: what was confirmed before holds no more."""
     fanout = Fanout(channels, Presence(redis, ttl_s=60))
     people = [f"person-{number}" for number in range(7)]
-    sockets: dict[str, Any] = {person: FakeSocket() for person in people}
-    phones = {person: Connection(socket, "session") for person, socket in sockets.items()}
-    for person, phone in phones.items():
-        phone.start()
-        await hub.add(person, phone)
+    sockets, phones = await come(hub, people)
     for port in ports:
         async with SingleRedis(port=port) as node:
             await node.client_kill_filter(_type="pubsub")
@@ -144,11 +140,7 @@ async def test_channels_that_move_to_another_node_are_heard_there(
     hub, fanout, cluster = Hub(channels), Fanout(channels, Presence(redis, ttl_s=60)), cast(RedisCluster, redis)
     await hub.start()
     people = [f"person-{number}" for number in range(12)]
-    sockets: dict[str, Any] = {person: FakeSocket() for person in people}
-    phones = {person: Connection(socket, "session") for person, socket in sockets.items()}
-    for person, phone in phones.items():
-        phone.start()
-        await eventually(partial(comes, hub, person, phone), True)
+    sockets, phones = await come(hub, people)
     slot, event = cluster.keyslot(channel_of(people[0])), TypingEvent(match_id="m")
     home = home_of(cluster, people[0])
     for to in sorted(ports, key=home.__eq__):
@@ -173,6 +165,16 @@ def node_of(cluster: RedisCluster, key: str) -> ClusterNode:
     node = cluster.get_node_from_key(key)
     assert node
     return node
+
+
+async def come(hub: Hub, people: list[str]) -> tuple[dict[str, FakeSocket], dict[str, Connection]]:
+    """Phones of people, heard from now on."""
+    sockets: dict[str, Any] = {person: FakeSocket() for person in people}
+    phones = {person: Connection(socket, "session") for person, socket in sockets.items()}
+    for person, phone in phones.items():
+        phone.start()
+        await eventually(partial(comes, hub, person, phone), True)
+    return sockets, phones
 
 
 async def comes(hub: Hub, person: str, phone: Connection) -> bool:
@@ -206,11 +208,7 @@ async def test_connections_whose_nodes_hang_are_noticed(
     """Nobody closes them, and nothing comes."""
     fanout, event = Fanout(channels, Presence(redis, ttl_s=60)), TypingEvent(match_id="m")
     people = [f"person-{number}" for number in range(7)]
-    sockets: dict[str, Any] = {person: FakeSocket() for person in people}
-    phones = {person: Connection(socket, "session") for person, socket in sockets.items()}
-    for person, phone in phones.items():
-        phone.start()
-        await eventually(partial(comes, hub, person, phone), True)
+    sockets, phones = await come(hub, people)
     # Whoever is silent but answers pings is kept.
     await eventually(partial(silent_for, nodes, 2 * PING_S + 1), True)
     assert not await said(caplog, "Not subscribed on")
@@ -308,11 +306,7 @@ async def test_a_node_that_is_gone_is_missed_by_its_own_people_only(
     people = [f"person-{number}" for number in range(12)]
     deaf, also_deaf, *_ = theirs = [p for p in people if node_of(cluster, channel_of(p)).port == port]
     people.remove(also_deaf)  # comes later
-    sockets: dict[str, Any] = {person: FakeSocket() for person in people}
-    phones = {person: Connection(socket, "session") for person, socket in sockets.items()}
-    for person, phone in phones.items():
-        phone.start()
-        await eventually(partial(comes, hub, person, phone), True)
+    sockets, phones = await come(hub, people)
 
     node.kill()
     event = TypingEvent(match_id="m")

@@ -5,9 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any
 
 _PR_SET_PDEATHSIG = 1
 _HELD = (signal.SIGINT, signal.SIGTERM)
@@ -21,20 +22,29 @@ def end_with_parent() -> None:
     """
     if _libc:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
 
 
 @contextmanager
 def signals_held() -> Iterator[None]:
     """SIGINT and SIGTERM wait until the end: around the start of a child and what notes that it is there.
 
-    At a fork Python runs hooks, logging's for one, and swallows what a signal's handler raises in them.
+    At a fork Python runs hooks, logging's for one, and swallows what a signal's handler raises in them. Blocking the
+    signals would not help: another thread may receive them. In another thread than the main one no handler ever runs.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before: dict[signal.Signals, Any] = {}
     try:
+        for held in _HELD:
+            before[held] = signal.signal(held, lambda number, _: came.append(number))
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for held, handler in before.items():
+            signal.signal(held, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def start_child(argv: Sequence[str], log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

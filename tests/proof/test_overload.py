@@ -1,7 +1,5 @@
 """A generator that is overloaded says so every time, a calm one never."""
 
-import pytest
-
 from tests.proof.conftest import Generate, server, sleeper
 
 RUNS = 20
@@ -38,5 +36,4 @@ def test_overload_makes_every_run_invalid_and_calm_makes_none(generate: Generate
     print(f" ({len(disturbed)} more were disturbed by others)")
     assert blamed == RUNS
     assert wrongly == []
-    if len(disturbed) >= RUNS / 2:
-        pytest.skip(f"others kept this machine busy in {len(disturbed)} of {RUNS} calm runs: too few are left to judge")
+    assert len(disturbed) < RUNS / 2

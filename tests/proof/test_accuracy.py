@@ -57,7 +57,7 @@ def measured_calmly(
 
 
 def test_a_stall_shows_in_full_under_open_arrivals(generate: Generate) -> None:
-    """100 arrivals a second, 2 s of stall in every 20 s.
+    """200 arrivals a second, 2 s of stall in every 20 s.
 
     A tenth of the arrivals come during a stall and wait for its end, evenly from 0 to 2 s. So P(latency > x) is
     0.1 (2 - x) / 2: the p95 is 1 s, the p99 1.8 s. Where Locust needs longer to begin there are fewer arrivals, and
@@ -67,19 +67,19 @@ def test_a_stall_shows_in_full_under_open_arrivals(generate: Generate) -> None:
     with server("--stalls", stalls) as backend:
         open_ = generate("Evenly", backend.host, 1, seconds, name="open")
     with server("--stalls", stalls) as backend:
-        closed = generate("Closed", backend.host, 10, seconds, name="closed")
+        closed = generate("Closed", backend.host, 20, seconds, name="closed")
     ours = everything(open_.record, "GET /stalling")
     service = everything(open_.record, "SERVICE GET /stalling")
     assert ours.get_total_count() == service.get_total_count()
-    assert ours.get_total_count() == pytest.approx(100 * open_.arriving_s, rel=0.02)
-    print(f"\n2 s of stall in 20 s at 100/s: {ours.get_total_count():,} arrivals in {open_.arriving_s:.1f} s")
+    assert ours.get_total_count() == pytest.approx(200 * open_.arriving_s, rel=0.02)
+    print(f"\n2 s of stall in 20 s at 200/s: {ours.get_total_count():,} arrivals in {open_.arriving_s:.1f} s")
     for percentile in (95.0, 99.0):
         analytic_ms = 1000 * (2 - 2 * (1 - percentile / 100) * open_.arriving_s / stalled_s)
         measured = ours.get_value_at_percentile(percentile) / 1000
         own = closed.by_locust_ms("/stalling", percentile)
         count = everything(closed.record, "GET /stalling").get_total_count()
         print(f"  p{percentile:g}: analytic {analytic_ms:.0f} ms, ours {measured:.0f} ms", end="")
-        print(f" ({measured / analytic_ms - 1:+.1%}); Locust's own, 10 users x 10/s: {own:.0f} ms of {count:,}")
+        print(f" ({measured / analytic_ms - 1:+.1%}); Locust's own, 20 users x 10/s: {own:.0f} ms of {count:,}")
         assert measured == pytest.approx(analytic_ms, rel=0.05)
     assert open_.record.run.problems == ()
 
@@ -88,8 +88,8 @@ def test_arrivals_that_cannot_start_are_counted_and_make_the_run_invalid(generat
     with server("--stalls", "1:6") as backend:
         found = generate("Few", backend.host, 1, 8)
     dropped = sum(value or 0 for value in found.record.series["dropped"])
-    # 5 s of stall at 100/s, of which 50 may be under way.
-    assert dropped == pytest.approx(5 * 100 - 50, rel=0.05)
+    # 5 s of stall at 200/s, of which 50 may be under way.
+    assert dropped == pytest.approx(5 * 200 - 50, rel=0.05)
     assert any("dropped" in trust.problem for trust in found.record.run.problems)
 
 
@@ -144,10 +144,10 @@ def test_a_backend_that_stalls_until_the_end_is_judged_by_it(
 
 
 def test_arrivals_that_nobody_answers_fail(generate: Generate) -> None:
-    """100 a second for 6 s, from 3 s on nothing is answered."""
+    """200 a second for 6 s, from 3 s on nothing is answered."""
     with server("--stalls", "3:60") as backend:
         found = generate("Evenly", backend.host, 1, 6, "--stop-timeout", "2")
     answered = everything(found.record, "GET /stalling").get_total_count()
     failed = found.record.latency(["ARRIVAL not answered"], failed=True).get_total_count()
-    assert answered + failed == pytest.approx(100 * found.arriving_s, rel=0.02)
-    assert failed == pytest.approx(100 * (found.arriving_s - 3), rel=0.05)
+    assert answered + failed == pytest.approx(200 * found.arriving_s, rel=0.02)
+    assert failed == pytest.approx(200 * (found.arriving_s - 3), rel=0.05)

@@ -58,9 +58,9 @@ class Flaky(FastHttpUser):
 
 
 class Evenly(Arrivals):
-    """100 arrivals a second, evenly."""
+    """200 arrivals a second, evenly."""
 
-    rate_per_s = 100.0
+    rate_per_s = 200.0
     evenly = True
 
     def on_start(self) -> None:
@@ -78,7 +78,7 @@ class Few(Evenly):
 
 
 class Closed(FastHttpUser):
-    """The same traffic as Locust's own users would send it: 10 of them, ten requests a second each."""
+    """The same traffic as Locust's own users would send it: 20 of them, ten requests a second each."""
 
     wait_time = constant_throughput(10)
 

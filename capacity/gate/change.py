@@ -9,7 +9,7 @@ from math import exp, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from capacity.gate import permutation
 from capacity.gate.plan import Plan
@@ -56,8 +56,12 @@ class Change:
         """Of the share."""
         if not self.freedom:
             return None
-        reach = float(t.ppf((1 + SHOWN) / 2, self.freedom)) * self.error
+        reach = self.quantile((1 + SHOWN) / 2) * self.error
         return exp(self.log - reach) - 1, exp(self.log + reach) - 1
+
+    def quantile(self, share: float) -> float:
+        """Student's, in standard errors."""
+        return float(stdtrit(self.freedom, share))
 
 
 def surely_larger(before: Floats, after: Floats, least: Floats, error: float, plan: Plan | None) -> NDArray[np.bool_]:

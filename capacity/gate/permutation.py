@@ -86,7 +86,8 @@ def _limit(largest: Floats, alive: NDArray[np.bool_], spent: float) -> float:
     allowed = int(spent * len(largest) + 1e-9) - int((~alive).sum())
     if allowed <= 0:
         return np.inf
-    return float(np.sort(largest[alive])[::-1][allowed])
+    tried = largest[alive]
+    return float(np.partition(tried, len(tried) - 1 - allowed)[len(tried) - 1 - allowed])
 
 
 @cache
@@ -99,6 +100,7 @@ def _signs(pairs: int) -> Floats:
     return signs
 
 
+@cache
 def _choices(runs: int, chosen: int) -> Floats:
     """(patterns, runs): 1 for the runs that are called the candidate's; the first is what was seen."""
     if comb(runs, chosen) <= PATTERNS:

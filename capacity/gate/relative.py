@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil, exp, log1p
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.special import ndtri
 
 from capacity.gate import permutation
 from capacity.gate.change import SHOWN, Change, Floats, ruled_out, surely_larger
@@ -227,14 +227,14 @@ class _Testing:
     def _smallest_seen(self, change: Change, least: float, family: int) -> float | None:
         if not change.freedom or self.too_few:
             return None
-        limit = float(t.ppf(1 - self.rules.false_alarms_share / family, change.freedom))
-        seen = (limit + float(t.ppf(SHOWN, change.freedom))) * change.error
+        limit = change.quantile(1 - self.rules.false_alarms_share / family)
+        seen = (limit + change.quantile(SHOWN)) * change.error
         return max(least, exp(seen) - 1) if seen < log1p(_HOPELESS) else None
 
     def _runs_needed(self, change: Change) -> int | None:
         if not change.freedom:
             return None
-        quantile = float(t.ppf(1 - self.rules.missed_share, change.freedom)) + float(norm.ppf(_TOLD))
+        quantile = change.quantile(1 - self.rules.missed_share) + float(ndtri(_TOLD))
         wanted = log1p(self.rules.rule_out_share) / quantile
         return ceil(min(len(self.baseline), len(self.candidate)) * (change.error / wanted) ** 2)
 

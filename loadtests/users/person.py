@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import gevent
 from locust import User
 from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from loadtests.client import Api, Card, Refused, Swipe
 from loadtests.session import Session
@@ -49,6 +50,17 @@ class Person(User):
     def on_stop(self) -> None:
         self._leave()
         self.session.close()
+
+    def stop(self, force: bool = False) -> bool:
+        """Go home, as soon as what is under way is done. Returns whether that was now.
+
+        Locust kills who waits between two tasks. Nobody waits there for longer than a moment, and who has just begun
+        the next task would lose its first request; asked to stop, they go home in that moment by themselves.
+        """
+        if not force and self._state == LOCUST_STATE_WAITING:
+            self._state = LOCUST_STATE_STOPPING
+            return False
+        return bool(super().stop(force))
 
     def be_signed_in(self) -> None:
         """At the start of every task: whoever is here goes when their time is over, and the next one comes."""

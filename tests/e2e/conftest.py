@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -115,6 +114,3 @@ def generator(process: subprocess.Popen[str]) -> psutil.Process:
 def plain(text: str) -> str:
     """Text without line breaks and double blanks, for sentences that a terminal has wrapped."""
     return re.sub(r"\s+", " ", text)
-
-
-SIGNALS = [signal.SIGINT, signal.SIGTERM]

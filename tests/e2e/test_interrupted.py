@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from loadtests.record import Record
-from tests.e2e.conftest import POPULATION, SHORT, SIGNALS, Shell, family, generator, plain, seconds_recorded
+from tests.e2e.conftest import POPULATION, SHORT, Shell, family, generator, plain, seconds_recorded
 from tests.waiting import wait_for
 
 LONG = [*POPULATION, *SHORT, "--duration", "10m"]
@@ -21,7 +21,11 @@ def all_gone(processes: list[psutil.Process]) -> None:
     assert [(process.status(), process.cmdline()) for process in alive] == []
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)],
+    ids=lambda number: number.name,
+)
 def test_a_signal_ends_stack_and_load_and_keeps_the_record(shell: Shell, number: signal.Signals) -> None:
     # A stack of its own: this is what `matchday demo` does, smaller.
     with shell.started("run", "phase-1", *LONG) as process:
@@ -67,6 +71,7 @@ def test_a_killed_generator_leaves_a_readable_record_and_an_invalid_run(shell: S
     assert (answer.code, json.loads(answer.out)["verdict"]) == (4, "invalid")
 
 
+@pytest.mark.slow
 def test_when_matchday_itself_is_killed_nothing_survives_it(shell: Shell) -> None:
     with shell.started("run", "phase-1", *LONG) as process:
         wait_for(lambda: seconds_recorded(shell.runs) >= RECORDED_S, "record")
@@ -79,6 +84,7 @@ def test_when_matchday_itself_is_killed_nothing_survives_it(shell: Shell) -> Non
     assert record.intervals
 
 
+@pytest.mark.slow
 def test_two_at_once_find_ports_of_their_own(shell: Shell) -> None:
     short = [*POPULATION, *SHORT, "--duration", "8s"]
     with shell.started("run", "phase-1", *short) as one, shell.started("run", "phase-1", *short) as other:

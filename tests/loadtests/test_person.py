@@ -1,4 +1,4 @@
-"""Whom Locust stops between two tasks goes home, and no request is half done. In a process of its own: Locust patches it."""
+"""Whom Locust stops between two tasks leaves no request half done. In a process of its own: Locust patches it."""
 
 import subprocess
 import sys

@@ -22,14 +22,14 @@ install: .venv/.installed ## set up .venv
 demo: .venv/.installed ## phase 1 end to end on real servers, with a report
 	@$(BIN)/matchday demo
 
-test: .venv/.installed ## lint, types, import rules and tests (about 8 minutes)
+test: .venv/.installed ## lint, types, import rules and tests (about 9 minutes)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -m 'not slow' --ignore tests/proof --ignore tests/durability
 
-proof: .venv/.installed ## what makes the measurements trusted, with figures (about 10 minutes)
+proof: .venv/.installed ## what makes the measurements trusted, with figures (about 18 minutes)
 	$(BIN)/pytest -m slow --ignore tests/proof --ignore tests/durability
 	$(BIN)/pytest tests/proof -s
 

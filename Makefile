@@ -46,6 +46,7 @@ proof-reader: .venv/.installed ## read latency.hlog with another HdrHistogram (n
 	$(BIN)/python -m tests.proof.readers.check
 
 proof-gate: .venv/.installed ## how often gates are wrong, on simulated runs (about 6 minutes)
+	@# Each core has a process of its own already.
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.proof.gate_rates
 
 bench-generator: .venv/.installed ## load per CPU second, memory per person, size of a record (about 5 minutes)

@@ -86,8 +86,7 @@ def _limit(largest: Floats, alive: NDArray[np.bool_], spent: float) -> float:
     allowed = int(spent * len(largest) + 1e-9) - int((~alive).sum())
     if allowed <= 0:
         return np.inf
-    tried = largest[alive]
-    return float(np.partition(tried, len(tried) - 1 - allowed)[len(tried) - 1 - allowed])
+    return float(np.partition(largest[alive], -1 - allowed)[-1 - allowed])
 
 
 @cache

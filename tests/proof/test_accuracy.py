@@ -11,7 +11,7 @@ LAWS = ("constant", "bimodal", "lognormal", "around-105")
 # 0.5 % of the true value, or 1 ms: what client and loop need themselves. Where the simplest client already measures
 # more than half of that too much, the machine is to blame and not the measuring: then twice as much as that client.
 SHARE, ABSOLUTE_MS, OF_BARE = 0.005, 1.0, 2.0
-ATTEMPTS = 4
+ATTEMPTS = 6
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -279,7 +279,7 @@ async def test_a_node_that_is_new_is_heard(ports: list[int], settings: Settings,
 
 async def tell(port: int, command: str, *arguments: Any) -> Any:
     async with SingleRedis(port=port, decode_responses=True) as node:
-        return await node.execute_command(command, *arguments)  # type: ignore[no-untyped-call]  # redis-py's
+        return await node.execute_command(command, *arguments)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
 
 
 async def nodes_known(port: int) -> int:

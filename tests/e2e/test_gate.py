@@ -12,7 +12,7 @@ import pytest
 from loadtests.record import LATENCY_FILE, RUN_FILE, SERIES_FILE, Record
 from scenarios.outcome import ExitCode
 from scenarios.stack_info import StackInfo
-from tests.e2e.conftest import POPULATION, SHORT, Done, Shell, plain
+from tests.e2e.conftest import BUSY, POPULATION, SHORT, SOON, Done, Shell, plain
 from tests.loadtests.making import HEALTHY, Second, healthy, write
 from tests.waiting import wait_for
 
@@ -244,14 +244,9 @@ def test_one_backend_against_itself_gives_the_noise_floor(shell: Shell, stack_fi
 
 def test_until_sure_ends_the_run_as_soon_as_it_is_sure(shell: Shell, stack_file: Path) -> None:
     # Ten seconds of an hour are enough to know that 16 people are not 60.
-    short = [*POPULATION, *SHORT[: SHORT.index("--users")], "--set", "load.concurrent_users=16"]
-    short += [
-        "--set",
-        "targets.targets.concurrent_users.limit=5000",
-        "--set",
-        "targets.validity.foreign_cpu_cores=1000",
-    ]
-    done = shell.matchday("gate", "smoke", "--until-sure", "--budget", "1h", "--stack", stack_file, *short)
+    few = ["--set", "load.concurrent_users=16", "--set", "targets.targets.concurrent_users.limit=5000"]
+    settings = [*POPULATION, *SOON, *BUSY, *few]
+    done = shell.matchday("gate", "smoke", "--until-sure", "--budget", "1h", "--stack", stack_file, *settings)
     assert done.code == ExitCode.FAIL, done.out + done.err
     assert "Concurrent users" in plain(done.out)
     run = json.loads((shell.record() / RUN_FILE).read_text())

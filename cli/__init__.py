@@ -10,7 +10,7 @@ from types import FrameType
 
 import typer
 
-from cli import costs, duels, gates, runs, stacks
+from cli import costs, duels, gates, runs, stacks, traffic
 from cli.options import ManyAfterBaseline
 from scenarios.outcome import ExitCode, MatchdayError
 
@@ -35,6 +35,7 @@ app.command()(runs.check)
 app.command(cls=ManyAfterBaseline)(gates.gate)
 app.command()(duels.duel)
 app.add_typer(gates.baselines, name="baseline")
+app.command()(traffic.traffic)
 app.command()(costs.cost)
 app.command()(runs.report)
 

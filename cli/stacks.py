@@ -87,7 +87,7 @@ def local_stack(scenario: Scenario, name: str = "") -> Iterator["LocalStack"]:
         try:
             people = scenario.population.users
             with Steps(console(stderr=True), f"{name}Population: {people:,} people") as steps:
-                stack.populate(scenario.population, lambda done, of: steps.show(f"{done:,} of {of:,}", done, of))
+                stack.populate(scenario, lambda done, of: steps.show(f"{done:,} of {of:,}", done, of))
             yield stack
         finally:
             with Steps(console(stderr=True), f"{name}Stopping the stack"):

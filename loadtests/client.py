@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 from gevent import GreenletExit
 
-from loadtests.session import Answer, Session
+if TYPE_CHECKING:  # importing it imports Locust, which patches the standard library
+    from loadtests.session import Answer, Session
 
 
 class Refused(Exception):
@@ -37,7 +38,7 @@ class Swipe:
 class Api:
     """One person's calls. Each raises Refused when the answer is a failure."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: "Session") -> None:
         self._session = session
         self._headers: dict[str, str] = {}
         self._headers_with_json = {"Content-Type": "application/json"}
@@ -101,6 +102,10 @@ class Api:
         found = self._call("GET", url, "/matches/{id}/messages", may_be_gone=True)
         return list(found["messages"]) if found else []
 
+    def mark_read(self, match_id: str, seq: int) -> None:
+        """Everything up to `seq` has been looked at. No failure when the other has ended the match meanwhile."""
+        self._call("PUT", f"/matches/{match_id}/read", "/matches/{id}/read", {"seq": seq}, may_be_gone=True)
+
     def upload_photo(self, jpeg: bytes) -> None:
         """All of it: presign, upload to the store, complete."""
         photo = self._call("POST", "/photos")
@@ -135,7 +140,7 @@ _IMAGE_NAME = "photo"
 _BOUNDARY = "matchday-7d1f9c"
 
 
-def _problem(answer: Answer) -> str | None:
+def _problem(answer: "Answer") -> str | None:
     """A failure's reason, without ids: Locust keeps one entry for each distinct text. None for a success."""
     if answer.ok:
         return None

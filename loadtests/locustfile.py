@@ -1,4 +1,4 @@
-"""What `locust -f loadtests/locustfile.py -H URL` loads: three kinds of people, and the recorder.
+"""What `locust -f loadtests/locustfile.py -H URL` loads: daters, couples, and the recorder.
 
 Options of its own: --scenario, --set, --record, --stack, --otp-test-secret, --journal, --until-stopped; most can be
 set by a variable in the environment, too. Users, rate and time come from the scenario unless Locust's own options say
@@ -25,10 +25,9 @@ from loadtests.recording import listening
 from loadtests.recording.clock import RunClock
 from loadtests.recording.collector import Collector
 from loadtests.recording.probe import PROBE_PATH, answers, refuses_code
-from loadtests.users.browser import Browser
 from loadtests.users.chatter import Chatter
+from loadtests.users.dater import Dater
 from loadtests.users.person import Person
-from loadtests.users.swiper import Swiper
 from loadtests.users.world import PersonPool, World
 from loadtests.recording.recorder import Plan
 from loadtests.recording.writer import check_writable
@@ -38,7 +37,7 @@ from scenarios.outcome import ExitCode, MatchdayError, UsageError
 from scenarios.schema import Scenario
 from scenarios.stack_info import STACK_VARIABLE, StackInfo
 
-__all__ = ["Browser", "Chatter", "Swiper"]
+__all__ = ["Chatter", "Dater"]
 
 HOST_TIMEOUT_S = 5.0
 # Requests under way when the time is over are waited for: what is cut off would be missing among the slow ones.
@@ -118,10 +117,9 @@ def _use_scenario(environment: Environment, scenario: Scenario) -> None:
         options.spawn_rate = options.num_users / load_.ramp_s
     if options.run_time is None and options.headless:
         options.run_time = ceil(load_.duration_s)
-    shares = scenario.traffic.users
-    for user_class, kind in ((Swiper, "swiper"), (Browser, "browser"), (Chatter, "chatter")):
-        # Locust's weights are whole numbers.
-        user_class.weight = round(shares[kind].value * 100)  # type: ignore[index]  # the loop names literals
+    Chatter.fixed_count = 2 * min(round(scenario.traffic.couples.value), options.num_users // 4)
+    if not Chatter.fixed_count and Chatter in environment.user_classes:
+        environment.user_classes.remove(Chatter)
 
 
 def _check_host(environment: Environment, secret: str) -> None:
@@ -184,7 +182,7 @@ def _world(
 
     pool = PersonPool(scenario.population.users, worker, workers)
     journal = Journal(Path(options.journal) if options and options.journal else None)
-    return World(scenario, secret, fire, collector.add, clock, pool, people_meet, workers, journal)
+    return World(scenario, secret, fire, collector.add, clock, pool, people_meet, worker, workers, journal)
 
 
 def _count_lost() -> None:

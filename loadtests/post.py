@@ -6,13 +6,14 @@ What did not come is missed by the sender's process, when it plays the receiver,
 the receiver's, when a later one came: the backend's receipts say "everything up to here".
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Protocol
 
 from gevent.event import Event
+
+from scenarios.messages import Header
 
 # fire(name, milliseconds, problem): a sample of "WS name", failed when there is a problem.
 Fire = Callable[[str, float, str | None], None]
@@ -29,32 +30,6 @@ class Note(Protocol):
     def __call__(self, what: str, **facts: Any) -> None: ...
 
 
-@dataclass(frozen=True)
-class Header:
-    """What a message's id says. `turns_left`: how often the two answer each other after this message."""
-
-    process: str
-    stream: int  # one direction between two people
-    number: int  # in its stream, from 1
-    sent_us: int  # microseconds of the generator's common clock
-    turns_left: int
-
-    def __str__(self) -> str:
-        return f"md-{self.process}-{self.stream}-{self.number}-{self.sent_us}-{self.turns_left}"
-
-    @classmethod
-    def parse(cls, message_id: str) -> "Header | None":
-        """None for a message that no generator of ours wrote."""
-        found = _HEADER.fullmatch(message_id)
-        if not found:
-            return None
-        process, *numbers = found.groups()
-        return cls(process, *map(int, numbers))
-
-
-_HEADER = re.compile(r"md-([0-9a-z]{1,16})-(\d{1,12})-(\d{1,12})-(\d{1,20})-(\d{1,6})")
-
-
 @dataclass
 class Sent:
     """A message under way. `confirmed`: the receiver has it, and the backend has told the sender so."""
@@ -65,7 +40,8 @@ class Sent:
     receiver: str
     match_id: str
     text: str
-    here: bool  # the receiver is played by this process
+    here: bool  # the receiver is online in this process
+    expected: bool  # the receiver is online, wherever: it must come
     seq: int | None = None  # the backend's number, once it has stored the message
     delivered: bool = False
     confirmed: Event = field(default_factory=Event)
@@ -74,8 +50,9 @@ class Sent:
 class Stream:
     """What has come of one direction between two people, by numbers."""
 
-    def __init__(self) -> None:
-        self._highest = 0
+    def __init__(self, before: int = 0) -> None:
+        """`before`: what was sent up to that number is not expected."""
+        self._highest = before
         self._missing: dict[int, float] = {}  # number -> since when
 
     def take(self, number: int, now_s: float) -> str:
@@ -108,19 +85,21 @@ class Post:
         count_: Count,
         clock: Clock,
         process: str,
-        alone: bool = True,
+        plays: Callable[[str], bool] = lambda person: True,
         note: Note = lambda what, **facts: None,
     ) -> None:
-        """`process`: a name that no other generator process has. `alone`: no other plays the same population.
+        """`process`: a name that no other generator process has. `plays`: whether somebody is played here, if at all.
 
         `note` hears of what the backend has acknowledged.
         """
         self._note = note
         self._fire, self._count, self._clock = fire, count_, clock
-        self._process, self._alone = process, alone
+        self._process, self._plays = process, plays
         self._sent: dict[str, Sent] = {}
         self._numbers: dict[tuple[str, str], tuple[int, count[int]]] = {}
         self._streams: dict[tuple[str, int], Stream] = {}
+        self._met: set[frozenset[str]] = set()
+        self._strangers: dict[str, set[tuple[str, int]]] = {}  # receiver -> streams of people they have not met
         self._incomplete: set[tuple[str, int]] = set()  # of others' streams: few, while streams become many
         self._sent_again: set[str] = set()
         self._given_up: set[tuple[str, int, int]] = set()  # process, stream, number
@@ -158,8 +137,18 @@ class Post:
             waiting.discard(person)
             if not waiting:
                 del self._matches[match_id]
+        for stream in self._strangers.pop(person, ()):
+            self._streams.pop(stream, None)
+            self._incomplete.discard(stream)
 
     # Messages
+
+    def meet(self, person: str, other: str) -> None:
+        """Both are online and know of each other, whatever process plays them: every message between them must come."""
+        self._met.add(frozenset((person, other)))
+
+    def have_met(self, person: str, other: str) -> bool:
+        return frozenset((person, other)) in self._met
 
     def sending(self, sender: str, receiver: str, match_id: str, text: str, turns_left: int = 0) -> Sent:
         """A message goes out now; its id is the same in every retry."""
@@ -168,7 +157,9 @@ class Post:
         stream, numbers = self._numbers[sender, receiver]
         now_s = self._clock.monotonic_s()
         header = Header(self._process, stream, next(numbers), round(now_s * 1e6), turns_left)
-        sent = Sent(str(header), now_s, sender, receiver, match_id, text, receiver in self._online | self._away)
+        here = receiver in self._online or receiver in self._away
+        expected = here or (not self._plays(receiver) and self.have_met(sender, receiver))
+        sent = Sent(str(header), now_s, sender, receiver, match_id, text, here, expected)
         self._sent[sent.id] = sent
         self._count("messages_sent")
         return sent
@@ -188,13 +179,17 @@ class Post:
             if (sent.sender, sent.match_id) == (sender, match_id) and sent.seq is not None and sent.seq <= seq:
                 self._confirm(sent)
 
-    def received(self, message_id: str, from_history: bool = False) -> Header | None:
-        """A message has reached a socket, or was caught up with. Returns its header when it is the first time."""
+    def received(self, message_id: str, from_history: bool = False, stranger: str = "") -> Header | None:
+        """A message has reached a socket, or was caught up with. Returns its header when it is the first time.
+
+        `stranger`: the receiver, if the two have not met. What was written to them while they were away they read as
+        history: a socket's first message from a stranger begins the count.
+        """
         header = Header.parse(message_id)
         if header is None:
             return None
         now_s, key = self._clock.monotonic_s(), (header.process, header.stream, header.number)
-        stream = self._stream(header.process, header.stream)
+        stream = self._stream(header, stranger)
         came = stream.take(header.number, now_s)
         if header.process != self._process and not stream.complete:  # what is sent here is missed by its sender
             self._incomplete.add((header.process, header.stream))
@@ -231,8 +226,13 @@ class Post:
         self._sent_again.add(message_id)
         return sent
 
-    def _stream(self, process: str, stream: int) -> Stream:
-        return self._streams.setdefault((process, stream), Stream())
+    def _stream(self, header: Header, stranger: str) -> Stream:
+        key = header.process, header.stream
+        if key not in self._streams:
+            self._streams[key] = Stream(before=header.number - 1 if stranger else 0)
+            if stranger:
+                self._strangers.setdefault(stranger, set()).add(key)
+        return self._streams[key]
 
     def _lost(self, process: str, stream: int, number: int) -> None:
         if (process, stream, number) not in self._given_up:
@@ -285,8 +285,10 @@ class Post:
         own, theirs = self._likes.get((person, other)), self._likes.get((other, person))
         if own is not None and theirs is not None:
             return max(own, theirs)
-        # The other like is from before the run, unless somebody plays them here or in another process.
-        return own if self._alone and other not in self._online else None
+        # One like is from before the run, unless another process plays who gave it.
+        if own is None:
+            return theirs if self._plays(person) else None
+        return own if self._plays(other) else None
 
     def _forget_likes(self, one: str, other: str) -> bool:
         own, theirs = self._likes.pop((one, other), None), self._likes.pop((other, one), None)
@@ -298,9 +300,9 @@ class Post:
         for sent in [sent for sent in self._sent.values() if sent.at_s < late_s]:
             del self._sent[sent.id]
             header = Header.parse(sent.id)
-            # Whom nobody played when it was sent has missed nothing: REST will tell them.
-            nobody = not sent.here and (self._alone or self.ending)
-            if header and not (sent.delivered or nobody):
+            # Who was not online when it was sent has missed nothing: REST will tell them.
+            awaited = sent.expected and (sent.here or not self.ending)
+            if header and awaited and not sent.delivered:
                 self._lost(header.process, header.stream, header.number)
         for process, stream in list(self._incomplete):
             came = self._streams[process, stream]

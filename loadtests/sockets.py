@@ -15,7 +15,8 @@ from gevent.queue import Queue
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 from websocket import ABNF, WebSocket, WebSocketException, create_connection
 
-from loadtests.post import Clock, Fire, Header, Post, Sent
+from loadtests.post import Clock, Fire, Post, Sent
+from scenarios.messages import Header
 
 CONNECT_TIMEOUT_S = 10.0
 PING_EVERY_S = 25.0
@@ -37,6 +38,15 @@ class Rest(Protocol):
     def matches(self) -> list[dict[str, Any]]: ...
 
 
+class Ears(Protocol):
+    """Who wants to hear at once of what comes."""
+
+    def heard_of_match(self, match_id: str, other_id: str) -> None: ...
+
+    def heard(self, match_id: str, sender_id: str, header: Header, seq: int) -> None:
+        """A message, once."""
+
+
 class _Connection(WebSocket):
     def send_close(self, *arguments: Any, **more: Any) -> None:
         """The answer to a server that closes. That may be gone already: why it closed is what counts."""
@@ -47,10 +57,21 @@ class _Connection(WebSocket):
 class Socket:
     """One person's connection. Reading has a greenlet of its own; times are taken right after `recv`."""
 
-    def __init__(self, host: str, token: str, person: str, post: Post, fire: Fire, clock: Clock, rest: Rest) -> None:
-        """`rest` is asked for what came while the socket was lost."""
+    def __init__(
+        self,
+        host: str,
+        token: str,
+        person: str,
+        post: Post,
+        fire: Fire,
+        clock: Clock,
+        rest: Rest,
+        ears: Ears | None = None,
+    ) -> None:
+        """`rest` is asked for what came while the socket was lost. Without `ears` messages wait in inboxes."""
         self.person = person
         self._post, self._fire, self._clock, self._rest = post, fire, clock, rest
+        self._ears = ears
         self._url = host.replace("http", "ws", 1) + "/ws"
         self._headers = [f"Authorization: Bearer {token}"]
         self._socket: WebSocket | None = None
@@ -241,15 +262,21 @@ class Socket:
         self._post.matched(match_id, self.person, other)
         self.knows(match_id)
         heard, match = self.expect_match(other)
+        news = not heard.is_set()
         match["id"] = match_id
         heard.set()
+        if self._ears and news:
+            self._ears.heard_of_match(match_id, other)
 
     def _take(self, message: dict[str, Any], from_history: bool = False) -> None:
-        header = self._post.received(message["id"], from_history)
-        match_id, seq = message["match_id"], message["seq"]
+        match_id, seq, sender = message["match_id"], message["seq"], message["sender_id"]
+        stranger = "" if self._post.have_met(self.person, sender) else self.person
+        header = self._post.received(message["id"], from_history, stranger)
         self._seen[match_id] = max(seq, self._seen.get(match_id, 0))
         self._send({"type": "delivered", "match_id": match_id, "seq": seq})
-        if header:
+        if header and self._ears:
+            self._ears.heard(match_id, sender, header, seq)
+        elif header:
             self.inbox(match_id).put(header)
 
     def _ms_since(self, start_s: float) -> float:

@@ -15,9 +15,11 @@ from functools import partial
 
 import numpy as np
 from PIL import Image
+from pymongo.asynchronous.collection import AsyncCollection
 
 from reference_app.app import open_platform
 from reference_app.auth.store import keyed_hash
+from reference_app.past import LONG_AGO, Past
 from reference_app.photos.images import variants
 from reference_app.photos.schemas import State
 from reference_app.photos.store import media_key
@@ -28,8 +30,9 @@ from reference_app.profiles.store import point
 from reference_app.settings import Settings
 from scenarios.load import load
 from scenarios.outcome import MatchdayError, UsageError
-from scenarios.people import Sex, person_id_of, phone_of, popularity, sex_of
-from scenarios.schema import Population
+from scenarios.people import Sex, person_id_of, phone_of, sex_of
+from scenarios.schema import Population, Scenario
+from scenarios.traffic import Conversations
 
 Progress = Callable[[int, int], None]
 
@@ -60,7 +63,7 @@ BIOS = (
 BORN_BEFORE = datetime(2006, 1, 1, tzinfo=UTC)
 PICTURES = 24  # distinct pictures; every photo has files of its own, so caches see as many objects as in production
 UPLOAD_THREADS = 8
-LIKES_AT_ONCE = 5000
+INSERTED_AT_ONCE = 5000
 UNIT = 50  # people a batch: progress moves often, and a batch is one bulk write
 
 
@@ -98,27 +101,9 @@ def _sought_by(sex: Sex, rng: np.random.Generator) -> list[Sex]:
     return list(Sex) if rng.random() < 0.05 else [sex.opposite]
 
 
-def likes(population: Population) -> Iterator[Document]:
-    """Likes from before the run: the popular get many, most people few. Only between the sexes."""
-    rng = np.random.default_rng([population.seed, 2])
-    popular = popularity(population.users, population.seed)
-    means = np.array([population.likes_received_mean.of(sex_of(i)) for i in range(population.users)])
-    received = rng.poisson(means * popular)
-    by_sex = {s: [i for i in range(population.users) if sex_of(i) is s] for s in Sex}
-    for target, count in enumerate(received):
-        admirers = by_sex[sex_of(target).opposite]
-        for swiper in rng.choice(admirers, min(int(count), len(admirers)), replace=False):
-            yield {
-                "swiper": person_id_of(int(swiper), population.seed),
-                "target": person_id_of(target, population.seed),
-                "like": True,
-                "at": BORN_BEFORE,
-            }
-
-
 def photos_of(profile: Document) -> list[Document]:
     """The photos of a made profile, all approved."""
-    common = {"owner": profile["_id"], "state": State.APPROVED, "at": BORN_BEFORE}
+    common = {"owner": profile["_id"], "state": State.APPROVED, "at": LONG_AGO}
     return [{"_id": photo, **common} for photo in profile["photos"]]
 
 
@@ -149,7 +134,12 @@ class NotEmpty(UsageError):
     """The database holds people already."""
 
 
-async def create(platform: Platform, population: Population, progress: Progress = lambda done, of: None) -> None:
+async def create(
+    platform: Platform,
+    population: Population,
+    conversations: Conversations,
+    progress: Progress = lambda done, of: None,
+) -> None:
     """Write the population. `progress(done, of)` counts people. The database must be empty."""
     await ensure_indexes(platform.db, platform.settings)
     if await platform.db.accounts.find_one({}, {"_id": 1}):
@@ -173,10 +163,16 @@ async def create(platform: Platform, population: Population, progress: Progress 
             ]
             await asyncio.to_thread(_upload, pool, objects, files)
             progress(start + len(batch), len(made))
-    before = likes(population)
+    past = Past(population, conversations, [profile for _, profile in made])
+    await _insert(platform.db.swipes, itertools.chain(past.likes(), *(turn.likes() for turn in past.turns)))
+    await _insert(platform.db.matches, (turn.match() for turn in past.turns))
+    await _insert(platform.db.messages, filter(None, (turn.message() for turn in past.turns)))
+
+
+async def _insert(collection: AsyncCollection[Document], documents: Iterator[Document]) -> None:
     # All at once take longer than a call may.
-    while some := list(itertools.islice(before, LIKES_AT_ONCE)):
-        await platform.db.swipes.insert_many(some, ordered=False)
+    while some := list(itertools.islice(documents, INSERTED_AT_ONCE)):
+        await collection.insert_many(some, ordered=False)
 
 
 def _upload(pool: ThreadPoolExecutor, objects: Objects, files: list[tuple[str, bytes]]) -> None:
@@ -184,20 +180,19 @@ def _upload(pool: ThreadPoolExecutor, objects: Objects, files: list[tuple[str, b
         pass
 
 
-async def populate(settings: Settings, population: Population, progress: Progress = lambda done, of: None) -> None:
+async def populate(settings: Settings, scenario: Scenario, progress: Progress = lambda done, of: None) -> None:
     """Bucket, queue and population, on the servers of `settings`."""
     async with open_platform(settings) as platform:
         await asyncio.to_thread(platform.objects.create_bucket)
         await asyncio.to_thread(platform.queue.create)
-        await create(platform, population, progress)
+        await create(platform, scenario.population, scenario.traffic.conversations, progress)
 
 
 def _main(arguments: list[str]) -> None:
     if_empty = "--if-empty" in arguments
     scenario, *settings = [a for a in arguments if a != "--if-empty"] or ["phase-1"]
     try:
-        population = load(scenario, settings).population
-        asyncio.run(populate(Settings(), population, lambda done, of: print(f"{done} of {of}")))
+        asyncio.run(populate(Settings(), load(scenario, settings), lambda done, of: print(f"{done} of {of}")))
     except NotEmpty as error:
         if not if_empty:
             raise

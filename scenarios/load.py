@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from scenarios.figures import PublishedFigures
 from scenarios.outcome import UsageError
 from scenarios.schema import Plan, Scenario
 
 _HOME = files("scenarios")
 # Shared by every scenario; a scenario file may override any key of them.
 _SHARED = {"traffic": "traffic.toml", "targets": "targets.toml"}
+_PUBLISHED = "published.toml"
 PHASES = ("phase-1", "phase-2", "phase-3")
 
 
@@ -28,7 +30,7 @@ def names() -> list[str]:
     return sorted(
         entry.name.removesuffix(".toml")
         for entry in _HOME.iterdir()
-        if entry.name.endswith(".toml") and entry.name not in _SHARED.values()
+        if entry.name.endswith(".toml") and entry.name not in (*_SHARED.values(), _PUBLISHED)
     )
 
 
@@ -53,6 +55,11 @@ def load_plan() -> Plan:
     """The plan's prices for 10,000 users."""
     source = _HOME / "prices" / "plan.toml"
     return _validated(Plan, _read(source), lambda _: "prices/plan.toml")
+
+
+def load_published() -> PublishedFigures:
+    """What is known of how people use dating apps."""
+    return _validated(PublishedFigures, _read(_HOME / _PUBLISHED), lambda _: _PUBLISHED)
 
 
 def _extended(data: dict[str, Any], file: str) -> dict[str, Any]:

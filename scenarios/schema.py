@@ -1,42 +1,20 @@
 """The types of a scenario: frozen, strict, every unknown key refused. TOML in, value objects out."""
 
-from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from scenarios.base import Positive, Quantity, Range, Share, Strict, Usd
 from scenarios.people import Sex
+from scenarios.stages import Load
+from scenarios.traffic import Traffic
 
 
-class Strict(BaseModel):
-    """Base of all: no unknown key, no silent conversion, no change after reading."""
+class LikedBefore(Strict):
+    """The share of a person's neighbours of the other sex who liked them before the run starts, on average."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-def _exact(value: Any) -> Any:
-    # TOML gives a float; its shortest text is what the person typed, so 0.02 stays 0.02. JSON gives that text.
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        try:
-            return Decimal(str(value))
-        except InvalidOperation:
-            return value  # the schema says what is allowed
-    return value
-
-
-Usd = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0)]
-Quantity = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0)]
-# TOML has arrays, not tuples: strictness is kept for the members.
-Range = Annotated[tuple[Usd, Usd], Field(strict=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-
-
-class LikesReceived(Strict):
-    """Likes that a person of each sex got, on average, before the run starts."""
-
-    male: Positive
-    female: Positive
+    male: Share
+    female: Share
 
     def of(self, sex: Sex) -> float:
         return self.male if sex is Sex.MALE else self.female
@@ -48,30 +26,11 @@ class Population(Strict):
     users: int = Field(ge=10, le=1_000_000)
     seed: int = Field(ge=0)
     cities: tuple[str, ...] = Field(strict=False, min_length=1)
-    likes_received_mean: LikesReceived
+    liked_before_share: LikedBefore
+    turns_waiting_mean: float = Field(
+        ge=0, le=50, description="conversations in which it is somebody's turn, a person, before the run starts"
+    )
     photos_per_person_max: int = Field(ge=1, le=9)
-
-
-class Load(Strict):
-    """How much is sent. Closed model: a fixed number of people who act and think."""
-
-    concurrent_users: int = Field(ge=1, le=100_000)
-    ramp_s: Positive
-    hold_s: Positive
-    warm_up_s: float = Field(ge=0, description="cut from the start of the hold; not measured")
-
-    @property
-    def duration_s(self) -> float:
-        return self.ramp_s + self.hold_s
-
-    @model_validator(mode="after")
-    def _something_is_left(self) -> Self:
-        if self.warm_up_s >= self.hold_s:
-            raise ValueError(
-                f"warm_up_s ({self.warm_up_s:g}) must be less than hold_s ({self.hold_s:g}), "
-                "or no second is left to measure"
-            )
-        return self
 
 
 class CostLine(Strict):
@@ -128,75 +87,6 @@ class Infrastructure(Strict):
     redis_nodes: int = Field(ge=1, description="more than one make a cluster")
     cdn: bool
     services: tuple[Literal["auth", "match", "chat"], ...] = Field(strict=False, description="run apart from the apps")
-
-
-class Sourced(Strict):
-    """A figure with the source it comes from (a key of `sources`)."""
-
-    value: Annotated[float, Field(ge=0)]
-    source: str
-
-
-class Dwell(Strict):
-    """Seconds a person looks at a profile: log-normal with this mean and standard deviation."""
-
-    mean_s: Positive
-    sd_s: Positive
-    source: str
-
-
-class BySex(Strict):
-    male: Sourced
-    female: Sourced
-
-    def of(self, sex: Sex) -> float:
-        return (self.male if sex is Sex.MALE else self.female).value
-
-
-class DwellBySex(Strict):
-    male: Dwell
-    female: Dwell
-
-    def of(self, sex: Sex) -> Dwell:
-        return self.male if sex is Sex.MALE else self.female
-
-
-class Traffic(Strict):
-    """How people behave; every figure names its source."""
-
-    sources: dict[str, str]
-    users: dict[Literal["swiper", "browser", "chatter"], Sourced]
-    browser_actions: dict[Literal["view_profile", "list_matches", "move", "edit_bio", "upload_photo"], Sourced]
-    like_share: BySex
-    card_dwell: Dwell
-    profile_dwell: DwellBySex
-    session_s: Dwell
-    typing_s: Dwell
-    messages_per_conversation_mean: Sourced
-    messages_per_conversation_max: Sourced
-    unmatch_share: Sourced
-
-    @model_validator(mode="after")
-    def _conversations_have_a_message(self) -> Self:
-        if self.messages_per_conversation_mean.value <= 1:
-            raise ValueError("messages_per_conversation_mean must be above 1")
-        return self
-
-    @model_validator(mode="after")
-    def _every_source_is_known(self) -> Self:
-        named = {part["source"] for part in _parts(self.model_dump()) if "source" in part}
-        if unknown := sorted(named - set(self.sources)):
-            raise ValueError(
-                f"source {', '.join(map(repr, unknown))} is not in [sources]; "
-                f"there are: {', '.join(sorted(self.sources))}"
-            )
-        return self
-
-
-def _parts(value: Any) -> list[dict[str, Any]]:
-    if not isinstance(value, dict):
-        return []
-    return [value, *(part for inner in value.values() for part in _parts(inner))]
 
 
 class Target(Strict):

@@ -17,17 +17,24 @@ PEOPLE = 400
 PLAYED = 120
 
 
+STRANGERS = ["population.turns_waiting_mean=0.0"]
+STRANGERS += [f"population.liked_before_share.{sex}=0.0" for sex in ("male", "female")]
+
+
 @pytest.fixture(scope="session")
 def scenario() -> Scenario:
     # One city, so that people are near each other; no likes from before, so that tests know who likes whom.
-    nobody = [f"population.likes_received_mean.{sex}=1e-9" for sex in ("male", "female")]
+    nobody = [
+        "population.turns_waiting_mean=0",
+        *(f"population.liked_before_share.{sex}=0.0" for sex in ("male", "female")),
+    ]
     return load("phase-1", [f"population.users={PEOPLE}", 'population.cities=["Berlin"]', *nobody])
 
 
 @pytest.fixture(scope="session")
 def stack(scenario: Scenario) -> Iterator[LocalStack]:
     with LocalStack(scenario) as running:
-        running.populate(scenario.population, lambda done, of: None)
+        running.populate(scenario, lambda done, of: None)
         yield running
 
 

@@ -1,4 +1,4 @@
-"""People who like each other and talk: match detection and message delivery are measured here."""
+"""Couples: people who do nothing but like each other and talk, so that a small load has enough matches to judge."""
 
 import time
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ PATIENCE_IN_TYPING_TIMES = 10
 
 
 class Chatter(Person):
-    """Meets somebody they have not met: both like, then they answer each other until one has nothing to say."""
+    """Half of a couple. Meets somebody they have not met: both like, exchange a few messages, and look for others."""
 
     _sexes = cycle(Sex)
 
@@ -53,16 +53,17 @@ class Chatter(Person):
             if match_id := self._match(meeting):
                 self._talk(match_id, meeting)
         except Refused:
-            self.linger()
+            self.pause(self.world.mind.duration_s(self.world.scenario.traffic.elsewhere_dwell))
 
     def _match(self, meeting: Meeting) -> str | None:
         """Like, and wait for the match. Returns its id; None when there is none."""
         if not self.socket:
             return None
         heard, match = self.socket.expect_match(meeting.other_id)
+        self.world.post.meet(self.person_id, meeting.other_id)
         self.world.post.liking(self.person_id, meeting.other_id)
         began = datetime.now(UTC) - CLOCKS_DIFFER
-        swipe = self.swipe_on(meeting.other_id, like=True)
+        swipe = self.send_swipe(meeting.other_id, like=True)
         if not swipe.like:  # they passed on the other before, and that stands
             self.world.post.did_not_like(self.person_id, meeting.other_id)
             return None
@@ -97,15 +98,15 @@ class Chatter(Person):
         return bool(heard.is_set())
 
     def _talk(self, match_id: str, meeting: Meeting) -> None:
-        traffic = self.world.scenario.traffic
+        law, mind = self.world.scenario.traffic.conversations, self.world.mind
         assert self.socket
         inbox = self.socket.inbox(match_id)
-        patience_s = LOST_AFTER_S + PATIENCE_IN_TYPING_TIMES * traffic.typing_s.mean_s
-        turns_left = self.world.conversation_length() if meeting.leads else 0
+        patience_s = LOST_AFTER_S + PATIENCE_IN_TYPING_TIMES * law.typing_s.mean_s
+        turns_left = round(self.world.scenario.traffic.couple_messages.value) if meeting.leads else 0
         sent = None
         while True:
             if turns_left:
-                self.pause(self.world.duration_s(traffic.typing_s))
+                self.pause(mind.duration_s(law.typing_s))
                 if not self.settled(self.socket):
                     return
                 turns_left -= 1
@@ -121,8 +122,8 @@ class Chatter(Person):
                 break
         if sent:
             sent.confirmed.wait(LOST_AFTER_S)
-        if meeting.leads and self.world.rng.random() < traffic.unmatch_share.value:
-            self.pause(self.world.duration_s(traffic.typing_s))
+        if meeting.leads and self.world.rng.random() < law.unmatch_share.value:
+            self.pause(mind.duration_s(law.typing_s))
             self.api.unmatch(match_id)
 
     def _match_by_rest(self, other_id: str) -> tuple[str | None, datetime]:

@@ -1,7 +1,6 @@
 """Somebody with an open session: what swipers, browsers and chatters have in common."""
 
 import logging
-import time
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -10,9 +9,9 @@ from locust import User
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-from loadtests.client import Api, Card, Refused, Swipe
+from loadtests.client import Api, Refused, Swipe
 from loadtests.session import Session
-from loadtests.sockets import Socket
+from loadtests.sockets import Ears, Socket
 from loadtests.users.world import NobodyLeft, World
 from scenarios.outcome import ExitCode
 from scenarios.people import Sex, otp_test_code, phone_of
@@ -44,7 +43,8 @@ class Person(User):
         )
         self.api = Api(self.session)
         self.socket: Socket | None = None
-        self._leaves_at = 0.0
+        self.opened_s = self.leaves_s = 0.0  # on the generator's clock
+        self.elapsed_share = 0.0  # of the session, when it was found under way
         self._first = True
 
     def on_stop(self) -> None:
@@ -64,7 +64,7 @@ class Person(User):
 
     def be_signed_in(self) -> None:
         """At the start of every task: whoever is here goes when their time is over, and the next one comes."""
-        if self.socket and self.settled(self.socket) and time.monotonic() < self._leaves_at:
+        if self.socket and self.settled(self.socket) and self.world.clock.monotonic_s() < self.leaves_s:
             self.socket.keep_alive()
             return
         if self.socket:
@@ -80,23 +80,21 @@ class Person(User):
         """Whom to play; None: whoever is next."""
         return None
 
-    def swipe_on(self, other_id: str, like: bool) -> Swipe:
+    def at_home(self) -> None:
+        """The session begins: signed in, the socket open. Raises Refused."""
+
+    def ears(self) -> Ears | None:
+        """Who hears at once of what comes over the socket."""
+        return None
+
+    def send_swipe(self, other_id: str, like: bool) -> Swipe:
         """Returns the swipe that stands: the first one wins."""
         stands = self.api.swipe(other_id, like)
         self.world.journal.note("swipe", swiper=self.person_id, target=other_id, like=stands.like)
         return stands
 
-    def look_at(self, card: Card) -> None:
-        """Load the first photo, as an app does for the card on top."""
-        for url in card.photo_urls[:1]:
-            self.load_image(url)
-
     def load_image(self, url: str) -> None:
         self.world.count("cdn_hits" if self.api.image(url) else "cdn_misses")
-
-    def linger(self) -> None:
-        """Stay on a profile's page for as long as people do."""
-        self.pause(self.world.duration_s(self.world.scenario.traffic.profile_dwell.of(self.sex)))
 
     def pause(self, seconds: float) -> None:
         """Do nothing for a while; when the test ends, not even that."""
@@ -119,22 +117,35 @@ class Person(User):
         try:
             self.api.ask_for_code(phone)
             self.person_id = self.api.sign_in(phone, otp_test_code(self.world.otp_test_secret, phone))
-            self.sex = Sex(self.api.me()["sex"])
         except Refused:
             return False
-        except ValueError as error:
+        if self.person_id not in self.world.sex_of:
             self._stop_the_test(NO_POPULATION)
-            raise StopUser(NO_POPULATION) from error
+            raise StopUser(NO_POPULATION)
         assert self.host
         world = self.world
-        self.socket = Socket(self.host, self.api.token, self.person_id, world.post, world.fire, world.clock, self)
-        stays_s = self.world.duration_s(self.world.scenario.traffic.session_s)
+        self.sex = world.sex_of[self.person_id]
+        self._plan_session()
+        self.socket = Socket(
+            self.host, self.api.token, self.person_id, world.post, world.fire, world.clock, self, self.ears()
+        )
+        if not self.socket.connect():
+            return False
+        try:
+            self.at_home()
+        except Refused:
+            return False
+        return True
+
+    def _plan_session(self) -> None:
+        """How long the app stays open. When the run starts people are found somewhere in their session."""
+        length_s, now_s = self.world.scenario.traffic.session_s, self.world.clock.monotonic_s()
+        whole_s, elapsed_s = self.world.mind.duration_s(length_s), 0.0
         if self._first:
-            # When the run starts people are somewhere in their session; else all would leave, and come, in waves.
-            stays_s *= self.world.rng.random()
+            whole_s, elapsed_s = self.world.mind.under_way(length_s)
             self._first = False
-        self._leaves_at = time.monotonic() + stays_s
-        return self.socket.connect()
+        self.opened_s, self.leaves_s = now_s - elapsed_s, now_s - elapsed_s + whole_s
+        self.elapsed_share = elapsed_s / whole_s
 
     def history(self, match_id: str, after: int) -> list[dict[str, Any]]:
         try:

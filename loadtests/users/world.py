@@ -7,20 +7,24 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 import gevent
-import numpy as np
-from numpy.typing import NDArray
 
 from loadtests.journal import Journal
 from loadtests.meetings import Meetings
 from loadtests.post import Clock, Count, Fire, Post
+from loadtests.users.mind import Mind
 from scenarios.people import Sex, person_id_of, popularity, sex_of
-from scenarios.schema import Dwell, Scenario
+from scenarios.schema import Scenario
 
 _HOME_AFTER_S = 0.1
 
 
 class NobodyLeft(Exception):
     """More people are asked for than the population has."""
+
+
+def worker_of(index: int, workers: int) -> int:
+    """Which worker plays a person. Blocks of four hold three men and a woman: every worker gets both."""
+    return index // 4 % workers
 
 
 class PersonPool:
@@ -31,8 +35,7 @@ class PersonPool:
         shuffled = random.Random()
         self._free: dict[Sex, list[int]] = {sex: [] for sex in Sex}
         for index in range(users):
-            # Blocks of four hold three men and a woman: every worker gets both.
-            if index // 4 % workers == worker:
+            if worker_of(index, workers) == worker:
                 self._free[sex_of(index)].append(index)
         for indices in self._free.values():
             shuffled.shuffle(indices)
@@ -61,20 +64,24 @@ class World:
     clock: Clock
     pool: PersonPool
     meetings: Meetings
+    worker: int = 0
     workers: int = 1
     journal: Journal = field(default_factory=lambda: Journal(None))
     post: Post = field(init=False)
-    popularity_of: dict[str, float] = field(init=False)
+    mind: Mind = field(init=False)
+    sex_of: dict[str, Sex] = field(init=False)
     rng: random.Random = field(default_factory=random.Random)
 
     def __post_init__(self) -> None:
         population = self.scenario.population
         self._idle: set[gevent.Greenlet] = set()
         self._ending = False
-        process, alone = uuid4().hex[:12], self.workers == 1
-        self.post = Post(self.fire, self.count, self.clock, process, alone, self.journal.note)
-        values: NDArray[np.float64] = popularity(population.users, population.seed)
-        self.popularity_of = {person_id_of(index, population.seed): float(value) for index, value in enumerate(values)}
+        ids = [person_id_of(index, population.seed) for index in range(population.users)]
+        here = {id_ for index, id_ in enumerate(ids) if worker_of(index, self.workers) == self.worker}
+        self.sex_of = {id_: sex_of(index) for index, id_ in enumerate(ids)}
+        self.post = Post(self.fire, self.count, self.clock, uuid4().hex[:12], here.__contains__, self.journal.note)
+        values = popularity(population.users, population.seed).tolist()
+        self.mind = Mind(self.scenario.traffic, dict(zip(ids, values, strict=True)), self.rng)
 
     @contextmanager
     def idle(self) -> Iterator[None]:
@@ -104,20 +111,3 @@ class World:
 
         for greenlet in list(self._idle):
             greenlet.kill(StopUser, block=False)
-
-    def likes(self, sex: Sex, other_id: str) -> bool:
-        """Whether somebody of `sex` likes that person: the popular are liked more."""
-        share = self.scenario.traffic.like_share.of(sex) * self.popularity_of.get(other_id, 1.0)
-        return self.rng.random() < min(share, 0.95)
-
-    def duration_s(self, dwell: Dwell) -> float:
-        """A draw from the log-normal law with this mean and standard deviation."""
-        variance = np.log1p((dwell.sd_s / dwell.mean_s) ** 2)
-        return self.rng.lognormvariate(float(np.log(dwell.mean_s) - variance / 2), float(np.sqrt(variance)))
-
-    def conversation_length(self) -> int:
-        """Messages of a conversation: geometric, capped."""
-        traffic = self.scenario.traffic
-        stop_share = 1 / traffic.messages_per_conversation_mean.value
-        length = int(np.ceil(np.log(1 - self.rng.random()) / np.log(1 - stop_share)))
-        return max(1, min(length, int(traffic.messages_per_conversation_max.value)))

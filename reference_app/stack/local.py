@@ -32,7 +32,7 @@ from reference_app.stack import apps, proxy, stores
 from reference_app.stack.describe import describe
 from reference_app.stack.process import ServerProcess, StackError, free_port, reserved_port
 from scenarios.people import MODERATOR_PHONE
-from scenarios.schema import Population, Scenario
+from scenarios.schema import Scenario
 from scenarios.stack_info import StackInfo
 
 __all__ = ["LocalStack", "StackError"]
@@ -73,10 +73,10 @@ class LocalStack:
     ) -> None:
         self._stop()
 
-    def populate(self, population: Population, progress: Callable[[int, int], None]) -> None:
+    def populate(self, scenario: Scenario, progress: Callable[[int, int], None]) -> None:
         """Fill the empty database; `progress(done, of)` counts people."""
         with _servers_answer():
-            asyncio.run(populate(self.settings, population, progress))
+            asyncio.run(populate(self.settings, scenario, progress))
 
     @property
     def info(self) -> StackInfo:

@@ -15,6 +15,7 @@ from reference_app.stack import LocalStack
 from reference_app.stack.process import ServerProcess
 from scenarios.load import load
 from scenarios.people import PHONE_PREFIX
+from tests.conftest import STRANGERS
 from tests.durability.kept import Kept, compare
 from tests.waiting import wait_for
 
@@ -23,8 +24,7 @@ USERS = 60
 # Nothing of what these runs are about depends on how busy the machine is.
 _LENIENT = ["targets.validity.foreign_cpu_cores=1000", "targets.validity.generator_cpu_percent=1000"]
 _ONE_CITY = [f"population.users={PEOPLE}", 'population.cities=["Berlin"]']
-_NO_LIKES = [f"population.likes_received_mean.{sex}=1e-9" for sex in ("male", "female")]
-SETTINGS = [*_ONE_CITY, *_NO_LIKES, *_LENIENT]
+SETTINGS = [*_ONE_CITY, *STRANGERS, *_LENIENT]
 
 _TOKEN = r"(?<![\w+/-])[\w-]{43}(?![\w=+/-])"
 
@@ -125,5 +125,5 @@ class Drill:
 def stack_of(phase: str, *settings: str) -> Iterator[LocalStack]:
     scenario = load(phase, [*SETTINGS, *settings])
     with LocalStack(scenario) as running:
-        running.populate(scenario.population, lambda done, of: None)
+        running.populate(scenario, lambda done, of: None)
         yield running

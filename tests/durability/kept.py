@@ -10,9 +10,9 @@ from pymongo import MongoClient
 from pymongo.read_concern import ReadConcern
 
 from loadtests.journal import read
-from loadtests.post import Header
 from reference_app.pairs import match_id
 from reference_app.settings import Settings
+from scenarios.messages import Header
 
 
 @dataclass(frozen=True)

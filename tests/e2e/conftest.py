@@ -24,7 +24,7 @@ BUSY += ["--set", "targets.validity.generator_drift_p99_ms=100000"]
 SOON = ["--set", "load.ramp_s=1.0", "--set", "load.warm_up_s=1.0"]
 SHORT = [*SOON, *BUSY, "--users", "16"]
 # People who type fast: some 25 messages in eight seconds, not five, or by bad luck none.
-SHORT += ["--set", "traffic.typing_s.mean_s=0.5", "--set", "traffic.typing_s.sd_s=0.3"]
+SHORT += ["--set", "traffic.conversations.typing_s.mean_s=0.5", "--set", "traffic.conversations.typing_s.sd_s=0.3"]
 # In a few seconds not everything happens, and what did not is an error. What is left is judged by a percentile that
 # needs 10,000 samples: inconclusive, every time.
 SHORT += ["--set", "targets.targets.api_response_time.percentile=99.99"]

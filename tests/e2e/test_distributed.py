@@ -33,9 +33,9 @@ def test_what_crosses_machines_is_timed_by_a_clock_whose_error_is_said(shell: Sh
         stack_file,
         *POPULATION,
     ]
-    argv += ["--set", "load.warm_up_s=1.0", "--set", "traffic.users.chatter.value=0.9"]
+    argv += ["--set", "load.warm_up_s=1.0", "--set", "traffic.couples.value=12"]
     # Fast typists: some of the conversations that are over in fifteen seconds are between the two machines.
-    argv += ["--set", "traffic.typing_s.mean_s=0.5", "--set", "traffic.typing_s.sd_s=0.3"]
+    argv += ["--set", "traffic.conversations.typing_s.mean_s=0.5", "--set", "traffic.conversations.typing_s.sd_s=0.3"]
     worker = [*argv, "--worker", "--master-port", port]
     master = [*argv, "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2"]
     master += ["--headless", "-u", "24", "-r", "24", "-t", "15s"]

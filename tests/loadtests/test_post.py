@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.post import LOST_AFTER_S, Header, Post, Sent
+from loadtests.post import LOST_AFTER_S, Post, Sent
+from scenarios.messages import Header
 
 
 class Watch:
@@ -32,7 +33,9 @@ class Watch:
 
 
 def office(watch: Watch, process: str = "a", people: tuple[str, ...] = ("anna", "ben"), alone: bool = True) -> Post:
-    made = Post(watch.fire, watch.count, watch, process, alone)
+    """`alone`: nobody else plays anybody."""
+    made = Post(watch.fire, watch.count, watch, process, lambda person: alone or person in people)
+    made.meet("anna", "ben")
     for person in people:
         made.arrived(person)
     return made

@@ -2,25 +2,36 @@
 
 import io
 from collections import Counter
+from statistics import mean
 
 import pytest
 from PIL import Image
 
 from reference_app.app import open_platform
-from reference_app.population import create, likes, people, pictures
+from reference_app.past import NEIGHBOURS, Past
+from reference_app.population import create, people, pictures
 from reference_app.stack import LocalStack
 from scenarios.load import load
+from scenarios.messages import Header
 from scenarios.outcome import UsageError
 from scenarios.people import Sex, person_id_of, sex_of
 from scenarios.schema import Population, Scenario
 from tests.conftest import PLAYED
 
-SHIPPED = load("phase-1").population
+SCENARIO = load("phase-1")
+SHIPPED = SCENARIO.population
+# A single city, so that everybody has as many neighbours as can be met in one deck.
+BERLIN = SHIPPED.model_copy(update={"cities": ("Berlin",)})
+
+
+def past(population: Population = SHIPPED) -> Past:
+    return Past(population, SCENARIO.traffic.conversations, [profile for _, profile in people(population, "key")])
 
 
 def test_the_same_seed_makes_the_same_people_to_the_last_byte() -> None:
     assert list(people(SHIPPED, "key")) == list(people(SHIPPED, "key"))
-    assert list(likes(SHIPPED)) == list(likes(SHIPPED))
+    assert list(past().likes()) == list(past().likes())
+    assert past().turns == past().turns
     assert pictures(1)[0] == pictures(1)[0]
     assert list(people(SHIPPED, "key")) != list(people(SHIPPED.model_copy(update={"seed": 2}), "key"))
 
@@ -39,19 +50,36 @@ def test_everybody_is_grown_up_and_has_photos() -> None:
 
 
 def test_likes_are_skewed_and_as_many_as_the_scenario_says() -> None:
-    received = Counter(like["target"] for like in likes(SHIPPED))
+    received = Counter(like["target"] for like in past(BERLIN).likes())
     for sex in Sex:
         ids = [person_id_of(i, SHIPPED.seed) for i in range(SHIPPED.users) if sex_of(i) is sex]
         counts = sorted((received[person] for person in ids), reverse=True)
-        # The most popular cannot be liked by more people than there are: the mean stays a little below.
-        assert 0.8 < sum(counts) / len(counts) / SHIPPED.likes_received_mean.of(sex) < 1.1
-        assert sum(counts[: len(counts) // 10]) > 0.25 * sum(counts)
+        assert sum(counts) / len(counts) / NEIGHBOURS == pytest.approx(SHIPPED.liked_before_share.of(sex), rel=0.1)
+        assert sum(counts[: len(counts) // 10]) > 0.2 * sum(counts)
 
 
 def test_nobody_likes_twice_or_themselves() -> None:
-    pairs = [(like["swiper"], like["target"]) for like in likes(SHIPPED)]
+    found = past()
+    swipes = [*found.likes(), *(like for turn in found.turns for like in turn.likes())]
+    pairs = [(like["swiper"], like["target"]) for like in swipes]
     assert len(pairs) == len(set(pairs))
     assert all(swiper != target for swiper, target in pairs)
+
+
+def test_people_are_in_the_middle_of_conversations() -> None:
+    turns = past(BERLIN).turns
+    assert len(turns) / SHIPPED.users == pytest.approx(SHIPPED.turns_waiting_mean, rel=0.1)
+    assert len({turn.match_id for turn in turns}) == len(turns)
+    for turn in turns:
+        message, match = turn.message(), turn.match()
+        assert match["seq"] == (1 if message else 0)
+        assert set(match["people"]) == {turn.person, turn.other}
+        if message:
+            header = Header.parse(message["client_id"])
+            assert header
+            assert (header.turns_left, message["sender"]) == (turn.turns_left, turn.other)
+    # In one turn of so many as a conversation has messages nobody has written yet.
+    assert mean(turn.turns_left is None for turn in turns) == pytest.approx(1 / 9.5, abs=0.025)
 
 
 def test_pictures_are_of_the_size_that_photos_have() -> None:
@@ -78,4 +106,4 @@ async def test_a_second_population_is_refused(stack: LocalStack, scenario: Scena
     population: Population = scenario.population
     async with open_platform(stack.settings) as platform:
         with pytest.raises(UsageError, match="holds people already"):
-            await create(platform, population)
+            await create(platform, population, scenario.traffic.conversations)

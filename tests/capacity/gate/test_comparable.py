@@ -24,7 +24,7 @@ def with_machine(**changes: object) -> Callable[[Run], Run]:
 CHANGES: dict[str, Callable[[Run], Run]] = {
     "scenario": lambda run: run.model_copy(update={"scenario": run.scenario.model_copy(update={"name": "other"})}),
     "population": with_scenario("population.users=900"),
-    "traffic": with_scenario("traffic.card_dwell.mean_s=4"),
+    "traffic": with_scenario("traffic.card_dwell.male.mean_s=4"),
     "load": lambda run: run.model_copy(update={"users_asked": 50}),
     "machine": with_machine(cpus=96),
 }
@@ -48,7 +48,7 @@ def test_each_difference_is_named_and_can_be_allowed(one: Record, kind: str) -> 
 
 def test_a_changed_figure_is_shown_with_both_values(one: Record) -> None:
     other = replace(one, run=CHANGES["traffic"](one.run))
-    assert "card_dwell.mean_s 4.0, not 5.0" in unlike([other], one, [])[0]
+    assert "card_dwell.male.mean_s 4.0, not 6.7" in unlike([other], one, [])[0]
 
 
 def test_what_does_not_change_the_experiment_does_not_matter(one: Record) -> None:

@@ -36,7 +36,7 @@ def test_every_service_describes_the_whole_api() -> None:
 def shape(request: pytest.FixtureRequest) -> Iterator[LocalStack]:
     scenario = load(request.param, ["population.users=40", 'population.cities=["Berlin"]'])
     with LocalStack(scenario) as stack:
-        stack.populate(scenario.population, lambda done, of: None)
+        stack.populate(scenario, lambda done, of: None)
         yield stack
 
 

@@ -1,0 +1,158 @@
+"""Everybody: swipes, writes and answers, looks at pages, moves about, until their time is over."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from gevent import GreenletExit
+from gevent.pool import Group
+from locust import TaskSet, tag, task
+
+from loadtests.client import Card, Refused
+from loadtests.sockets import Ears
+from loadtests.users.life import Life
+from loadtests.users.mind import Deed, Mind
+from loadtests.users.person import Person
+from loadtests.users.store import Store
+from scenarios.messages import Header
+from scenarios.people import Sex
+
+
+class Deeds(TaskSet):
+    """What a dater can do; the mind chooses. `--tags swipe write` leaves those two, and rest instead of the others."""
+
+    user: "Dater"
+
+    def get_next_task(self) -> object:
+        self.user.be_signed_in()
+        deed = getattr(Deeds, self.user.next_deed())
+        return deed if deed in self.tasks else Deeds.rest
+
+    @tag("swipe")
+    @task
+    def swipe(self) -> None:
+        self.user.do(Deed.SWIPE)
+
+    @tag("write")
+    @task
+    def write(self) -> None:
+        self.user.do(Deed.WRITE)
+
+    @tag("list_matches")
+    @task
+    def list_matches(self) -> None:
+        self.user.do(Deed.LIST_MATCHES)
+
+    @tag("move")
+    @task
+    def move(self) -> None:
+        self.user.do(Deed.MOVE)
+
+    @tag("edit_bio")
+    @task
+    def edit_bio(self) -> None:
+        self.user.do(Deed.EDIT_BIO)
+
+    @tag("upload_photo")
+    @task
+    def upload_photo(self) -> None:
+        self.user.do(Deed.UPLOAD_PHOTO)
+
+    @tag("rest")
+    @task
+    def rest(self) -> None:
+        self.user.do(Deed.REST)
+
+
+class Dater(Person):
+    """A life on the network."""
+
+    tasks = [Deeds]  # noqa: RUF012  # Locust's way
+
+    def next_deed(self) -> Deed:
+        mind: Mind = self.world.mind
+        return mind.next_deed(self.life.store, self.now_s())
+
+    def do(self, deed: Deed) -> None:
+        try:
+            self._live(self.life.do(deed))
+        except Refused:  # counted already; people pull to refresh
+            self.life.store.deck.clear()
+            self._live(self.life.do(Deed.REST))
+
+    def ears(self) -> Ears:
+        self.life = Life(self, self.world.mind, Store(opened_s=self.opened_s, leaves_s=self.leaves_s))
+        return self
+
+    def at_home(self) -> None:
+        self.life.open_app(self.elapsed_share)
+
+    # What a life acts with
+
+    def now_s(self) -> float:
+        return self.world.clock.monotonic_s()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def sex_of(self, person_id: str) -> Sex:
+        return self.world.sex_of.get(person_id, self.sex.opposite)
+
+    def load_images(self, urls: Sequence[str]) -> None:
+        if len(urls) == 1:
+            self.load_image(urls[0])
+            return
+        loading = Group()
+        for url in urls:
+            loading.spawn(self._load_quietly, url)
+        try:
+            loading.join()
+        except GreenletExit:
+            loading.kill()
+            raise
+
+    def open_page(self, person_id: str) -> Card:
+        start_s, failed = self.now_s(), True
+        try:
+            card = self.api.profile(person_id)
+            self.load_images(card.photo_urls)
+            failed = False
+        finally:
+            self.environment.events.request.fire(
+                request_type="FLOW",
+                name="profile load",
+                response_time=(self.now_s() - start_s) * 1000,
+                response_length=0,
+                exception="a part of it failed" if failed else None,
+                context={},
+            )
+        return card
+
+    def swipe_on(self, other_id: str, like: bool) -> None:
+        if like:
+            self.world.post.liking(self.person_id, other_id)
+        if not self.send_swipe(other_id, like).like and like:
+            self.world.post.did_not_like(self.person_id, other_id)
+
+    def write(self, match_id: str, other_id: str, text: str, turns_left: int) -> bool:
+        if not self.socket or not self.settled(self.socket):
+            return False
+        self.socket.send_message(match_id, other_id, text, turns_left)
+        return True
+
+    # What the socket hears
+
+    def heard_of_match(self, match_id: str, other_id: str) -> None:
+        self.life.heard_of_match(match_id, other_id, self.now())
+
+    def heard(self, match_id: str, sender_id: str, header: Header, seq: int) -> None:
+        self.life.heard(match_id, sender_id, header, seq)
+
+    def _live(self, pauses: Iterator[float]) -> None:
+        for pause_s in pauses:
+            self.pause(pause_s)
+
+    def _load_quietly(self, url: str) -> None:
+        try:
+            self.load_image(url)
+        except Refused:
+            return  # the image's own failure is counted; the page still shows

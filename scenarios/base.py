@@ -1,0 +1,30 @@
+"""What the types of a scenario are made of: frozen, strict, every unknown key refused."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class Strict(BaseModel):
+    """Base of all: no unknown key, no silent conversion, no change after reading."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+def _exact(value: Any) -> Any:
+    # TOML gives a float; its shortest text is what the person typed, so 0.02 stays 0.02. JSON gives that text.
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            return Decimal(str(value))
+        except InvalidOperation:
+            return value  # the schema says what is allowed
+    return value
+
+
+Usd = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0)]
+Quantity = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0)]
+# TOML has arrays, not tuples: strictness is kept for the members.
+Range = Annotated[tuple[Usd, Usd], Field(strict=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]

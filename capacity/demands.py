@@ -54,6 +54,6 @@ def demands(record: Record) -> Demands | None:
         if values
     ]
     stations.sort(key=lambda station: station.utilisation, reverse=True)
-    people = record.run.users_asked
+    people = round(mean(record.measured_values("users") or [record.run.users_asked]))
     bound = int(people / stations[0].utilisation) if stations[0].utilisation else people
     return Demands(rate, people, tuple(stations), bound)

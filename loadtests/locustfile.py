@@ -13,6 +13,7 @@ from locust.runners import MasterRunner, Runner, WorkerRunner
 import gc
 import logging
 import sys
+from argparse import Namespace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,13 @@ from typing import Any
 import gevent
 
 from loadtests.journal import Journal
+from loadtests.driving import couples, drive
 from loadtests.meetings import LEFT, LOOKING, MET, Matchmaker, Meetings
 from loadtests.recording import listening
 from loadtests.recording.clock import RunClock
 from loadtests.recording.collector import Collector
 from loadtests.recording.probe import PROBE_PATH, answers, refuses_code
+from loadtests.shapes import Stages
 from loadtests.users.chatter import Chatter
 from loadtests.users.dater import Dater
 from loadtests.users.person import Person
@@ -35,13 +38,15 @@ from scenarios.load import load
 from scenarios.people import LOCAL_OTP_SECRET, otp_test_code, phone_of
 from scenarios.outcome import ExitCode, MatchdayError, UsageError
 from scenarios.schema import Scenario
+from scenarios.stages import Load
 from scenarios.stack_info import STACK_VARIABLE, StackInfo
 
-__all__ = ["Chatter", "Dater"]
+__all__ = ["Chatter", "Dater", "Stages"]
 
 HOST_TIMEOUT_S = 5.0
 # Requests under way when the time is over are waited for: what is cut off would be missing among the slow ones.
 END_WITHIN_S = 10.0
+SHORTEST_HOLD_S = 0.001
 log = logging.getLogger(__name__)
 
 
@@ -87,16 +92,26 @@ def _set_up(environment: Environment) -> None:
         check_writable(folder.parent if folder else Path("runs"))
         _check_host(environment, secret)
     environment.stop_timeout = environment.stop_timeout or END_WITHIN_S
-    collector, clock = listening.install(environment, Plan(scenario, folder, stack, options.until_stopped))
+    plan = Plan(scenario, folder, stack, options.until_stopped, follows_load=True)
+    if isinstance(environment.shape_class, Stages):
+        environment.shape_class.choose = lambda: _load_of(options, scenario.load)
+    environment.events.test_start.add_listener(lambda **_: _begin_load(environment, plan, scenario.load))
+    collector, clock = listening.install(environment, plan)
     people_meet = _meetings(environment.runner)
+    driving: list[gevent.Greenlet | None] = []
 
     def begin(**_: Any) -> None:
-        Person.world = _world(environment, scenario, secret, collector, clock, people_meet)
+        if not isinstance(environment.runner, MasterRunner):
+            Person.world = _world(environment, plan.scenario, secret, collector, clock, people_meet)
+            driving.append(drive(environment, Person.world, collector))
         # What is here stays: to look through all of it for garbage holds everybody up for 40 ms, once a run.
         gc.collect()
         gc.freeze()
 
     def end(**_: Any) -> None:
+        while driving:
+            if driver := driving.pop():
+                driver.kill(block=False)
         if hasattr(Person, "world"):
             Person.world.end()
 
@@ -115,11 +130,33 @@ def _use_scenario(environment: Environment, scenario: Scenario) -> None:
         options.num_users = load_.concurrent_users
     if options.spawn_rate is None:
         options.spawn_rate = options.num_users / load_.ramp_s
-    if options.run_time is None and options.headless:
+    if options.run_time is None:
         options.run_time = ceil(load_.duration_s)
-    Chatter.fixed_count = 2 * min(round(scenario.traffic.couples.value), options.num_users // 4)
-    if not Chatter.fixed_count and Chatter in environment.user_classes:
-        environment.user_classes.remove(Chatter)
+
+
+def _load_of(options: Namespace, load_: Load) -> Load:
+    """The scenario's load with what Locust's own options, or its web UI, say of it."""
+    ramp_s = options.num_users / options.spawn_rate
+    hold_s = max(options.run_time - ramp_s, SHORTEST_HOLD_S)
+    asked = {"concurrent_users": options.num_users, "ramp_s": ramp_s, "hold_s": hold_s}
+    # So that a run that is shorter than the scenario's warm-up measures something, too.
+    asked["warm_up_s"] = min(load_.warm_up_s, hold_s / 2)
+    return load_.model_copy(update=asked)
+
+
+def _begin_load(environment: Environment, plan: Plan, load_: Load) -> None:
+    """A test starts: its load is known from now on, by every process."""
+    options = environment.parsed_options
+    assert options
+    if isinstance(environment.runner, WorkerRunner):
+        chosen = Load.model_validate(options.chosen_load)
+    else:
+        chosen = _load_of(options, load_)
+        # Locust sends its workers what else the master's options hold.
+        options.chosen_load = chosen.model_dump(mode="json")
+    plan.scenario = plan.scenario.model_copy(update={"load": chosen})
+    Chatter.fixed_count = couples(chosen, plan.scenario.traffic.couples.value)
+    Chatter.weight = 0 if Chatter.fixed_count == 0 else 1
 
 
 def _check_host(environment: Environment, secret: str) -> None:

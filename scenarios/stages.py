@@ -1,23 +1,50 @@
 """How much is sent, and when: a model, and the curve that it follows."""
 
-from typing import Self
+from bisect import bisect_right
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from scenarios.base import Positive, Strict
+from scenarios.base import Positive, Share, Strict
+
+
+class Stage(Strict):
+    """A part of the time after the ramp: to `share` of the peak, and there until the next stage.
+
+    `part` is its length beside the other stages'; `ramp_share` says how much of it the way takes: 0 is a jump, 1 a
+    straight line to the stage's end.
+    """
+
+    share: Share
+    part: Positive
+    ramp_share: Share = 0.0
 
 
 class Load(Strict):
-    """How much is sent. Closed model: a fixed number of people who act and think."""
+    """How much is sent.
 
-    concurrent_users: int = Field(ge=1, le=100_000)
+    `sessions`: people open the app as a Poisson process, whatever the backend does, so that `concurrent_users` have it
+    open; inside a session they act and think. `users`: as many people all the time, closed; who leaves is replaced.
+    `arrivals`: so many deeds a second by people who are there already, whatever the backend does.
+
+    From nothing to the first stage in `ramp_s`, then through the stages in `hold_s`; without stages the peak is held.
+    """
+
+    model: Literal["sessions", "users", "arrivals"] = "sessions"
+    concurrent_users: int = Field(ge=1, le=100_000, description="at the peak")
+    deeds_per_s: Positive | None = Field(None, description="of the model `arrivals`, at the peak")
     ramp_s: Positive
     hold_s: Positive
     warm_up_s: float = Field(ge=0, description="cut from the start of the hold; not measured")
+    stages: Annotated[tuple[Stage, ...], Field(strict=False)] = ()
 
     @property
     def duration_s(self) -> float:
         return self.ramp_s + self.hold_s
+
+    @property
+    def curve(self) -> "Curve":
+        return Curve(self)
 
     @model_validator(mode="after")
     def _something_is_left(self) -> Self:
@@ -27,3 +54,46 @@ class Load(Strict):
                 "or no second is left to measure"
             )
         return self
+
+    @model_validator(mode="after")
+    def _a_stage_is_the_peak(self) -> Self:
+        if self.stages and max(stage.share for stage in self.stages) != 1:
+            raise ValueError("one of the stages must have share = 1: concurrent_users is the peak")
+        return self
+
+    @model_validator(mode="after")
+    def _arrivals_have_a_rate(self) -> Self:
+        if (self.model == "arrivals") != (self.deeds_per_s is not None):
+            raise ValueError('model = "arrivals" needs deeds_per_s, and no other model has it')
+        return self
+
+
+class Curve:
+    """Shares of the peak over the time since the start: straight lines between points, jumps where two share a time."""
+
+    def __init__(self, load: Load) -> None:
+        stages = load.stages or (Stage(share=1.0, part=1.0),)
+        parts = sum(stage.part for stage in stages)
+        self.points = [(0.0, 0.0), (load.ramp_s, stages[0].share)]
+        for stage in stages:
+            start_s, before = self.points[-1]
+            length_s = load.hold_s * stage.part / parts
+            self.points += [(start_s + length_s * stage.ramp_share, stage.share), (start_s + length_s, stage.share)]
+            if stage.ramp_share == 0:
+                self.points.insert(-2, (start_s, before))
+        self._times = [at_s for at_s, _ in self.points]
+
+    def share(self, at_s: float) -> float:
+        """At that many seconds since the start; at a jump what comes after it, 0 outside."""
+        after = bisect_right(self._times, at_s)
+        if after == 0:
+            return 0.0
+        if after == len(self.points):
+            return self.points[-1][1] if at_s == self._times[-1] else 0.0
+        (from_s, low), (to_s, high) = self.points[after - 1], self.points[after]
+        return low + (high - low) * (at_s - from_s) / (to_s - from_s)
+
+    def holds(self) -> list[tuple[float, float, float]]:
+        """(from, to, share) of every stretch in which the load stays the same."""
+        pairs = zip(self.points, self.points[1:], strict=False)
+        return [(from_s, to_s, low) for (from_s, low), (to_s, high) in pairs if to_s > from_s and low == high]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from scenarios.outcome import UsageError
 from scenarios.schema import Scenario
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 RUN_FILE, REPORT_FILE = "run.json", "report.html"
 
 
@@ -79,7 +79,7 @@ class Trust(_Part):
 class Run(_Part):
     """run.json."""
 
-    schema_version: Literal[3] = 3
+    schema_version: Literal[4] = 4
     status: Literal["running", "finished", "interrupted", "crashed"]
     status_reason: str = ""
     scenario: Scenario

@@ -12,7 +12,8 @@ SERIES_FILE = "series.csv"
 # A cell is empty where nothing measured it.
 SERIES_COLUMNS = (
     "second",  # seconds since the epoch
-    "users",
+    "users",  # people whom the generator has started
+    "users_asked",  # people whom it was to have started by then
     "requests",
     "failures",
     "dropped",  # arrivals that the generator could not start

@@ -67,15 +67,17 @@ def _judged(record: Record) -> Iterator[Trust]:
         advice="Spread the load over more processes with --processes.",
     )
     # Whom the generator has started. Whether the backend let them in is the backend's verdict, not the generator's.
-    asked, users = record.run.users_asked, record.measured_values("users")
-    share = median(users) / asked if users and asked else 0.0
+    start, end = record.measured or (0, 0)
+    pairs = zip(record.column("users", start, end), record.column("users_asked", start, end), strict=True)
+    reached = [(users or 0) / asked for users, asked in pairs if asked]
+    share = median(reached) if reached else 0.0
     yield _trust(
         "load_reached",
         "Asked load reached",
         100 * share,
         100 * limits.reached_load_share,
         "%",
-        problem=f"Only {share:.0%} of the {asked} people asked for were started.",
+        problem=f"Only {share:.0%} of the people asked for ({record.run.users_asked} at the peak) were started.",
         advice="Ramp more slowly, or spread the users over more processes with --processes.",
         better="higher",
     )

@@ -23,3 +23,10 @@ def take_wait_ms() -> float | None:
     if waited:
         current.waited_ms = 0.0
     return waited
+
+
+def hand_over(to: gevent.Greenlet) -> None:
+    """The next request of this arrival is made by another greenlet, which has not begun yet."""
+    current = gevent.getcurrent()
+    if getattr(current, "waited_ms", None) is not None:
+        to.waited_ms, current.waited_ms = current.waited_ms, 0.0

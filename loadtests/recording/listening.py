@@ -34,7 +34,11 @@ def install(environment: Environment, plan: Plan) -> tuple[Collector, RunClock]:
     environment.events.request.add_listener(_on_request(collector))
     drift = gevent.spawn(_watch_drift, collector)
     environment.events.quit.add_listener(lambda **_: drift.kill(block=False))
-    if isinstance(environment.runner, WorkerRunner):
+    runner = environment.runner
+    if not isinstance(runner, MasterRunner):
+        collector.gauge("users", lambda: runner.user_count if runner else 0)
+        collector.gauge("users_asked", lambda: runner.target_user_count if runner else 0)
+    if isinstance(runner, WorkerRunner):
         Reporter(environment, collector, clock)
     else:
         _listen(environment, Recorder(environment, collector, clock, plan), clock)
@@ -84,7 +88,7 @@ def _listen(environment: Environment, recorder: Recorder, clock: RunClock) -> No
         runner.register_message(CLOCK, on_clock)
         runner.register_message(WINDOWS, on_windows)
     events.test_start.add_listener(on_start)
-    events.spawning_complete.add_listener(lambda user_count, **_: recorder.all_there(user_count))
+    events.spawning_complete.add_listener(lambda **_: recorder.spawned())
     events.test_stopping.add_listener(lambda **_: recorder.stopping())
     events.test_stop.add_listener(on_stop)
     events.quit.add_listener(lambda **_: recorder.finish())

@@ -16,13 +16,13 @@ from scenarios.schema import Scenario
 _VERSIONS_OF = ("matchday", "locust", "gevent", "hdrhistogram")
 
 
-def new_run(scenario: Scenario, host: str, users: int, duration_s: float | None, stations: Mapping[str, float]) -> Run:
+def new_run(scenario: Scenario, host: str, duration_s: float | None, stations: Mapping[str, float]) -> Run:
     """run.json of a run that starts now. `stations`: how many cores each can use."""
     return Run(
         status="running",
         scenario=scenario,
         host=host,
-        users_asked=users,
+        users_asked=scenario.load.concurrent_users,
         duration_asked_s=duration_s,
         generator_pid=os.getpid(),
         stations=dict(stations),

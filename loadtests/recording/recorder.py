@@ -35,14 +35,19 @@ LAST_REPORT_WITHIN_S = 10.0
 WINDOWS, CLOCK, ENDING, STOP = "matchday windows", "matchday clock", "matchday ending", "matchday stop"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Plan:
-    """What is rehearsed and where its record goes (a folder below runs/ when None)."""
+    """What is rehearsed and where its record goes (a folder below runs/ when None).
+
+    The scenario's load is what the command line makes of it: known when a test starts. Somebody's own locustfile does
+    not follow it: then Locust's own options say what is asked for, and the ramp is over when Locust says so.
+    """
 
     scenario: Scenario
     folder: Path | None
     stack: StackInfo | None
     until_stopped: bool = False  # whoever started it ends it: that is no interruption
+    follows_load: bool = False
 
 
 class Workers:
@@ -90,12 +95,13 @@ class Recorder:
         self._environment = environment
         self._runner: Runner = environment.runner
         self._collector, self._clock = collector, clock
-        self._scenario, self._stack = plan.scenario, plan.stack
+        self._plan, self._stack = plan, plan.stack
         self._folder, self._until_stopped = plan.folder, plan.until_stopped
         self._runs = plan.folder.parent if plan.folder else Path("runs")
         self._workers: Workers | None = None
         self._writer: RecordWriter | None = None
         self._ticker: gevent.Greenlet | None = None
+        self._ramp: gevent.Greenlet | None = None
         self._watch: StationWatch | None = None
         self._stopping_from: float | None = None
         self._unwritable = ""
@@ -104,16 +110,15 @@ class Recorder:
     def start(self) -> None:
         """A test starts: open its record. Raises UsageError when it cannot be written."""
         self.finish()
-        options = self._environment.parsed_options
+        scenario, lasts_s = self._asked()
         stations = {name: s.cores for name, s in self._stack.stations.items()} if self._stack else {}
         run = new_run(
-            self._scenario,
+            scenario,
             self._environment.host or "",
-            self._runner.target_user_count,
-            float(options.run_time) if options and options.run_time and not self._until_stopped else None,
+            None if self._until_stopped else lasts_s,
             stations,
         )
-        folder = self._folder or new_folder(self._runs, self._scenario.name)
+        folder = self._folder or new_folder(self._runs, scenario.name)
         self._folder = None  # a second test of the same process gets a folder of its own
         self._writer = RecordWriter(folder, run)
         self._stopping_from, self._unwritable = None, ""
@@ -122,6 +127,8 @@ class Recorder:
         self._watch = StationWatch(self._stack) if self._stack else None
         self._collector.begin()
         self._ticker = gevent.spawn(self._tick, self._writer)
+        if self._plan.follows_load:
+            self._ramp = gevent.spawn_later(scenario.load.ramp_s, self._steady)
         log.info("run record: %s", folder)
 
     def reported(self, worker: str, data: dict[str, Any]) -> None:
@@ -132,9 +139,10 @@ class Recorder:
             self._writer.add(Window.unpacked(packed))
         self._workers.reported(worker, data["last"], Clock.model_validate(data["clock"] | {"worker": worker}))
 
-    def all_there(self, users: int) -> None:
-        if self._writer:
-            self._writer.steady(self._clock.time(), users)
+    def spawned(self) -> None:
+        """Locust has started everybody whom it was asked for."""
+        if not self._plan.follows_load:
+            self._steady()
 
     def stopping(self) -> None:
         """The test ends now; users may still have requests under way."""
@@ -149,14 +157,29 @@ class Recorder:
         with self._finishing:  # Ctrl-C may ask for it while the end of the run time is at it
             self._finish()
 
+    def _asked(self) -> tuple[Scenario, float | None]:
+        """The scenario with the load that is asked for, and how long that lasts."""
+        scenario, options = self._plan.scenario, self._environment.parsed_options
+        if self._plan.follows_load:
+            return scenario, scenario.load.duration_s
+        asked = {"model": "users", "concurrent_users": max(1, self._runner.target_user_count)}
+        run_time = float(options.run_time) if options and options.run_time else None
+        return scenario.model_copy(update={"load": scenario.load.model_copy(update=asked)}), run_time
+
+    def _steady(self) -> None:
+        """The ramp is over."""
+        if self._writer:
+            self._writer.steady(self._clock.time())
+
     def _finish(self) -> None:
         writer = self._writer
         if not writer:
             return
         lost = self._workers.stop() if self._workers else ()
         self._writer = None
-        if self._ticker:
-            self._ticker.kill()
+        for greenlet in (self._ticker, self._ramp):
+            if greenlet:
+                greenlet.kill()
         for window in self._collector.take(everything=True):
             writer.add(window)
         clocks = self._workers.clocks.values() if self._workers else ()
@@ -184,7 +207,7 @@ class Recorder:
             now = self._clock.time()
             if int(now) > second:
                 second, ended = int(now), int(now) - 1
-                writer.observe(ended, {"users": float(self._runner.user_count), **probe.read()})
+                writer.observe(ended, probe.read())
             for sample in self._watch.read() if self._watch else []:
                 writer.observe(int(sample["second"]), sample)
             for window in self._collector.take(pause=lambda: gevent.sleep(0)):

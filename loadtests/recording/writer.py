@@ -99,9 +99,9 @@ class RecordWriter:
         if second >= self._base:
             self._row(second).observed.update(values)
 
-    def steady(self, since: float, users: int) -> None:
-        """All `users` people are there."""
-        self._save(self.run.model_copy(update={"steady_from": since, "users_asked": users}))
+    def steady(self, since: float) -> None:
+        """The ramp is over."""
+        self._save(self.run.model_copy(update={"steady_from": since}))
 
     def flush(self, now: float) -> None:
         """Append every histogram that has come, and the rows of the seconds that ended ROW_AFTER_S before `now`."""

@@ -1,20 +1,26 @@
 """Everybody: swipes, writes and answers, looks at pages, moves about, until their time is over."""
 
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from gevent import GreenletExit
+from gevent.event import AsyncResult
 from gevent.pool import Group
+from gevent.timeout import Timeout
 from locust import TaskSet, tag, task
 
 from loadtests.client import Card, Refused
-from loadtests.sockets import Ears
+from loadtests.recording.intended import hand_over, started_late
+from loadtests.sockets import PING_EVERY_S, Ears
 from loadtests.users.life import Life
 from loadtests.users.mind import Deed, Mind
 from loadtests.users.person import Person
 from loadtests.users.store import Store
 from scenarios.messages import Header
 from scenarios.people import Sex
+
+ASKED_WITHIN_S = PING_EVERY_S / 2  # then it is time to look whether the session is over, or a ping is due
 
 
 class Deeds(TaskSet):
@@ -24,6 +30,8 @@ class Deeds(TaskSet):
 
     def get_next_task(self) -> object:
         self.user.be_signed_in()
+        if self.user.world.scenario.load.model == "arrivals":
+            return Deeds.wait_to_be_asked
         deed = getattr(Deeds, self.user.next_deed())
         return deed if deed in self.tasks else Deeds.rest
 
@@ -62,6 +70,12 @@ class Deeds(TaskSet):
     def rest(self) -> None:
         self.user.do(Deed.REST)
 
+    def wait_to_be_asked(self) -> None:
+        if self.user.asked():
+            deed = getattr(Deeds, self.user.next_deed())
+            if deed in self.tasks:
+                deed(self)
+
 
 class Dater(Person):
     """A life on the network."""
@@ -78,6 +92,21 @@ class Dater(Person):
         except Refused:  # counted already; people pull to refresh
             self.life.store.deck.clear()
             self._live(self.life.do(Deed.REST))
+
+    def asked(self) -> bool:
+        """Wait until a deed of this person is due: under open arrivals. False when nothing was for a while."""
+        due: AsyncResult[float] = AsyncResult()
+        self.world.ready.append(due)
+        try:
+            with self.world.idle():
+                due_s = due.get(timeout=ASKED_WITHIN_S)
+        except Timeout:
+            return False
+        finally:
+            if not due.ready():
+                self.world.ready.remove(due)
+        started_late((time.perf_counter() - due_s) * 1000)
+        return True
 
     def ears(self) -> Ears:
         self.life = Life(self, self.world.mind, Store(opened_s=self.opened_s, leaves_s=self.leaves_s))
@@ -103,7 +132,7 @@ class Dater(Person):
             return
         loading = Group()
         for url in urls:
-            loading.spawn(self._load_quietly, url)
+            hand_over(loading.spawn(self._load_quietly, url))
         try:
             loading.join()
         except GreenletExit:
@@ -148,8 +177,14 @@ class Dater(Person):
         self.life.heard(match_id, sender_id, header, seq)
 
     def _live(self, pauses: Iterator[float]) -> None:
+        """Until the session is over: people close the app in the middle of a card."""
         for pause_s in pauses:
-            self.pause(pause_s)
+            if self.world.scenario.load.model == "arrivals":
+                continue
+            left_s = self.leaves_s - self.now_s()
+            self.pause(min(pause_s, max(0.0, left_s)))
+            if pause_s >= left_s:
+                return
 
     def _load_quietly(self, url: str) -> None:
         try:

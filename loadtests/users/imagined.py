@@ -130,7 +130,10 @@ class Town:
         self.seen.requests.update(_SIGNING_IN)
         life.open_app(elapsed_share)
         while self.now_s < store.leaves_s:
-            yield from life.do(self.mind.next_deed(store, self.now_s))
+            for pause_s in life.do(self.mind.next_deed(store, self.now_s)):
+                yield min(pause_s, max(0.0, store.leaves_s - self.now_s))
+                if self.now_s >= store.leaves_s:  # people close the app in the middle of a card
+                    break
         del self.lives[person]
         self.seen.requests["DELETE /auth/session"] += 1
         self.seen.sessions += 1

@@ -32,6 +32,9 @@ class Person(User):
     world: ClassVar[World]
     connection_timeout_s: ClassVar[float] = 10.0
     network_timeout_s: ClassVar[float] = 30.0
+    # The one session that a timetable has planned for this user: opened and over, on the generator's clock, and the
+    # share of it that is over when it is found. Without one they live session after session.
+    visit: tuple[float, float, float] | None = None
 
     def on_start(self) -> None:
         self._index: int | None = None
@@ -60,10 +63,16 @@ class Person(User):
         if not force and self._state == LOCUST_STATE_WAITING:
             self._state = LOCUST_STATE_STOPPING
             return False
-        return bool(super().stop(force))
+        now = bool(super().stop(force))
+        if not now and hasattr(Person, "world"):
+            self.world.send_home(self.greenlet)
+        return now
 
     def be_signed_in(self) -> None:
-        """At the start of every task: whoever is here goes when their time is over, and the next one comes."""
+        """At the start of every task: whoever is here goes when their time is over, and the next one comes.
+
+        Raises StopUser when a planned session is over.
+        """
         if self.socket and self.settled(self.socket) and self.world.clock.monotonic_s() < self.leaves_s:
             self.socket.keep_alive()
             return
@@ -72,9 +81,15 @@ class Person(User):
             with suppress(Refused):  # counted as a failure; the person goes all the same
                 self.api.sign_out()
             self._leave()
+            self._go_home_if_planned()
         while not self._arrive():
             self._leave()
+            self._go_home_if_planned()
             self.pause(BACK_OFF_S)
+
+    def _go_home_if_planned(self) -> None:
+        if self.visit and self.world.clock.monotonic_s() >= self.visit[1]:
+            raise StopUser
 
     def preferred_sex(self) -> Sex | None:
         """Whom to play; None: whoever is next."""
@@ -139,6 +154,9 @@ class Person(User):
 
     def _plan_session(self) -> None:
         """How long the app stays open. When the run starts people are found somewhere in their session."""
+        if self.visit:
+            self.opened_s, self.leaves_s, self.elapsed_share = self.visit
+            return
         length_s, now_s = self.world.scenario.traffic.session_s, self.world.clock.monotonic_s()
         whole_s, elapsed_s = self.world.mind.duration_s(length_s), 0.0
         if self._first:

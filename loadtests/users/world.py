@@ -1,12 +1,14 @@
 """What the people of one generator process share: who is free to play, how they behave, their post."""
 
 import random
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import uuid4
 
 import gevent
+from gevent.event import AsyncResult
 
 from loadtests.journal import Journal
 from loadtests.meetings import Meetings
@@ -71,6 +73,8 @@ class World:
     mind: Mind = field(init=False)
     sex_of: dict[str, Sex] = field(init=False)
     rng: random.Random = field(default_factory=random.Random)
+    # Under open arrivals: who waits to be asked for a deed, with the time (perf_counter) at which it was due.
+    ready: "deque[AsyncResult[float]]" = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         population = self.scenario.population
@@ -105,6 +109,13 @@ class World:
         self._ending = self.post.ending = True
         # A moment later: Locust is about to count its users, and complains of those that have ended already.
         gevent.spawn_later(_HOME_AFTER_S, self._send_home)
+
+    def send_home(self, greenlet: gevent.Greenlet) -> None:
+        """Somebody leaves before their time is over, at once if they are idle."""
+        from locust.exception import StopUser
+
+        if greenlet in self._idle:
+            greenlet.kill(StopUser, block=False)
 
     def _send_home(self) -> None:
         from locust.exception import StopUser

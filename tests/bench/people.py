@@ -49,14 +49,8 @@ def measure(folder: Path, host: str) -> None:
     argv = [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--only-summary", "-H", host]
     argv += ["-u", str(PEOPLE), "-r", str(RATE_PER_S), "-t", f"{PEOPLE / RATE_PER_S + HOLD_S:.0f}s"]
     # People who look at each card for minutes: what they hold is asked, not what they do.
-    argv += [
-        "--set",
-        f"population.users={2 * PEOPLE}",
-        "--set",
-        "traffic.card_dwell.male.mean_s=600.0",
-        "--set",
-        "traffic.card_dwell.female.mean_s=600.0",
-    ]
+    argv += ["--set", f"population.users={2 * PEOPLE}"]
+    argv += [part for sex in Sex for part in ("--set", f"traffic.card_dwell.{sex}.mean_s=600.0")]
     argv += ["--set", "traffic.session_s.mean_s=6000.0", "--record", str(folder / "run")]
     argv += ["--exit-code-on-error", "0"]
     done = subprocess.run(argv, env=os.environ, capture_output=True, text=True, preexec_fn=end_with_parent)

@@ -39,15 +39,16 @@ PER_SECOND = {
     "WS message delivery": 40,
     "GENERATOR loop drift": 20,
 }
-OBSERVED = dict.fromkeys(("users", "answered", "memory_percent", "database_queries", "queue_backlog"), 1.5)
+_COLUMNS = ("users", "users_asked", "answered", "memory_percent", "database_queries", "queue_backlog")
+OBSERVED = dict.fromkeys(_COLUMNS, 1.5)
 
 
 def write(folder: Path) -> None:
     rng, now = random.Random(1), float(START)
     stations = dict.fromkeys(("app", "mongod", "valkey", "proxy", "worker", "aws"), 2.0)
-    run = new_run(load("phase-3"), "http://127.0.0.1:1", PEOPLE, None, stations)
+    run = new_run(load("phase-3"), "http://127.0.0.1:1", None, stations)
     writer = RecordWriter(folder, run.model_copy(update={"started_at": datetime.fromtimestamp(START, UTC)}))
-    writer.steady(START, PEOPLE)
+    writer.steady(START)
     collector = Collector(lambda: now)
     for second in range(START, START + 60 * MINUTES):
         for name, count in PER_SECOND.items():

@@ -22,7 +22,9 @@ POPULATION = ["--set", f"population.users={PLAYED}", "--set", 'population.cities
 BUSY = ["--set", "targets.validity.foreign_cpu_cores=1000", "--set", "targets.validity.generator_cpu_percent=1000"]
 BUSY += ["--set", "targets.validity.generator_drift_p99_ms=100000"]
 SOON = ["--set", "load.ramp_s=1.0", "--set", "load.warm_up_s=1.0"]
-SHORT = [*SOON, *BUSY, "--users", "16"]
+# As many people all the time: what is counted is known beforehand.
+CLOSED = ["--set", "load.model=users"]
+SHORT = [*SOON, *BUSY, *CLOSED, "--users", "16"]
 # People who type fast: some 25 messages in eight seconds, not five, or by bad luck none.
 SHORT += ["--set", "traffic.conversations.typing_s.mean_s=0.5", "--set", "traffic.conversations.typing_s.sd_s=0.3"]
 # In a few seconds not everything happens, and what did not is an error. What is left is judged by a percentile that

@@ -16,7 +16,10 @@ from tests.e2e.conftest import Shell, plain
     ("arguments", "sentence"),
     [
         (["run", "phase-9"], "There is no scenario 'phase-9'. There are: phase-1, phase-2, phase-3"),
-        (["run", "phase-1", "--set", "load.hold=3"], "load.hold: unknown key; allowed are: concurrent_users, hold_s"),
+        (
+            ["run", "phase-1", "--set", "load.hold=3"],
+            "load.hold: unknown key; allowed are: concurrent_users, deeds_per_s, hold_s",
+        ),
         (["run", "phase-1", "--duration", "soon"], "'soon' is no time; write 90s, 5m or 1h"),
         (["run", "phase-1", "--users", "0"], "Input should be greater than or equal to 1"),
         (["run", "phase-1", "--stack", "nowhere.json"], "Cannot read the stack file nowhere.json: No such file"),

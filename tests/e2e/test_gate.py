@@ -140,7 +140,7 @@ def damaged(folder: Path, damage: str) -> None:
         case "truncated log":
             log.write_bytes(log.read_bytes()[: log.stat().st_size // 2])
         case "newer":
-            run.write_text(run.read_text().replace('"schema_version": 3', '"schema_version": 4', 1))
+            run.write_text(run.read_text().replace('"schema_version": 4', '"schema_version": 5', 1))
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from statistics import median
 
 import pytest
 
 from loadtests.record import Record
-from tests.e2e.conftest import POPULATION, SHORT, Done, Shell, plain
+from tests.e2e.conftest import BUSY, CLOSED, POPULATION, SHORT, SOON, Done, Shell, plain
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,7 @@ def test_plain_locust_leaves_the_same_record(shell: Shell, stack_file: Path, pro
     done = shell.locust(
         *("--stack", stack_file, "--headless", "-u", "16", "-r", "16", "-t", "8s"),
         *POPULATION,
+        *CLOSED,
         *("--set", "load.warm_up_s=1.0"),
         *(("--processes", processes) if processes != "1" else ()),
     )
@@ -99,6 +101,48 @@ def test_several_processes_make_one_record(shell: Shell, stack_file: Path) -> No
     record = Record.read(shell.record())
     assert record.complete
     assert set(record.measured_values("sockets")) == {16.0}
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_sessions_come_and_go_and_keep_the_backend_as_full_as_asked(
+    shell: Shell, stack_file: Path, processes: str
+) -> None:
+    # A session every second, so that eight seconds see people come and go.
+    brief = ["--set", "traffic.session_s.mean_s=16.0", "--set", "traffic.session_s.sd_s=8.0"]
+    brief += ["--users", "16", "--processes", processes, "--duration", "12s"]
+    done = shell.matchday("run", "phase-1", "--stack", stack_file, *POPULATION, *SOON, *BUSY, *brief)
+    record = Record.read(shell.record())
+    assert record.complete, done.err
+    users = record.measured_values("users")
+    assert 15 <= median(users) <= 19
+    assert len(set(users)) > 1
+    assert record.latency(["POST /auth/session"]).get_total_count() > 0
+    assert sum(record.all_values("failures")) == 0
+
+
+def test_open_arrivals_send_deeds_at_the_rate_and_time_them_from_when_they_were_due(
+    shell: Shell, stack_file: Path
+) -> None:
+    rate = ["--set", "load.model=arrivals", "--set", "load.deeds_per_s=20", "--users", "16", "--duration", "10s"]
+    done = shell.matchday("run", "phase-1", "--stack", stack_file, *POPULATION, *SOON, *BUSY, *rate)
+    record = Record.read(shell.record())
+    assert record.complete, done.err
+    deeds = record.latency(["POST /swipes", "GET /matches", "PUT /me/location", "PATCH /me", "POST /photos"])
+    # Nine deeds of ten are swipes; nine seconds are measured. Five standard deviations of a Poisson count.
+    assert abs(deeds.get_total_count() - 20 * 9) < 5 * 180**0.5
+    assert record.latency(["SERVICE *"]).get_total_count() > 100
+    assert sum(record.measured_values("dropped")) == 0
+
+
+def test_stages_are_followed(shell: Shell, stack_file: Path) -> None:
+    stages = "load.stages=[{share=0.25,part=1},{share=1.0,part=1},{share=0.5,part=1}]"
+    staged = ["--set", stages, "--users", "16", "--duration", "15s"]
+    done = shell.matchday("run", "phase-1", "--stack", stack_file, *POPULATION, *SOON, *BUSY, *CLOSED, *staged)
+    record = Record.read(shell.record())
+    assert record.complete, done.err
+    users = record.all_values("users")
+    # In the middle of each stage: Locust looks once a second.
+    assert [users[second] for second in (3, 8, 13)] == [4, 16, 8]
 
 
 def test_cost_needs_nothing_running(shell: Shell) -> None:

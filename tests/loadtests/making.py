@@ -13,6 +13,7 @@ from scenarios.load import load
 
 START = 1_790_000_000
 RAMP_S, WARM_UP_S = 2, 3
+HELD = [f"load.ramp_s={RAMP_S}", f"load.warm_up_s={WARM_UP_S}", 'load.model="users"']
 
 
 @dataclass
@@ -35,8 +36,8 @@ class Second:
 
 
 def run_info(users: int = 100, stations: Mapping[str, float] | None = None) -> Run:
-    scenario = load("phase-1", [f"load.warm_up_s={WARM_UP_S}"])
-    made = new_run(scenario, "http://127.0.0.1:1", users, None, stations or {"app": 1.0, "mongod": 2.0})
+    scenario = load("phase-1", [f"load.concurrent_users={users}", *HELD])
+    made = new_run(scenario, "http://127.0.0.1:1", None, stations or {"app": 1.0, "mongod": 2.0})
     return made.model_copy(update={"started_at": datetime.fromtimestamp(START, UTC)})
 
 
@@ -49,7 +50,7 @@ def write(
     collector = Collector(clock)
     for number in range(RAMP_S + seconds):
         if number == RAMP_S:
-            writer.steady(START + RAMP_S, users)
+            writer.steady(START + RAMP_S)
         second = happened(number)
         for failed, samples in ((False, second.ok), (True, second.failed)):
             for name, latencies in samples.items():
@@ -69,6 +70,7 @@ def write(
 
 HEALTHY = {
     "users": 100.0,
+    "users_asked": 100.0,
     "sockets": 100.0,
     "answered": 1.0,
     "generator_cpu_percent": 5.0,

@@ -77,7 +77,7 @@ def read_all(folder: Path) -> None:
 
 
 def versioned(number: int) -> Callable[[bytes], bytes]:
-    return lambda old: old.replace(b'"schema_version": 3', b'"schema_version": %d' % number)
+    return lambda old: old.replace(b'"schema_version": 4', b'"schema_version": %d' % number)
 
 
 def breaks(record: Record, name: str, content: bytes | Callable[[bytes], bytes]) -> str:
@@ -96,8 +96,8 @@ def breaks(record: Record, name: str, content: bytes | Callable[[bytes], bytes])
         ("run.json", b"[1]", "run.json is not the run.json of a run record"),
         ("run.json", b"\xff\xfe", "run.json is cut off or no JSON"),
         ("run.json", lambda old: old[: len(old) // 2], "run.json is cut off or no JSON"),
-        ("run.json", versioned(4), "has schema version 4, this Matchday reads 3: a newer one wrote it."),
-        ("run.json", versioned(1), "has schema version 1, this Matchday reads 3: measure again"),
+        ("run.json", versioned(5), "has schema version 5, this Matchday reads 4: a newer one wrote it."),
+        ("run.json", versioned(1), "has schema version 1, this Matchday reads 4: measure again"),
         ("run.json", lambda old: old.replace(b'"host"', b'"guest"'), "is no run record that can be read: host: Field"),
         ("series.csv", b"", "series.csv is empty: the run ended before its first second"),
         ("series.csv", b"time,value\n1,2\n", "is not the series.csv of a run record: it has no column 'second'."),

@@ -39,7 +39,7 @@ def collected(samples: list[tuple[float, bool]], sockets: float = 0) -> list[Win
 
 def recorded(folder: Path, parts: list[list[float]]) -> Record:
     book = RecordWriter(folder, run_info())
-    book.steady(START - 10, 100)
+    book.steady(START - 10)
     for part in parts:
         for window in windows(part, sockets=len(part)):
             book.add(window)

@@ -67,7 +67,7 @@ def test_what_another_version_wrote_holds_no_release_up(tmp_path: Path, made: Ca
     folder = tmp_path / "baselines"
     update(folder, [made("run-1"), made("run-2"), made("run-3")], (), [])
     old, torn, _ = (record.folder for record in records_at(folder))
-    (old / RUN_FILE).write_text((old / RUN_FILE).read_text().replace('"schema_version":3', '"schema_version":2'))
+    (old / RUN_FILE).write_text((old / RUN_FILE).read_text().replace('"schema_version":4', '"schema_version":2'))
     (torn / SERIES_FILE).write_text("")
     left_out: list[str] = []
     found = trends(history_at(folder, left_out), [made("run-4")], (), left_out)

@@ -10,11 +10,11 @@ from capacity.gate.verdicts import check_comparable
 from loadtests.record import Record, Run
 from scenarios.load import load
 from scenarios.outcome import UsageError
-from tests.loadtests.making import healthy, run_info, write
+from tests.loadtests.making import HELD, healthy, run_info, write
 
 
 def with_scenario(*settings: str, name: str = "phase-1") -> Callable[[Run], Run]:
-    return lambda run: run.model_copy(update={"scenario": load(name, ["load.warm_up_s=3", *settings])})
+    return lambda run: run.model_copy(update={"scenario": load(name, [*HELD, *settings])})
 
 
 def with_machine(**changes: object) -> Callable[[Run], Run]:

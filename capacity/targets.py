@@ -15,6 +15,7 @@ from scenarios.schema import Alert, Target
 API_SAMPLES = ("GET /*", "POST /*", "PUT /*", "PATCH /*", "DELETE /*")
 
 
+_PEAK_SHARE = 0.99
 _NOTHING = "nothing measured it in this run"
 _OR_LEAVE_IT = "or measure again with --set targets.targets.{key}.judged=false"
 # What helps when not one sample came: a request that nobody made, or a column that nobody filled.
@@ -203,8 +204,20 @@ def _from_values(values: list[float], statistic: Callable[[list[float]], float],
 
 def _concurrent(target: Target, record: Record) -> Measurement:
     # Nobody with a session is 0 people, however many the generator started.
-    values = _values(target, record, "sockets") or _values(target, record, "users")
-    return _from_values(values, median, "median second")
+    for column in ("sockets", "users"):
+        values = [value for value in _at_the_peak(record, column, target.windows == "all") if value is not None]
+        if values:
+            return _from_values(values, median, "median second")
+    return Measurement(None, _NOTHING, nothing=True)
+
+
+def _at_the_peak(record: Record, column: str, ramp_too: bool) -> list[float | None]:
+    """A column in the seconds in which the load's stages are at their peak; in all where none is for a second."""
+    start, end = (0.0, record.run.stopping_from or inf) if ramp_too else record.measured or (0.0, 0.0)
+    curve, started = record.run.scenario.load.curve, record.run.started_at.timestamp()
+    seconds, values = record.column("second", start, end), record.column(column, start, end)
+    rows = [(second - started, value) for second, value in zip(seconds, values, strict=True) if second is not None]
+    return [value for at_s, value in rows if curve.share(at_s + 0.5) >= _PEAK_SHARE] or [value for _, value in rows]
 
 
 def _uptime(target: Target, record: Record) -> Measurement:

@@ -15,7 +15,7 @@ from tests.e2e.conftest import Shell, plain
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["run", "phase-9"], "There is no scenario 'phase-9'. There are: phase-1, phase-2, phase-3"),
+        (["run", "phase-9"], "There is no scenario 'phase-9'. There are: breakpoint, day, phase-1, phase-2"),
         (
             ["run", "phase-1", "--set", "load.hold=3"],
             "load.hold: unknown key; allowed are: concurrent_users, deeds_per_s, hold_s",

@@ -10,7 +10,7 @@ from types import FrameType
 
 import typer
 
-from cli import costs, duels, gates, runs, stacks, traffic
+from cli import costs, duels, gates, runs, searches, stacks, traffic
 from cli.options import ManyAfterBaseline
 from scenarios.outcome import ExitCode, MatchdayError
 
@@ -31,6 +31,7 @@ app = typer.Typer(
 app.command()(runs.demo)
 app.command()(stacks.up)
 app.command()(runs.run)
+app.command()(searches.search)
 app.command()(runs.check)
 app.command(cls=ManyAfterBaseline)(gates.gate)
 app.command()(duels.duel)

@@ -32,7 +32,8 @@ from cli.options import (
 )
 from cli.stacks import local_stack, write_stack_file
 from reports.as_json import dumps
-from reports.terminal import Steps, console
+from reports.load_terminal import LoadScreen
+from reports.terminal import console
 from scenarios.load import load
 from scenarios.outcome import ExitCode, UsageError
 from scenarios.schema import Scenario
@@ -185,9 +186,9 @@ def _follow_until_sure(launch: "Launch", patience: "Patience", scenario: Scenari
     from capacity.gate.patience import sure
     from loadtests.record import Record, RecordError
 
-    with Steps(console(stderr=True), f"Load until sure: {scenario.load.concurrent_users} people") as steps:
+    with LoadScreen(console(stderr=True), f"Load until sure: {scenario.load.concurrent_users} people") as screen:
         for live in launch.follow():
-            show_load(steps, live, scenario.load.duration_s)
+            show_load(screen, live, scenario)
             if not patience.due(live.elapsed_s - scenario.load.ramp_s - scenario.load.warm_up_s):
                 continue
             with suppress(RecordError):  # nothing has succeeded so far

@@ -1,9 +1,10 @@
 """How a command tells Locust what to do, and people how it goes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from reports.terminal import Steps
+from reports.load_terminal import LoadScreen, Now, View
+from scenarios.schema import Scenario, ValidityLimits
 
 if TYPE_CHECKING:
     from loadtests.launch import Live
@@ -22,9 +23,38 @@ def distributed_arguments(processes: int) -> list[str]:
     return ["--processes", str(processes), *bind]
 
 
-def show_load(steps: Steps, live: "Live", duration_s: float) -> None:
-    if not live.users:
-        return  # everybody has been sent home: the record is being closed
-    p95 = f"p95 {live.p95_ms:.0f} ms" if live.p95_ms else "p95 -"
-    text = f"{live.users} people, {live.requests_per_s:.0f} requests/s, {live.failures} failed, {p95}"
-    steps.show(text, min(live.elapsed_s, duration_s), duration_s)
+def show_load(screen: LoadScreen, live: "Live", scenario: Scenario) -> None:
+    """How a run stands: not once everybody has been sent home and the record is being closed."""
+    if live.users:
+        screen.show(view_of(live, scenario))
+
+
+def view_of(live: "Live", scenario: Scenario) -> View:
+    wanted = scenario.targets
+    targets = [target for target in wanted.targets.values() if target.percentile and target.judged]
+    now = (
+        Now(t.title, live.recent_ms(t.samples, t.percentile or 0.0), t.limit, t.unit)
+        for t in targets
+        if t.windows != "ramp"
+    )
+    return View(
+        scenario.load.stage_at(live.elapsed_s),
+        live.users,
+        round(live.users_asked),
+        live.requests_per_s,
+        live.failures,
+        min(live.elapsed_s, scenario.load.duration_s),
+        scenario.load.duration_s,
+        tuple(now),
+        tuple(_doubts(live.generator, wanted.validity)),
+    )
+
+
+def _doubts(generator: dict[str, float], limits: ValidityLimits) -> Iterator[str]:
+    """What this second says of the generator and its machine; the record judges all seconds together."""
+    if generator.get("generator_drift_ms", 0.0) > limits.generator_drift_p99_ms:
+        yield f"loop late {generator['generator_drift_ms']:.0f} ms"
+    if generator.get("generator_cpu_percent", 0.0) > limits.generator_cpu_percent:
+        yield f"generator at {generator['generator_cpu_percent']:.0f} %"
+    if generator.get("foreign_cpu_cores", 0.0) > limits.foreign_cpu_cores:
+        yield f"others take {generator['foreign_cpu_cores']:.1f} cores"

@@ -24,7 +24,8 @@ from cli.options import (
 )
 from cli.stacks import local_stack, write_stack_file
 from reports.as_json import dumps
-from reports.terminal import Steps, console, print_check, print_costs, print_demands
+from reports.load_terminal import LoadScreen
+from reports.terminal import console, print_check, print_costs, print_demands
 from scenarios.load import PHASES, load
 from scenarios.outcome import ExitCode, Verdict
 from scenarios.schema import Scenario
@@ -125,9 +126,9 @@ def _measure(
     if ui:
         console().print("Locust's web UI: http://127.0.0.1:8089, until Ctrl-C")
     try:
-        with Steps(console(stderr=True), f"Load: {scenario.load.concurrent_users} people") as steps:
+        with LoadScreen(console(stderr=True), f"Load: {scenario.load.concurrent_users} people") as screen:
             for live in launch.follow():
-                show_load(steps, live, scenario.load.duration_s)
+                show_load(screen, live, scenario)
     except KeyboardInterrupt:
         interrupted = True
         console().print("Interrupted: ending the load ...")

@@ -163,7 +163,20 @@ async def create(
             ]
             await asyncio.to_thread(_upload, pool, objects, files)
             progress(start + len(batch), len(made))
-    past = Past(population, conversations, [profile for _, profile in made])
+    await _insert_past(platform, Past(population, conversations, [profile for _, profile in made]))
+
+
+async def start_over(settings: Settings, scenario: Scenario) -> None:
+    """Undo what people have swiped, matched and written since they were made: the next load meets the same people."""
+    population = scenario.population
+    async with open_platform(settings) as platform:
+        for collection in (platform.db.swipes, platform.db.matches, platform.db.messages):
+            await collection.delete_many({})
+        made = [profile for _, profile in people(population, settings.secret_key)]
+        await _insert_past(platform, Past(population, scenario.traffic.conversations, made))
+
+
+async def _insert_past(platform: Platform, past: Past) -> None:
     await _insert(platform.db.swipes, itertools.chain(past.likes(), *(turn.likes() for turn in past.turns)))
     await _insert(platform.db.matches, (turn.match() for turn in past.turns))
     await _insert(platform.db.messages, filter(None, (turn.message() for turn in past.turns)))

@@ -1,6 +1,7 @@
 """How much is sent, and when: a model, and the curve that it follows."""
 
 from bisect import bisect_right
+from itertools import accumulate
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -45,6 +46,16 @@ class Load(Strict):
     @property
     def curve(self) -> "Curve":
         return Curve(self)
+
+    def stage_at(self, at_s: float) -> str:
+        """Where in the load that time is, in a word or two."""
+        if at_s < self.ramp_s:
+            return "ramp"
+        if len(self.stages) < 2:
+            return "warm-up" if at_s < self.ramp_s + self.warm_up_s else "hold"
+        into, parts = (at_s - self.ramp_s) / self.hold_s, sum(stage.part for stage in self.stages)
+        ends = list(accumulate(stage.part / parts for stage in self.stages))
+        return f"stage {min(bisect_right(ends, into) + 1, len(ends))} of {len(ends)}"
 
     @model_validator(mode="after")
     def _something_is_left(self) -> Self:

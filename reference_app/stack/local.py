@@ -26,7 +26,7 @@ from redis.exceptions import RedisError
 from reference_app.platform import STORE_AWAY
 from reference_app.platform.objects import Objects
 from reference_app.platform.queue import Queue
-from reference_app.population import populate
+from reference_app.population import populate, start_over
 from reference_app.settings import Service, Settings
 from reference_app.stack import apps, proxy, stores
 from reference_app.stack.describe import describe
@@ -77,6 +77,11 @@ class LocalStack:
         """Fill the empty database; `progress(done, of)` counts people."""
         with _servers_answer():
             asyncio.run(populate(self.settings, scenario, progress))
+
+    def start_over(self) -> None:
+        """Undo what load has done: nobody has swiped, matched or written since they were made."""
+        with _servers_answer():
+            asyncio.run(start_over(self.settings, self.scenario))
 
     @property
     def info(self) -> StackInfo:

@@ -1,0 +1,52 @@
+"""`matchday search` in a terminal."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from capacity.fits import Fits, Step
+from reports.figures import number
+from reports.terminal import indented
+
+_RESULTS = {True: Text("holds", "green"), False: Text("breaks", "bold red"), None: Text("invalid", "bold magenta")}
+
+
+def print_fits(out: Console, found: Fits) -> None:
+    """The runs, then the answer."""
+    out.print()
+    out.print(_steps(found.steps))
+    out.print()
+    out.print(Text(_answer(found), "bold"))
+    if found.requests_per_s:
+        out.print(f"  {number(found.requests_per_s)} requests/s near it")
+    if found.broke_first:
+        out.print(f"  Broke first: {found.broke_first}")
+    if found.busiest and found.busiest_share is not None:
+        out.print(f"  Busiest: {found.busiest}, {found.busiest_share:.0%} busy")
+    if found.headroom is not None:
+        enough = f"{found.headroom:.0%} headroom" if found.headroom >= 0 else "not enough"
+        out.print(f"  The phase needs {found.need:,} at once: {enough}")
+    if not found.settled:
+        out.print(indented(f"Not settled: {found.unsettled_why}.", "yellow"))
+
+
+def _answer(found: Fits) -> str:
+    if not found.steps:
+        return f"{found.scenario}: nothing was tried."
+    if found.high is None:
+        return f"{found.scenario}: {found.middle:,} people hold every target, the most that were tried"
+    return (
+        f"{found.scenario}: {found.middle:,} people hold every target "
+        f"({found.low:,} to {found.high:,}, {found.confidence:.0%} sure)"
+    )
+
+
+def _steps(steps: tuple[Step, ...]) -> Table:
+    table = Table("People", "Result", "Requests/s", "Busiest", "", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.columns[0].justify = table.columns[2].justify = "right"
+    for step in steps:
+        busiest = f"{step.busiest} {step.busiest_share:.0%}" if step.busiest and step.busiest_share else "–"
+        table.add_row(
+            f"{step.people:,}", _RESULTS[step.held], number(step.requests_per_s), busiest, Text(step.why, "dim")
+        )
+    return table

@@ -1,6 +1,7 @@
 """How a command tells Locust what to do, and people how it goes."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports.load_terminal import LoadScreen, Now, View
@@ -12,6 +13,12 @@ if TYPE_CHECKING:
 
 def scenario_arguments(name: str, settings: Sequence[str]) -> list[str]:
     return ["--scenario", name, *(part for setting in settings for part in ("--set", setting))]
+
+
+def backend_arguments(host: str | None, client: Path | None, people: Path | None) -> list[str]:
+    """Which backend, how it is spoken to, and as whom."""
+    given = (("--host", host), ("--client", client), ("--people", people))
+    return [part for option, value in given if value for part in (option, str(value))]
 
 
 def distributed_arguments(processes: int) -> list[str]:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.costs import cost_report
-from cli.load import distributed_arguments, scenario_arguments, show_load
+from cli.load import backend_arguments, distributed_arguments, scenario_arguments, show_load
 from cli.options import (
     RUNS,
     AsJson,
+    ClientFile,
     Host,
+    PeopleFile,
     Processes,
     RunName,
     Runs,
@@ -54,6 +56,8 @@ def run(
         typer.Option("--duration", parser=seconds, metavar="TIME", help="Time at full load: 90s, 5m, 1h."),
     ] = None,
     processes: Processes = 1,
+    client: ClientFile = None,
+    people: PeopleFile = None,
     ui: Annotated[bool, typer.Option("--ui", help="Locust's web UI, until Ctrl-C.")] = False,
     settings: Settings = None,
     runs: Runs = RUNS,
@@ -64,7 +68,7 @@ def run(
         *([f"load.concurrent_users={users}"] if users else []),
         *([f"load.hold_s={duration_s}"] if duration_s else []),
     ]
-    raise typer.Exit(_rehearse(scenario, changes, runs, host, stack, processes, ui))
+    raise typer.Exit(_rehearse(scenario, changes, runs, backend_arguments(host, client, people), stack, processes, ui))
 
 
 @interruptible()
@@ -92,7 +96,7 @@ def _rehearse(
     name: str,
     settings: Sequence[str],
     runs: Path,
-    host: str | None = None,
+    backend: Sequence[str] = (),
     stack_file: Path | None = None,
     processes: int = 1,
     ui: bool = False,
@@ -105,8 +109,8 @@ def _rehearse(
     arguments = scenario_arguments(name, settings)
     arguments += ["--web-host", "127.0.0.1", "--autostart"] if ui else ["--headless"]
     arguments += distributed_arguments(processes) if processes > 1 else []
-    if host or stack_file:
-        arguments += ["--host", host] if host else []
+    arguments += backend
+    if "--host" in backend or stack_file:
         record, interrupted = _measure(scenario, arguments, runs, stack_file, ui)
     else:
         with local_stack(scenario) as stack:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.load import distributed_arguments, scenario_arguments, show_load
+from cli.load import backend_arguments, distributed_arguments, scenario_arguments, show_load
 from cli.options import (
     RUNS,
     AsJson,
+    ClientFile,
     Host,
+    PeopleFile,
     Processes,
     Runs,
     ScenarioName,
@@ -45,6 +47,8 @@ def search(
     scenario: ScenarioName,
     host: Host = None,
     stack: StackFile = None,
+    client: ClientFile = None,
+    people: PeopleFile = None,
     budget_s: Annotated[
         float, typer.Option("--budget", parser=seconds, metavar="TIME", help="No longer than this.")
     ] = _BUDGET_S,
@@ -79,7 +83,7 @@ def search(
     resolved = load(scenario, changes)
     check_writable(runs)
     folder = new_folder(runs, f"search-{resolved.name}")
-    arguments = ["--headless", *(["--host", host] if host else [])]
+    arguments = ["--headless", *backend_arguments(host, client, people)]
     with ExitStack() as closing:
         local = closing.enter_context(local_stack(resolved)) if own_stack else None
         file = write_stack_file(local) if local else stack

@@ -1,11 +1,14 @@
 """The API as typed calls: one method an endpoint, named in the statistics by its route."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 from gevent import GreenletExit
+
+from loadtests.wire import Letter
 
 if TYPE_CHECKING:  # importing it imports Locust, which patches the standard library
     from loadtests.session import Answer, Session
@@ -35,90 +38,116 @@ class Swipe:
     at: datetime
 
 
+@dataclass(frozen=True)
+class Match:
+    """A match in the list. `last_sender_id` is None while nobody has written; `read_seq`: how far one has read."""
+
+    id: str
+    other_id: str
+    matched_at: datetime
+    last_sender_id: str | None
+    last_seq: int
+    read_seq: int
+
+
 class Api:
-    """One person's calls. Each raises Refused when the answer is a failure."""
+    """One person's calls. Each raises Refused when the answer is a failure.
+
+    A backend of your own has a subclass of this, in a file that --client names: docs/your-backend.md.
+    """
 
     def __init__(self, session: "Session") -> None:
         self._session = session
+        self.token = ""
         self._headers: dict[str, str] = {}
         self._headers_with_json = {"Content-Type": "application/json"}
 
-    @property
-    def token(self) -> str:
-        return self._headers["Authorization"].removeprefix("Bearer ")
-
-    def ask_for_code(self, phone: str) -> None:
-        self._call("POST", "/auth/otp", body={"phone": phone})
-
-    def sign_in(self, phone: str, code: str) -> str:
-        """Returns the person's id."""
-        session = self._call("POST", "/auth/session", body={"phone": phone, "code": code})
-        self._headers = {"Authorization": f"Bearer {session['token']}"}
-        self._headers_with_json |= self._headers
+    def sign_in(self, user: Mapping[str, str]) -> str:
+        """Sign in as a test user (`phone` and `code`, or the columns of --people). Returns the person's id."""
+        if "token" in user:
+            self.use_token(user["token"])
+            return user["person_id"]
+        self.call("POST", "/auth/otp", body={"phone": user["phone"]})
+        session = self.call("POST", "/auth/session", body={"phone": user["phone"], "code": user["code"]})
+        self.use_token(session["token"])
         return str(session["person_id"])
 
-    def sign_out(self) -> None:
-        self._call("DELETE", "/auth/session")
+    def use_token(self, token: str) -> None:
+        """Every call from now on is made with it; the socket, too."""
+        self.token = token
+        self.use_headers({"Authorization": f"Bearer {token}"})
 
-    def me(self) -> dict[str, Any]:
-        found: dict[str, Any] = self._call("GET", "/me")
-        return found
+    def use_headers(self, headers: Mapping[str, str]) -> None:
+        self._headers |= headers
+        self._headers_with_json |= headers
+
+    def sign_out(self) -> None:
+        self.call("DELETE", "/auth/session")
+
+    def place(self) -> tuple[float, float]:
+        """Where the person is: latitude, longitude."""
+        here = self.call("GET", "/me")["location"]
+        return here["latitude"], here["longitude"]
 
     def edit_bio(self, bio: str) -> None:
-        self._call("PATCH", "/me", body={"bio": bio})
+        self.call("PATCH", "/me", body={"bio": bio})
 
     def move(self, latitude: float, longitude: float) -> None:
-        self._call("PUT", "/me/location", body={"latitude": latitude, "longitude": longitude})
+        self.call("PUT", "/me/location", body={"latitude": latitude, "longitude": longitude})
 
     def discover(self) -> list[Card]:
-        return [Card.of(card["profile"]) for card in self._call("GET", "/discovery")["cards"]]
+        return [Card.of(card["profile"]) for card in self.call("GET", "/discovery")["cards"]]
 
     def profile(self, person_id: str) -> Card:
-        return Card.of(self._call("GET", f"/profiles/{person_id}", "/profiles/{id}"))
+        return Card.of(self.call("GET", f"/profiles/{person_id}", "/profiles/{id}"))
 
     def image(self, url: str) -> bool:
         """Load an image. Returns whether a cache had it (CloudFront says "Hit from cloudfront")."""
         answer = self._session.ask("GET", url)
-        self._session.count("IMAGE", _IMAGE_NAME, answer, _problem(answer))
+        self._session.count("IMAGE", IMAGE_NAME, answer, _problem(answer))
         if not answer.ok:
             raise Refused(url)
         return "hit" in (answer.header("x-cache") or "").lower()
 
     def swipe(self, target_id: str, like: bool) -> Swipe:
         """Returns the swipe that stands: the first one wins."""
-        stands = self._call("POST", "/swipes", body={"target_id": target_id, "kind": "like" if like else "pass"})
+        stands = self.call("POST", "/swipes", body={"target_id": target_id, "kind": "like" if like else "pass"})
         return Swipe(stands["kind"] != "pass", datetime.fromisoformat(stands["at"]))
 
-    def matches(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._call("GET", "/matches")["matches"]
-        return found
+    def matches(self) -> list[Match]:
+        """Those with the latest news first."""
+        return [_match(found) for found in self.call("GET", "/matches")["matches"]]
 
     def unmatch(self, match_id: str) -> None:
-        self._call("DELETE", f"/matches/{match_id}", "/matches/{id}")
+        self.call("DELETE", f"/matches/{match_id}", "/matches/{id}")
 
-    def messages(self, match_id: str, after: int) -> list[dict[str, Any]]:
+    def messages(self, match_id: str, after: int) -> list[Letter]:
         """None of them when the other has ended the match meanwhile, which is no failure."""
         url = f"/matches/{match_id}/messages?after={after}"
-        found = self._call("GET", url, "/matches/{id}/messages", may_be_gone=True)
-        return list(found["messages"]) if found else []
+        found = self.call("GET", url, "/matches/{id}/messages", may_be_gone=True)
+        messages = found["messages"] if found else ()
+        return [Letter(message["id"], match_id, message["seq"], message["sender_id"]) for message in messages]
 
     def mark_read(self, match_id: str, seq: int) -> None:
         """Everything up to `seq` has been looked at. No failure when the other has ended the match meanwhile."""
-        self._call("PUT", f"/matches/{match_id}/read", "/matches/{id}/read", {"seq": seq}, may_be_gone=True)
+        self.call("PUT", f"/matches/{match_id}/read", "/matches/{id}/read", {"seq": seq}, may_be_gone=True)
 
     def upload_photo(self, jpeg: bytes) -> None:
         """All of it: presign, upload to the store, complete."""
-        photo = self._call("POST", "/photos")
+        photo = self.call("POST", "/photos")
         body, content_type = _multipart(photo["upload"]["fields"], jpeg)
         answer = self._session.ask("POST", photo["upload"]["url"], body, {"Content-Type": content_type})
         # S3's latency, not the API's.
         self._session.count("STORE", "photo upload", answer, _problem(answer))
         if answer.ok:
-            self._call("POST", f"/photos/{photo['id']}/complete", "/photos/{id}/complete")
+            self.call("POST", f"/photos/{photo['id']}/complete", "/photos/{id}/complete")
 
-    def _call(
-        self, method: str, path: str, name: str | None = None, body: Any = None, may_be_gone: bool = False
-    ) -> Any:
+    def call(self, method: str, path: str, name: str | None = None, body: Any = None, may_be_gone: bool = False) -> Any:
+        """Make a call, with a body of JSON if there is one, and return its answer's JSON; None when that is empty.
+
+        `name` is the route in the statistics, for paths with ids in them. With `may_be_gone` 404 is no failure, and its
+        answer None. Raises Refused, once the failure is counted.
+        """
         if body is None:
             answer = self._session.ask(method, path, headers=self._headers)
         else:
@@ -136,7 +165,19 @@ class Api:
         return found
 
 
-_IMAGE_NAME = "photo"
+def _match(found: Mapping[str, Any]) -> Match:
+    last = found["last_message"]
+    return Match(
+        found["id"],
+        found["with_profile"]["id"],
+        datetime.fromisoformat(found["matched_at"]),
+        last["sender_id"] if last else None,
+        found["last_seq"],
+        found["read_seq"],
+    )
+
+
+IMAGE_NAME = "photo"
 _BOUNDARY = "matchday-7d1f9c"
 
 

@@ -14,6 +14,7 @@ import gc
 import logging
 import sys
 from argparse import Namespace
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 import gevent
 
 from loadtests.journal import Journal
+from loadtests.adapting import Client, load_client
 from loadtests.driving import couples, drive
 from loadtests.meetings import LEFT, LOOKING, MET, Matchmaker, Meetings
 from loadtests.recording import listening
@@ -31,7 +33,9 @@ from loadtests.shapes import Stages
 from loadtests.users.chatter import Chatter
 from loadtests.users.dater import Dater
 from loadtests.users.person import Person
-from loadtests.users.world import PersonPool, World
+from loadtests.users.pool import PersonPool, from_file, population
+from loadtests.users.world import World
+from loadtests.reach import Reach
 from loadtests.recording.recorder import Plan
 from loadtests.recording.writer import check_writable
 from scenarios.load import load
@@ -55,6 +59,12 @@ def add_options(parser: LocustArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the scenario")
     parser.add_argument("--record", default="", env_var="MATCHDAY_RECORD", help="folder of the record, new")
     parser.add_argument("--stack", default="", env_var=STACK_VARIABLE, help="file that `matchday up` wrote")
+    parser.add_argument(
+        "--client", default="", env_var="MATCHDAY_CLIENT", help="Python file that speaks to a backend of your own"
+    )
+    parser.add_argument(
+        "--people", default="", env_var="MATCHDAY_PEOPLE", help="CSV file of test users; else the scenario's population"
+    )
     parser.add_argument(
         "--journal", default="", env_var="MATCHDAY_JOURNAL", help="folder for what the backend acknowledges"
     )
@@ -88,11 +98,15 @@ def _set_up(environment: Environment) -> None:
     _use_scenario(environment, scenario)
     folder = Path(options.record) if options.record else None
     secret = options.otp_test_secret or (stack.otp_test_secret if stack else None) or LOCAL_OTP_SECRET
+    client, reach = load_client(options.client), Reach.of(scenario.connection)
+    people = Path(options.people) if options.people else None
+    if people:
+        from_file(people)  # whatever is wrong with it is said now
     if not isinstance(environment.runner, WorkerRunner):
         check_writable(folder.parent if folder else Path("runs"))
-        _check_host(environment, secret)
+        _check_host(environment, reach, secret if client == Client() and not people else None)
     environment.stop_timeout = environment.stop_timeout or END_WITHIN_S
-    plan = Plan(scenario, folder, stack, options.until_stopped, follows_load=True)
+    plan = Plan(scenario, folder, stack, options.until_stopped, follows_load=True, reach=reach)
     if isinstance(environment.shape_class, Stages):
         environment.shape_class.choose = lambda: _load_of(options, scenario.load)
     environment.events.test_start.add_listener(lambda **_: _begin_load(environment, plan, scenario.load))
@@ -102,7 +116,8 @@ def _set_up(environment: Environment) -> None:
 
     def begin(**_: Any) -> None:
         if not isinstance(environment.runner, MasterRunner):
-            Person.world = _world(environment, plan.scenario, secret, collector, clock, people_meet)
+            with_whom = _Players(client, reach, people, secret)
+            Person.world = _world(environment, plan.scenario, with_whom, collector, clock, people_meet)
             driving.append(drive(environment, Person.world, collector))
         # What is here stays: to look through all of it for garbage holds everybody up for 40 ms, once a run.
         gc.collect()
@@ -159,18 +174,31 @@ def _begin_load(environment: Environment, plan: Plan, load_: Load) -> None:
     Chatter.weight = 0 if Chatter.fixed_count == 0 else 1
 
 
-def _check_host(environment: Environment, secret: str) -> None:
+@dataclass(frozen=True)
+class _Players:
+    """Who is played, and how their backend is spoken to."""
+
+    client: Client
+    reach: Reach
+    people: Path | None
+    otp_test_secret: str
+
+
+def _check_host(environment: Environment, reach: Reach, secret: str | None) -> None:
+    """That it is there; and, when it is a reference backend, that it takes the codes of our secret."""
     options = environment.parsed_options
     if not environment.host:
         if options and options.headless:
             raise UsageError("Name the backend with -H, for example -H http://127.0.0.1:8080.")
         return  # the web UI asks for it
-    if not answers(environment.host, HOST_TIMEOUT_S):
+    if not answers(environment.host, reach, HOST_TIMEOUT_S):
         raise UsageError(
             f"{environment.host} does not answer (GET {PROBE_PATH}, {HOST_TIMEOUT_S:.0f} s): is the backend running, "
             "and is this its address? No user was started."
         )
-    if refuses_code(environment.host, phone_of(0), otp_test_code(secret, phone_of(0)), HOST_TIMEOUT_S):
+    if secret and refuses_code(
+        environment.host, reach, phone_of(0), otp_test_code(secret, phone_of(0)), HOST_TIMEOUT_S
+    ):
         raise UsageError(
             f"{environment.host} refuses the codes that its test sender should have sent. Give the backend's own "
             "MATCHDAY_OTP_TEST_SECRET here, too (or --stack with the file that `matchday up` named)."
@@ -193,7 +221,7 @@ def _meetings(runner: Runner | None) -> Meetings:
 def _world(
     environment: Environment,
     scenario: Scenario,
-    secret: str,
+    players: _Players,
     collector: Collector,
     clock: RunClock,
     people_meet: Meetings,
@@ -217,9 +245,25 @@ def _world(
             context={},
         )
 
-    pool = PersonPool(scenario.population.users, worker, workers)
+    if players.people:
+        users = from_file(players.people, worker, workers)
+    else:
+        users = population(scenario.population.users, players.otp_test_secret, worker, workers)
     journal = Journal(Path(options.journal) if options and options.journal else None)
-    return World(scenario, secret, fire, collector.add, clock, pool, people_meet, worker, workers, journal)
+    return World(
+        scenario,
+        players.client,
+        fire,
+        collector.add,
+        clock,
+        PersonPool(users),
+        people_meet,
+        worker,
+        workers,
+        knows_everybody=players.people is None,
+        reach=players.reach,
+        journal=journal,
+    )
 
 
 def _count_lost() -> None:

@@ -16,6 +16,8 @@ from geventhttpclient import HTTPClient
 from locust.contrib.fasthttp import FAILURE_EXCEPTIONS
 from locust.event import EventHook
 
+from loadtests.reach import Reach
+
 CONNECTIONS_PER_ORIGIN = 10  # an app loads several images at a time
 
 
@@ -42,8 +44,7 @@ class Session:
 
     host: str
     request_event: EventHook
-    connection_timeout_s: float
-    network_timeout_s: float
+    reach: Reach = field(default_factory=Reach)
     _clients: dict[str, HTTPClient] = field(default_factory=dict)
 
     def ask(self, method: str, url: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
@@ -89,10 +90,10 @@ class Session:
             client = self._clients[origin] = HTTPClient.from_url(
                 origin,
                 concurrency=CONNECTIONS_PER_ORIGIN,
-                connection_timeout=self.connection_timeout_s,
-                network_timeout=self.network_timeout_s,
-                headers={"Accept-Encoding": "gzip"},
-                insecure=True,  # as Locust's own sessions: staging signs its certificates itself
+                connection_timeout=self.reach.connect_timeout_s,
+                network_timeout=self.reach.answer_timeout_s,
+                headers={"Accept-Encoding": "gzip", **(self.reach.headers if origin == self.host else {})},
+                **self.reach.tls(origin),
             )
         return client
 

@@ -3,7 +3,6 @@
 Named in the plural: Locust puts this folder on the path, where `socket` belongs to the standard library.
 """
 
-import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from struct import unpack
@@ -15,7 +14,10 @@ from gevent.queue import Queue
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 from websocket import ABNF, WebSocket, WebSocketException, create_connection
 
+from loadtests.client import Match
 from loadtests.post import Clock, Fire, Post, Sent
+from loadtests.reach import Reach
+from loadtests.wire import CatchUp, Frames, Heard, Letter, Matched, Receipt, Refusal, Stored
 from scenarios.messages import Header
 
 CONNECT_TIMEOUT_S = 10.0
@@ -32,10 +34,10 @@ _BROKEN = (WebSocketException, OSError)
 class Rest(Protocol):
     """What REST tells somebody who was away; each ends the catching up when it raises."""
 
-    def history(self, match_id: str, after: int) -> list[dict[str, Any]]:
+    def history(self, match_id: str, after: int) -> list[Letter]:
         """The messages of a match after the one with that number."""
 
-    def matches(self) -> list[dict[str, Any]]: ...
+    def matches(self) -> list[Match]: ...
 
 
 class Ears(Protocol):
@@ -59,21 +61,20 @@ class Socket:
 
     def __init__(
         self,
-        host: str,
-        token: str,
+        frames: Frames,
         person: str,
         post: Post,
         fire: Fire,
         clock: Clock,
         rest: Rest,
         ears: Ears | None = None,
+        reach: Reach | None = None,
     ) -> None:
         """`rest` is asked for what came while the socket was lost. Without `ears` messages wait in inboxes."""
         self.person = person
         self._post, self._fire, self._clock, self._rest = post, fire, clock, rest
-        self._ears = ears
-        self._url = host.replace("http", "ws", 1) + "/ws"
-        self._headers = [f"Authorization: Bearer {token}"]
+        self._ears, self._reach = ears, reach or Reach()
+        self._frames = frames
         self._socket: WebSocket | None = None
         self._reader: gevent.Greenlet | None = None
         self._catching_up: gevent.Greenlet | None = None
@@ -130,7 +131,7 @@ class Socket:
         now_s = self._clock.monotonic_s()
         if now_s - self._pinged_s > PING_EVERY_S:
             self._pinged_s = now_s
-            self._send({"type": "ping"})
+            self._send(self._frames.ping())
 
     def send_message(self, match_id: str, receiver: str, text: str, turns_left: int = 0) -> Sent:
         sent = self._post.sending(self.person, receiver, match_id, text, turns_left)
@@ -153,7 +154,14 @@ class Socket:
         self._seen.setdefault(match_id, seq)
 
     def _connected(self) -> WebSocket:
-        socket = create_connection(self._url, header=self._headers, timeout=CONNECT_TIMEOUT_S, class_=_Connection)
+        url, headers = self._frames.address()
+        socket = create_connection(
+            url,
+            header=[*headers, *(f"{name}: {value}" for name, value in self._reach.headers.items())],
+            timeout=CONNECT_TIMEOUT_S,
+            class_=_Connection,
+            sslopt=self._reach.socket_tls,
+        )
         socket.settimeout(None)
         return socket
 
@@ -205,28 +213,28 @@ class Socket:
         if before:
             before.join()  # whoever waits for this one waits for all
         for match in self._rest.matches():
-            if datetime.fromisoformat(match["matched_at"]) >= since:
-                self._heard_of(match["id"], match["with_profile"]["id"])
-                seen.setdefault(match["id"], 0)
+            if match.matched_at >= since:
+                self._heard_of(match.id, match.other_id)
+                seen.setdefault(match.id, 0)
         for match_id, after in seen.items():
             if not self._wanted:
                 return
-            for message in self._rest.history(match_id, after):
-                if message["sender_id"] != self.person:
-                    self._take(message, from_history=True)
+            for letter in self._rest.history(match_id, after):
+                if letter.sender_id != self.person:
+                    self._take(letter, from_history=True)
 
     def _send_now(self, sent: Sent) -> None:
         self.knows(sent.match_id)
-        self._send({"type": "message", "match_id": sent.match_id, "id": sent.id, "text": sent.text})
+        self._send(self._frames.message(sent.match_id, sent.id, sent.text))
 
     def _send_again(self, message_id: str) -> None:
         if self._wanted and (sent := self._post.to_be_sent_again(message_id)):
             self._send_now(sent)
 
-    def _send(self, frame: dict[str, Any]) -> None:
-        if self._socket:
+    def _send(self, frame: str | None) -> None:
+        if self._socket and frame is not None:
             try:
-                self._socket.send(json.dumps(frame))
+                self._socket.send(frame)
             except _BROKEN:
                 self._socket.shutdown()  # type: ignore[no-untyped-call]  # the reader notices, and comes back
 
@@ -239,24 +247,24 @@ class Socket:
                 return type(error).__name__
             if opcode == ABNF.OPCODE_CLOSE:
                 return f"closed {unpack('!H', data[:2])[0]}" if len(data) >= 2 else "closed"
-            self._handle(json.loads(data))
+            self._handle(self._frames.heard(data))
 
-    def _handle(self, frame: dict[str, Any]) -> None:
-        match frame["type"]:
-            case "message":
-                self._take(frame["message"])
-            case "ack":
-                self._post.stored(frame["id"], frame["seq"])
-            case "receipt":
-                self._post.receipt(self.person, frame["match_id"], frame["seq"])
-            case "match":
-                self._heard_of(frame["match_id"], frame["with_id"])
-            case "catch_up":  # the backend was deaf for a while
-                self._catch_up_since(datetime.fromisoformat(frame["since"]))
-            case "error":
-                self._fire("frame", 0.0, frame["code"])
-                if frame["code"] == "unavailable" and frame.get("id"):
-                    gevent.spawn_later(AGAIN_AFTER_S, self._send_again, frame["id"])
+    def _handle(self, heard: Heard | None) -> None:
+        match heard:
+            case Letter():
+                self._take(heard)
+            case Stored(message_id, seq):
+                self._post.stored(message_id, seq)
+            case Receipt(match_id, seq):
+                self._post.receipt(self.person, match_id, seq)
+            case Matched(match_id, other_id):
+                self._heard_of(match_id, other_id)
+            case CatchUp(since):
+                self._catch_up_since(since)
+            case Refusal(code, message_id, again):
+                self._fire("frame", 0.0, code)
+                if again and message_id:
+                    gevent.spawn_later(AGAIN_AFTER_S, self._send_again, message_id)
 
     def _heard_of(self, match_id: str, other: str) -> None:
         self._post.matched(match_id, self.person, other)
@@ -268,12 +276,12 @@ class Socket:
         if self._ears and news:
             self._ears.heard_of_match(match_id, other)
 
-    def _take(self, message: dict[str, Any], from_history: bool = False) -> None:
-        match_id, seq, sender = message["match_id"], message["seq"], message["sender_id"]
+    def _take(self, letter: Letter, from_history: bool = False) -> None:
+        match_id, seq, sender = letter.match_id, letter.seq, letter.sender_id
         stranger = "" if self._post.have_met(self.person, sender) else self.person
-        header = self._post.received(message["id"], from_history, stranger)
+        header = self._post.received(letter.id, from_history, stranger)
         self._seen[match_id] = max(seq, self._seen.get(match_id, 0))
-        self._send({"type": "delivered", "match_id": match_id, "seq": seq})
+        self._send(self._frames.delivered(match_id, seq))
         if header and self._ears:
             self._ears.heard(match_id, sender, header, seq)
         elif header:

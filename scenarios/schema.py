@@ -33,6 +33,33 @@ class Population(Strict):
     photos_per_person_max: int = Field(ge=1, le=9)
 
 
+def _switch(value: Any) -> Any:
+    return {"on": True, "off": False}.get(value, value) if isinstance(value, str) else value
+
+
+Switch = Annotated[bool, BeforeValidator(_switch)]  # true or false; on the command line also on or off
+
+
+class Connection(Strict):
+    """How the generator reaches the backend.
+
+    A header's value "env:NAME" is read from the environment: no secret stands in a scenario, or in a run's record.
+    """
+
+    headers: dict[str, str] = Field(default={}, description="sent with every request, and to open a socket")
+    verify_tls: Switch = Field(False, description="staging often signs its certificates itself")
+    ca_file: str = Field("", description="certificates to trust besides the system's")
+    connect_timeout_s: Positive = 10.0
+    answer_timeout_s: Positive = 30.0
+
+
+class Abort(Strict):
+    """When a run stops by itself, to spare a backend that fails: never, unless a share of failures is given."""
+
+    failed_percent: float | None = Field(None, gt=0, le=100, description="of the requests, in each of `for_s` seconds")
+    for_s: int = Field(10, ge=1)
+
+
 class CostLine(Strict):
     """One resource of a bill: quantity x unit price, with where both come from."""
 
@@ -49,13 +76,6 @@ class PhaseCosts(Strict):
 
     stated_usd_per_month: Range
     lines: tuple[CostLine, ...] = Field(strict=False, min_length=1)
-
-
-def _switch(value: Any) -> Any:
-    return {"on": True, "off": False}.get(value, value) if isinstance(value, str) else value
-
-
-Switch = Annotated[bool, BeforeValidator(_switch)]  # true or false; on the command line also on or off
 
 
 class Backend(Strict):
@@ -199,6 +219,8 @@ class Scenario(Strict):
     weeks: tuple[int, int] = Field(strict=False)
     population: Population
     load: Load
+    connection: Connection = Connection()
+    abort: Abort = Abort()
     infrastructure: Infrastructure
     backend: Backend = Backend()
     costs: PhaseCosts

@@ -5,7 +5,7 @@ A record begins with the test and ends when the last sample is in. Workers send 
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from gevent.lock import RLock
 from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner, Runner
 
+from loadtests.reach import Reach
 from loadtests.record import Clock, new_folder
+from loadtests.recording.abort import AbortWatch
 from loadtests.recording.clock import RunClock
 from loadtests.recording.collector import Collector
 from loadtests.recording.new_run import new_run
@@ -48,6 +50,7 @@ class Plan:
     stack: StackInfo | None
     until_stopped: bool = False  # whoever started it ends it: that is no interruption
     follows_load: bool = False
+    reach: Reach = field(default_factory=Reach)
 
 
 class Workers:
@@ -103,8 +106,9 @@ class Recorder:
         self._ticker: gevent.Greenlet | None = None
         self._ramp: gevent.Greenlet | None = None
         self._watch: StationWatch | None = None
+        self._abort = AbortWatch(plan.scenario.abort)
         self._stopping_from: float | None = None
-        self._unwritable = ""
+        self._ended_why = ""
         self._finishing = RLock()
 
     def start(self) -> None:
@@ -121,10 +125,11 @@ class Recorder:
         folder = self._folder or new_folder(self._runs, scenario.name)
         self._folder = None  # a second test of the same process gets a folder of its own
         self._writer = RecordWriter(folder, run)
-        self._stopping_from, self._unwritable = None, ""
+        self._stopping_from, self._ended_why = None, ""
         if isinstance(self._runner, MasterRunner):
             self._workers = Workers(self._runner, self._environment.stop_timeout or 0.0)
         self._watch = StationWatch(self._stack) if self._stack else None
+        self._abort = AbortWatch(scenario.abort)
         self._collector.begin()
         self._ticker = gevent.spawn(self._tick, self._writer)
         if self._plan.follows_load:
@@ -136,7 +141,9 @@ class Recorder:
         if not self._writer or not self._workers:
             return
         for packed in data["windows"]:
-            self._writer.add(Window.unpacked(packed))
+            window = Window.unpacked(packed)
+            self._writer.add(window)
+            self._abort.add(window)
         self._workers.reported(worker, data["last"], Clock.model_validate(data["clock"] | {"worker": worker}))
 
     def spawned(self) -> None:
@@ -183,7 +190,7 @@ class Recorder:
         for window in self._collector.take(everything=True):
             writer.add(window)
         clocks = self._workers.clocks.values() if self._workers else ()
-        reason = self._unwritable or self._cut_short(writer)
+        reason = self._ended_why or self._cut_short(writer)
         # Whoever interrupts a run does not wait for CloudWatch.
         for sample in self._watch.stop(patient=not reason) if self._watch else []:
             writer.observe(int(sample["second"]), sample)
@@ -200,7 +207,7 @@ class Recorder:
 
     def _tick(self, writer: RecordWriter) -> None:
         """Append what has come; once a second look at what this process can see from outside."""
-        probe = Probe(self._environment.host or "")
+        probe = Probe(self._environment.host or "", self._plan.reach)
         second = int(self._clock.time())
         while True:
             gevent.sleep(TICK_S - self._clock.time() % TICK_S)
@@ -212,10 +219,18 @@ class Recorder:
                 writer.observe(int(sample["second"]), sample)
             for window in self._collector.take(pause=lambda: gevent.sleep(0)):
                 writer.add(window)
+                self._abort.add(window)
+            if reason := self._abort.reason(now):
+                self._end(f"aborted: {reason}")
+                return
             try:
                 writer.flush(now)
             except OSError as error:
-                self._unwritable = f"the record could not be written any more: {error.strerror}"
-                log.error("%s%s. The test is stopped.", self._unwritable[0].upper(), self._unwritable[1:])
-                gevent.spawn(self._runner.quit)
+                self._end(f"the record could not be written any more: {error.strerror}")
                 return
+
+    def _end(self, why: str) -> None:
+        """End the test before its time."""
+        self._ended_why = why
+        log.error("%s%s. The test is stopped.", why[0].upper(), why[1:])
+        gevent.spawn(self._runner.quit)

@@ -129,8 +129,8 @@ class Chatter(Person):
     def _match_by_rest(self, other_id: str) -> tuple[str | None, datetime]:
         """The match with somebody as the backend knows it, and when it was made."""
         for match in self.api.matches():
-            if match["with_profile"]["id"] == other_id:
+            if match.other_id == other_id:
                 assert self.socket
-                self.socket.knows(match["id"], match["last_seq"])  # an earlier run's messages are none of this run's
-                return str(match["id"]), datetime.fromisoformat(match["matched_at"])
+                self.socket.knows(match.id, match.last_seq)  # an earlier run's messages are none of this run's
+                return match.id, match.matched_at
         return None, datetime.max.replace(tzinfo=UTC)

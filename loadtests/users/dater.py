@@ -109,8 +109,11 @@ class Dater(Person):
         return True
 
     def ears(self) -> Ears:
-        self.life = Life(self, self.world.mind, Store(opened_s=self.opened_s, leaves_s=self.leaves_s))
         return self
+
+    def _plan_session(self) -> None:
+        super()._plan_session()
+        self.life = Life(self, self.world.mind, Store(opened_s=self.opened_s, leaves_s=self.leaves_s))
 
     def at_home(self) -> None:
         self.life.open_app(self.elapsed_share)

@@ -279,13 +279,11 @@ class _ImaginedApi(Api):
         return True
 
     def upload_photo(self, jpeg: bytes) -> None:
-        self._call("POST", "/photos")
+        self.call("POST", "/photos")
         self._town.seen.requests["STORE photo upload"] += 1
-        self._call("POST", "/photos/1/complete", "/photos/{id}/complete")
+        self.call("POST", "/photos/1/complete", "/photos/{id}/complete")
 
-    def _call(
-        self, method: str, path: str, name: str | None = None, body: Any = None, may_be_gone: bool = False
-    ) -> Any:
+    def call(self, method: str, path: str, name: str | None = None, body: Any = None, may_be_gone: bool = False) -> Any:
         name = f"{method} {name or path}"
         self._town.seen.requests[name] += 1
         part = path.split("/")

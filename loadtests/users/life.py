@@ -61,19 +61,16 @@ class Life:
         `elapsed_share`: how much of the session is over already; what fell into it has been done.
         """
         self.store.under_way = elapsed_share > 0
-        here = self.body.api.me()["location"]
-        self.store.place = here["latitude"], here["longitude"]
+        self.store.place = self.body.api.place()
         opened_s, stays_s = self.store.opened_s, self.store.leaves_s - self.store.opened_s
         for match in self.body.api.matches():
             due_s = opened_s + self.mind.rng.random() * stays_s
             if due_s < opened_s + elapsed_share * stays_s:
                 continue
-            turn = Turn(due_s, match["id"], match["with_profile"]["id"], None, match["read_seq"])
-            last = match["last_message"]
-            if last is None:
-                self.heard_of_match(turn.match_id, turn.other_id, datetime.fromisoformat(match["matched_at"]), due_s)
-            elif last["sender_id"] != self.body.person_id and match["last_seq"] > match["read_seq"]:
-                self.store.wants_to_write(turn)
+            if match.last_sender_id is None:
+                self.heard_of_match(match.id, match.other_id, match.matched_at, due_s)
+            elif match.last_sender_id != self.body.person_id and match.last_seq > match.read_seq:
+                self.store.wants_to_write(Turn(due_s, match.id, match.other_id, None, match.read_seq))
 
     def heard_of_match(self, match_id: str, other_id: str, matched_at: datetime, not_before_s: float = 0.0) -> None:
         """There is a match: write first, if this person is the one who does."""
@@ -147,10 +144,10 @@ class Life:
         if not messages:
             return None
         last = messages[-1]
-        self.store.has_read(turn.match_id, last["seq"])
-        self.body.api.mark_read(turn.match_id, last["seq"])
-        header = Header.parse(last["id"])
-        return header.turns_left if header and last["sender_id"] != self.body.person_id else None
+        self.store.has_read(turn.match_id, last.seq)
+        self.body.api.mark_read(turn.match_id, last.seq)
+        header = Header.parse(last.id)
+        return header.turns_left if header and last.sender_id != self.body.person_id else None
 
     def _elsewhere(self, deed: Callable[[], None]) -> Iterator[float]:
         deed()
@@ -162,7 +159,7 @@ class Life:
     def _list_matches(self) -> None:
         """Look who is there, and go back over the latest conversation."""
         if matches := self.body.api.matches():
-            self.body.api.messages(matches[0]["id"], after=max(0, matches[0]["last_seq"] - LOOKED_BACK))
+            self.body.api.messages(matches[0].id, after=max(0, matches[0].last_seq - LOOKED_BACK))
 
     def _move(self) -> None:
         """A few hundred metres."""

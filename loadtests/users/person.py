@@ -1,20 +1,22 @@
-"""Somebody with an open session: what swipers, browsers and chatters have in common."""
+"""Somebody with an open session: what daters and couples have in common."""
 
 import logging
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import gevent
 from locust import User
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-from loadtests.client import Api, Refused, Swipe
+from loadtests.client import Api, Match, Refused, Swipe
 from loadtests.session import Session
 from loadtests.sockets import Ears, Socket
-from loadtests.users.world import NobodyLeft, World
+from loadtests.users.pool import NobodyLeft, TestUser
+from loadtests.users.world import World
+from loadtests.wire import Letter
 from scenarios.outcome import ExitCode
-from scenarios.people import Sex, otp_test_code, phone_of
+from scenarios.people import Sex
 
 # After a refused sign-in: a client that hammers a struggling backend measures itself.
 BACK_OFF_S = 1.0
@@ -30,21 +32,18 @@ class Person(User):
 
     abstract = True
     world: ClassVar[World]
-    connection_timeout_s: ClassVar[float] = 10.0
-    network_timeout_s: ClassVar[float] = 30.0
     # The one session that a timetable has planned for this user: opened and over, on the generator's clock, and the
     # share of it that is over when it is found. Without one they live session after session.
     visit: tuple[float, float, float] | None = None
 
     def on_start(self) -> None:
-        self._index: int | None = None
+        self._user: TestUser | None = None
+        self._here = False  # the session is open
         self.sex = Sex.MALE
         self.person_id = ""
         assert self.host
-        self.session = Session(
-            self.host, self.environment.events.request, self.connection_timeout_s, self.network_timeout_s
-        )
-        self.api = Api(self.session)
+        self.session = Session(self.host, self.environment.events.request, self.world.reach)
+        self.api: Api = self.world.client.api(self.session)
         self.socket: Socket | None = None
         self.opened_s = self.leaves_s = 0.0  # on the generator's clock
         self.elapsed_share = 0.0  # of the session, when it was found under way
@@ -73,11 +72,13 @@ class Person(User):
 
         Raises StopUser when a planned session is over.
         """
-        if self.socket and self.settled(self.socket) and self.world.clock.monotonic_s() < self.leaves_s:
-            self.socket.keep_alive()
+        if self._here and self._is_connected() and self.world.clock.monotonic_s() < self.leaves_s:
+            if self.socket:
+                self.socket.keep_alive()
             return
-        if self.socket:
-            self.socket.finish()
+        if self._here:
+            if self.socket:
+                self.socket.finish()
             with suppress(Refused):  # counted as a failure; the person goes all the same
                 self.api.sign_out()
             self._leave()
@@ -123,34 +124,40 @@ class Person(User):
         with self.world.idle():
             return socket.settle()
 
+    def _is_connected(self) -> bool:
+        return self.socket is None or self.settled(self.socket)
+
     def _arrive(self) -> bool:
+        world = self.world
         try:
-            self._index = self.world.pool.take(self.preferred_sex())
+            self._user = world.pool.take(self.preferred_sex())
         except NobodyLeft as error:
             raise StopUser(str(error)) from error
-        phone = phone_of(self._index)
+        self.sex = self._user.sex
         try:
-            self.api.ask_for_code(phone)
-            self.person_id = self.api.sign_in(phone, otp_test_code(self.world.otp_test_secret, phone))
-        except Refused:
-            return False
-        if self.person_id not in self.world.sex_of:
-            self._stop_the_test(NO_POPULATION)
-            raise StopUser(NO_POPULATION)
-        assert self.host
-        world = self.world
-        self.sex = world.sex_of[self.person_id]
-        self._plan_session()
-        self.socket = Socket(
-            self.host, self.api.token, self.person_id, world.post, world.fire, world.clock, self, self.ears()
-        )
-        if not self.socket.connect():
-            return False
-        try:
+            self.person_id = self.api.sign_in(self._user.columns)
+            if world.knows_everybody and self.person_id not in world.sex_of:
+                self._stop_the_test(NO_POPULATION)
+                raise StopUser(NO_POPULATION)
+            self._plan_session()
+            if not self._connect():
+                return False
             self.at_home()
         except Refused:
             return False
+        self._here = True
         return True
+
+    def _connect(self) -> bool:
+        world = self.world
+        if world.client.frames is None:
+            return True
+        assert self.host
+        frames = world.client.frames(self.host, self.api.token)
+        self.socket = Socket(
+            frames, self.person_id, world.post, world.fire, world.clock, self, self.ears(), world.reach
+        )
+        return self.socket.connect()
 
     def _plan_session(self) -> None:
         """How long the app stays open. When the run starts people are found somewhere in their session."""
@@ -165,13 +172,13 @@ class Person(User):
         self.opened_s, self.leaves_s = now_s - elapsed_s, now_s - elapsed_s + whole_s
         self.elapsed_share = elapsed_s / whole_s
 
-    def history(self, match_id: str, after: int) -> list[dict[str, Any]]:
+    def history(self, match_id: str, after: int) -> list[Letter]:
         try:
             return self.api.messages(match_id, after)
         except Refused:  # counted; the backend is not back yet
             return []
 
-    def matches(self) -> list[dict[str, Any]]:
+    def matches(self) -> list[Match]:
         try:
             return self.api.matches()
         except Refused:
@@ -188,6 +195,7 @@ class Person(User):
         if self.socket:
             self.socket.close()
             self.socket = None
-        if self._index is not None:
-            self.world.pool.give_back(self._index)
-            self._index = None
+        self._here = False
+        if self._user:
+            self.world.pool.give_back(self._user)
+            self._user = None

@@ -10,49 +10,17 @@ from uuid import uuid4
 import gevent
 from gevent.event import AsyncResult
 
+from loadtests.adapting import Client
 from loadtests.journal import Journal
 from loadtests.meetings import Meetings
 from loadtests.post import Clock, Count, Fire, Post
+from loadtests.reach import Reach
 from loadtests.users.mind import Mind
+from loadtests.users.pool import PersonPool, worker_of
 from scenarios.people import Sex, person_id_of, popularity, sex_of
 from scenarios.schema import Scenario
 
 _HOME_AFTER_S = 0.1
-
-
-class NobodyLeft(Exception):
-    """More people are asked for than the population has."""
-
-
-def worker_of(index: int, workers: int) -> int:
-    """Which worker plays a person. Blocks of four hold three men and a woman: every worker gets both."""
-    return index // 4 % workers
-
-
-class PersonPool:
-    """Indices of the people who are not signed in. With several workers each has its share."""
-
-    def __init__(self, users: int, worker: int = 0, workers: int = 1) -> None:
-        # In another order each time: a backend that stays up meets other people in the next run.
-        shuffled = random.Random()
-        self._free: dict[Sex, list[int]] = {sex: [] for sex in Sex}
-        for index in range(users):
-            if worker_of(index, workers) == worker:
-                self._free[sex_of(index)].append(index)
-        for indices in self._free.values():
-            shuffled.shuffle(indices)
-
-    def take(self, sex: Sex | None = None) -> int:
-        """Somebody (of that sex, if there is one) to play. Raises NobodyLeft."""
-        fullest = max(Sex, key=lambda s: len(self._free[s]))
-        free = self._free[sex] if sex and self._free[sex] else self._free[fullest]
-        if not free:
-            raise NobodyLeft("Everybody of the population is signed in already: ask for fewer users.")
-        return free.pop(0)
-
-    def give_back(self, index: int) -> None:
-        """Last in the queue: others come before the same person returns."""
-        self._free[sex_of(index)].append(index)
 
 
 @dataclass
@@ -60,7 +28,7 @@ class World:
     """Shared by all users of a process; set up once per test."""
 
     scenario: Scenario
-    otp_test_secret: str
+    client: Client
     fire: Fire
     count: Count
     clock: Clock
@@ -68,6 +36,8 @@ class World:
     meetings: Meetings
     worker: int = 0
     workers: int = 1
+    knows_everybody: bool = True  # the people are the scenario's population
+    reach: Reach = field(default_factory=Reach)
     journal: Journal = field(default_factory=lambda: Journal(None))
     post: Post = field(init=False)
     mind: Mind = field(init=False)
@@ -83,7 +53,9 @@ class World:
         ids = [person_id_of(index, population.seed) for index in range(population.users)]
         here = {id_ for index, id_ in enumerate(ids) if worker_of(index, self.workers) == self.worker}
         self.sex_of = {id_: sex_of(index) for index, id_ in enumerate(ids)}
-        self.post = Post(self.fire, self.count, self.clock, uuid4().hex[:12], here.__contains__, self.journal.note)
+        # Whose ids are not known beforehand is played here, unless there are other processes.
+        plays = here.__contains__ if self.knows_everybody else lambda person: self.workers == 1
+        self.post = Post(self.fire, self.count, self.clock, uuid4().hex[:12], plays, self.journal.note)
         values = popularity(population.users, population.seed).tolist()
         self.mind = Mind(self.scenario.traffic, dict(zip(ids, values, strict=True)), self.rng)
 

@@ -65,7 +65,7 @@ class Full(User):
 
     def on_start(self) -> None:
         assert self.host
-        self.api = Api(Session(self.host, self.environment.events.request, 10.0, 30.0))
+        self.api = Api(Session(self.host, self.environment.events.request))
 
     @task
     def ask(self) -> None:

@@ -14,6 +14,9 @@ from loadtests.users.person import Person
 class Asking(Person):
     host = "http://localhost"
 
+    def on_start(self):
+        pass
+
     def on_stop(self):
         print("gone home")
 

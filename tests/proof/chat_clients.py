@@ -18,9 +18,11 @@ from typing import Any  # noqa: E402
 import gevent  # noqa: E402
 
 from loadtests import post as post_module  # noqa: E402
+from loadtests.client import Match, _match  # noqa: E402
 from loadtests.post import Post  # noqa: E402
 from loadtests.recording.clock import RunClock  # noqa: E402
 from loadtests.sockets import Socket  # noqa: E402
+from loadtests.wire import Frames, Letter  # noqa: E402
 
 post_module.LOST_AFTER_S = 1.0  # else every proof would wait ten seconds for what was dropped
 
@@ -41,11 +43,12 @@ def main(host: str, pairs: int, messages: int, hang_ups: int) -> None:
     class Rest:
         person: str
 
-        def history(self, match_id: str, after: int) -> list[dict[str, Any]]:
-            return self._get(f"history/{match_id}/{after}")
+        def history(self, match_id: str, after: int) -> list[Letter]:
+            found = self._get(f"history/{match_id}/{after}")
+            return [Letter(one["id"], one["match_id"], one["seq"], one["sender_id"]) for one in found]
 
-        def matches(self) -> list[dict[str, Any]]:
-            return self._get(f"matches/{self.person}")
+        def matches(self) -> list[Match]:
+            return [_match(found) for found in self._get(f"matches/{self.person}")]
 
         def _get(self, path: str) -> list[dict[str, Any]]:
             with urllib.request.urlopen(f"{host}/{path}", timeout=10) as response:
@@ -57,7 +60,7 @@ def main(host: str, pairs: int, messages: int, hang_ups: int) -> None:
 
     def talk(number: int) -> None:
         one, other = f"a{number}", f"b{number}"
-        sockets = [Socket(host, person, person, post, fire, clock, Rest(person)) for person in (one, other)]
+        sockets = [Socket(Frames(host, person), person, post, fire, clock, Rest(person)) for person in (one, other)]
         assert all(socket.connect() for socket in sockets)
         for turn in range(messages):
             text = "last" if turn == messages - 1 else "Hi!"

@@ -54,8 +54,9 @@ class Chat:
             case ["", "history", match_id, after]:
                 found = [message for message in self.history[match_id] if message["seq"] > int(after)]
             case ["", "matches", person]:
+                unread = {"last_message": None, "last_seq": 0, "read_seq": 0}
                 found = [
-                    {"id": match_id, "matched_at": at, "with_profile": {"id": self._other(match_id, person)}}
+                    {"id": match_id, "matched_at": at, "with_profile": {"id": self._other(match_id, person)}, **unread}
                     for match_id, at in self._matched_at.items()
                     if person in match_id.split("+")
                 ]

@@ -104,7 +104,7 @@ class Asking(User):
 
     def on_start(self) -> None:
         assert self.host
-        self.session = Session(self.host, self.environment.events.request, 10, 30)
+        self.session = Session(self.host, self.environment.events.request)
 
     @task
     def ask(self) -> None:

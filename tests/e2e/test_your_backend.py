@@ -1,0 +1,87 @@
+"""A backend with another API is rehearsed through one file, with test users from another."""
+
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from loadtests.record import Record
+from reference_app.stack.process import free_port
+from scenarios.children import end_with_parent
+from tests.e2e.conftest import BUSY, Shell, plain
+from tests.waiting import wait_for
+
+SPARKS = Path("examples/sparks").absolute()
+OPTIONS: list[str | Path] = ["--client", SPARKS / "client.py", "--people", SPARKS / "people.csv"]
+
+
+@pytest.fixture(scope="module")
+def sparks() -> Iterator[str]:
+    host = f"http://127.0.0.1:{(port := free_port())}"
+    argv = [sys.executable, str(SPARKS / "backend.py"), str(port)]
+    with subprocess.Popen(argv, preexec_fn=end_with_parent) as process:
+        try:
+            wait_for(lambda: listens(host), "the backend")
+            yield host
+        finally:
+            process.terminate()
+
+
+def listens(host: str) -> bool:
+    try:
+        urllib.request.urlopen(host, timeout=1).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def test_people_do_there_what_they_do_anywhere(shell: Shell, sparks: str) -> None:
+    done = shell.matchday("run", SPARKS / "sparks.toml", "--host", sparks, *OPTIONS, *BUSY, "--duration", "12s")
+    record = Record.read(shell.record())
+    assert record.complete, done.err
+    asked = {"POST /login", "GET /next", "PUT /rate/{uid}", "IMAGE photo", "GET /pairs", "GET /people/{uid}"}
+    assert asked <= set(record.latencies())
+    assert sum(record.all_values("failures")) == 0
+    messages = record.run.messages
+    assert messages
+    assert messages.delivered > 10
+    assert (messages.lost, messages.duplicated, messages.reordered) == (0, 0, 0)
+    assert record.latencies()["WS match detection"].count > 0
+
+
+def test_a_backend_that_fails_is_spared(shell: Shell, sparks: str, tmp_path: Path) -> None:
+    people = tmp_path / "strangers.csv"
+    people.write_text("user,secret\n" + "".join(f"nobody{number},x\n" for number in range(40)))
+    rules = ["--set", "abort.failed_percent=90", "--set", "abort.for_s=3", "--duration", "10m"]
+    options: list[str | Path] = ["--client", SPARKS / "client.py", "--people", people, *BUSY, *rules]
+    done = shell.matchday("run", SPARKS / "sparks.toml", "--host", sparks, *options)
+    record = Record.read(shell.record())
+    assert record.run.status == "interrupted"
+    assert "aborted: 100% of the requests failed in 3 s (abort.failed_percent = 90)" in record.run.status_reason
+    assert done.code != 0
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "it needs a class Client that is a subclass of loadtests.client.Api"),
+        ("import nowhere", "ModuleNotFoundError: No module named 'nowhere'"),
+        (
+            "from loadtests.client import Api as Client\nSocket = int",
+            "Socket must be a subclass of loadtests.wire.Frames",
+        ),
+    ],
+)
+def test_a_client_that_is_none_is_said_before_any_load(
+    shell: Shell, sparks: str, tmp_path: Path, text: str, sentence: str
+) -> None:
+    (tmp_path / "mine.py").write_text(text)
+    done = shell.matchday("run", "smoke", "--host", sparks, "--client", tmp_path / "mine.py")
+    assert done.code == 2
+    assert sentence in plain(done.err)

@@ -59,6 +59,7 @@ def run(
     client: ClientFile = None,
     people: PeopleFile = None,
     ui: Annotated[bool, typer.Option("--ui", help="Locust's web UI, until Ctrl-C.")] = False,
+    ui_port: Annotated[int, typer.Option("--ui-port", min=1, max=65_535, help="Where the web UI is.")] = 8089,
     settings: Settings = None,
     runs: Runs = RUNS,
 ) -> None:
@@ -68,7 +69,11 @@ def run(
         *([f"load.concurrent_users={users}"] if users else []),
         *([f"load.hold_s={duration_s}"] if duration_s else []),
     ]
-    raise typer.Exit(_rehearse(scenario, changes, runs, backend_arguments(host, client, people), stack, processes, ui))
+    raise typer.Exit(
+        _rehearse(
+            scenario, changes, runs, backend_arguments(host, client, people), stack, processes, ui_port if ui else None
+        )
+    )
 
 
 @interruptible()
@@ -99,7 +104,7 @@ def _rehearse(
     backend: Sequence[str] = (),
     stack_file: Path | None = None,
     processes: int = 1,
-    ui: bool = False,
+    ui_port: int | None = None,
 ) -> ExitCode:
     """Run a scenario against a backend, or a stack of our own; print and write what came of it."""
     from loadtests.recording.writer import check_writable
@@ -107,19 +112,19 @@ def _rehearse(
     scenario = load(name, settings)
     check_writable(runs)
     arguments = scenario_arguments(name, settings)
-    arguments += ["--web-host", "127.0.0.1", "--autostart"] if ui else ["--headless"]
+    arguments += ["--web-host", "127.0.0.1", "--web-port", str(ui_port), "--autostart"] if ui_port else ["--headless"]
     arguments += distributed_arguments(processes) if processes > 1 else []
     arguments += backend
     if "--host" in backend or stack_file:
-        record, interrupted = _measure(scenario, arguments, runs, stack_file, ui)
+        record, interrupted = _measure(scenario, arguments, runs, stack_file, ui_port)
     else:
         with local_stack(scenario) as stack:
-            record, interrupted = _measure(scenario, arguments, runs, write_stack_file(stack), ui)
+            record, interrupted = _measure(scenario, arguments, runs, write_stack_file(stack), ui_port)
     return _conclude(record, interrupted)
 
 
 def _measure(
-    scenario: Scenario, arguments: Sequence[str], runs: Path, stack_file: Path | None, ui: bool
+    scenario: Scenario, arguments: Sequence[str], runs: Path, stack_file: Path | None, ui_port: int | None
 ) -> tuple["Record", bool]:
     """Let Locust run. Returns its record, and whether somebody interrupted it."""
     from loadtests.launch import Launch
@@ -127,8 +132,8 @@ def _measure(
 
     interrupted = False
     launch = Launch(new_folder(runs, scenario.name), arguments, stack_file)
-    if ui:
-        console().print("Locust's web UI: http://127.0.0.1:8089, until Ctrl-C")
+    if ui_port:
+        console().print(f"Locust's web UI: http://127.0.0.1:{ui_port}, until Ctrl-C")
     try:
         with LoadScreen(console(stderr=True), f"Load: {scenario.load.concurrent_users} people") as screen:
             for live in launch.follow():

@@ -16,6 +16,7 @@ from loadtests.recording.interrupt import interrupt_main_only
 from loadtests.recording.machine import SelfWatch
 from loadtests.recording.recorder import CLOCK, WINDOWS, Plan, Recorder
 from loadtests.recording.worker import Reporter
+from loadtests.web import show_targets
 from scenarios.outcome import MatchdayError
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,9 @@ def install(environment: Environment, plan: Plan) -> tuple[Collector, RunClock]:
     if isinstance(runner, WorkerRunner):
         Reporter(environment, collector, clock)
     else:
-        _listen(environment, Recorder(environment, collector, clock, plan), clock)
+        recorder = Recorder(environment, collector, clock, plan)
+        _listen(environment, recorder, clock)
+        show_targets(environment, recorder.recent, plan.scenario)
     return collector, clock
 
 

@@ -22,6 +22,7 @@ from loadtests.recording.clock import RunClock
 from loadtests.recording.collector import Collector
 from loadtests.recording.new_run import new_run
 from loadtests.recording.probe import Probe
+from loadtests.recording.recent import Recent
 from loadtests.recording.window import Window
 from loadtests.recording.writer import RecordWriter
 from loadtests.watching.stations import StationWatch
@@ -107,6 +108,7 @@ class Recorder:
         self._ramp: gevent.Greenlet | None = None
         self._watch: StationWatch | None = None
         self._abort = AbortWatch(plan.scenario.abort)
+        self.recent = Recent()
         self._stopping_from: float | None = None
         self._ended_why = ""
         self._finishing = RLock()
@@ -130,6 +132,7 @@ class Recorder:
             self._workers = Workers(self._runner, self._environment.stop_timeout or 0.0)
         self._watch = StationWatch(self._stack) if self._stack else None
         self._abort = AbortWatch(scenario.abort)
+        self.recent.clear()
         self._collector.begin()
         self._ticker = gevent.spawn(self._tick, self._writer)
         if self._plan.follows_load:
@@ -142,8 +145,7 @@ class Recorder:
             return
         for packed in data["windows"]:
             window = Window.unpacked(packed)
-            self._writer.add(window)
-            self._abort.add(window)
+            self._take(self._writer, window)
         self._workers.reported(worker, data["last"], Clock.model_validate(data["clock"] | {"worker": worker}))
 
     def spawned(self) -> None:
@@ -218,8 +220,7 @@ class Recorder:
             for sample in self._watch.read() if self._watch else []:
                 writer.observe(int(sample["second"]), sample)
             for window in self._collector.take(pause=lambda: gevent.sleep(0)):
-                writer.add(window)
-                self._abort.add(window)
+                self._take(writer, window)
             if reason := self._abort.reason(now):
                 self._end(f"aborted: {reason}")
                 return
@@ -228,6 +229,11 @@ class Recorder:
             except OSError as error:
                 self._end(f"the record could not be written any more: {error.strerror}")
                 return
+
+    def _take(self, writer: RecordWriter, window: Window) -> None:
+        writer.add(window)
+        self._abort.add(window)
+        self.recent.add(window)
 
     def _end(self, why: str) -> None:
         """End the test before its time."""

@@ -1,13 +1,17 @@
 """A load test from the command line, and the commands that read its record."""
 
 import json
+import signal
+import urllib.request
 from pathlib import Path
 from statistics import median
 
 import pytest
 
 from loadtests.record import Record
+from reference_app.stack.process import free_port
 from tests.e2e.conftest import BUSY, CLOSED, POPULATION, SHORT, SOON, Done, Shell, plain
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +96,42 @@ def test_the_web_ui_leaves_a_record_too(shell: Shell, stack_file: Path) -> None:
     )
     assert done.code == 0, done.err
     assert Record.read(shell.record()).complete
+
+
+def test_the_web_ui_shows_the_targets(shell: Shell, stack_file: Path) -> None:
+    port = str(free_port())
+    argv = [
+        "run",
+        "phase-1",
+        "--stack",
+        stack_file,
+        *POPULATION,
+        *SHORT,
+        "--duration",
+        "20s",
+        "--ui",
+        "--ui-port",
+        port,
+    ]
+    with shell.started(*argv) as process:
+        page = f"http://127.0.0.1:{port}"
+        wait_for(lambda: listed(page), "targets")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert Record.read(shell.record()).run.status in ("interrupted", "finished")
+
+
+def listed(page: str) -> bool:
+    """Whether the page has a tab for targets, and the figures it asks for have one that is kept."""
+    try:
+        html = urllib.request.urlopen(page, timeout=2).read().decode()
+        stats = json.load(urllib.request.urlopen(f"{page}/stats/requests", timeout=2))
+    except (OSError, ValueError):
+        return False
+    assert '"extendedTabs"' in html
+    (targets,) = stats["extended_stats"]
+    assert [row["title"] for row in targets["data"]][:1] == ["API response time, p99.99"]
+    return any(row["state"] in ("kept", "too few samples") and row["count"] > 5 for row in targets["data"])
 
 
 def test_several_processes_make_one_record(shell: Shell, stack_file: Path) -> None:

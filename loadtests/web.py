@@ -1,0 +1,59 @@
+"""A tab of Locust's own web UI that shows the targets, through its extension points."""
+
+import json
+from typing import Any
+
+from flask import Response, request
+from locust.env import Environment
+
+from loadtests.recording.recent import RECENT_S, Recent
+from scenarios.schema import Scenario
+
+_KEY, _STATS = "targets", "/stats/requests"
+_COLUMNS = {
+    "title": "Target",
+    "now": f"Last {RECENT_S} s",
+    "limit": "Limit",
+    "state": "State",
+    "count": "Samples",
+}
+
+
+def show_targets(environment: Environment, recent: Recent, scenario: Scenario) -> None:
+    """Add the tab, where there is a web UI."""
+    web_ui = environment.web_ui
+    if not web_ui:
+        return
+    structure = [{"key": key, "title": title} for key, title in _COLUMNS.items()]
+    web_ui.template_args |= {
+        "extendedTabs": [{"title": "Targets", "key": _KEY}],
+        "extendedTables": [{"key": _KEY, "structure": structure}],
+    }
+
+    def add_targets(response: Response) -> Response:
+        if request.path.endswith(_STATS) and response.is_json:
+            targets = {"key": _KEY, "data": rows(recent, scenario)}
+            response.set_data(json.dumps({**(response.json or {}), "extended_stats": [targets]}))
+        return response
+
+    web_ui.app.after_request(add_targets)
+
+
+def rows(recent: Recent, scenario: Scenario) -> list[dict[str, Any]]:
+    """Each latency target as it is now."""
+    found = []
+    for target in scenario.targets.targets.values():
+        if target.percentile is None or not target.judged or target.windows == "ramp":
+            continue
+        now_ms, count = recent.latency_ms(target.samples, target.percentile)
+        state = "too few samples" if now_ms is None else "kept" if now_ms < target.limit else "OVER"
+        found.append(
+            {
+                "title": f"{target.title}, p{target.percentile:g}",
+                "now": "–" if now_ms is None else f"{now_ms:,.1f} {target.unit}",
+                "limit": f"< {target.limit:,g} {target.unit}",
+                "state": state,
+                "count": count,
+            }
+        )
+    return found

@@ -69,11 +69,8 @@ def run(
         *([f"load.concurrent_users={users}"] if users else []),
         *([f"load.hold_s={duration_s}"] if duration_s else []),
     ]
-    raise typer.Exit(
-        _rehearse(
-            scenario, changes, runs, backend_arguments(host, client, people), stack, processes, ui_port if ui else None
-        )
-    )
+    backend = backend_arguments(host, client, people)
+    raise typer.Exit(_rehearse(scenario, changes, runs, backend, stack, processes, ui_port if ui else None))
 
 
 @interruptible()

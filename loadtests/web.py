@@ -22,7 +22,7 @@ _COLUMNS = {
 def show_targets(environment: Environment, recent: Recent, scenario: Scenario) -> None:
     """Add the tab, where there is a web UI."""
     web_ui = environment.web_ui
-    if not web_ui:
+    if not web_ui or not web_ui.app:
         return
     structure = [{"key": key, "title": title} for key, title in _COLUMNS.items()]
     web_ui.template_args |= {

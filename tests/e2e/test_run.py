@@ -100,19 +100,8 @@ def test_the_web_ui_leaves_a_record_too(shell: Shell, stack_file: Path) -> None:
 
 def test_the_web_ui_shows_the_targets(shell: Shell, stack_file: Path) -> None:
     port = str(free_port())
-    argv = [
-        "run",
-        "phase-1",
-        "--stack",
-        stack_file,
-        *POPULATION,
-        *SHORT,
-        "--duration",
-        "20s",
-        "--ui",
-        "--ui-port",
-        port,
-    ]
+    argv: list[str | Path] = ["run", "phase-1", "--stack", stack_file, *POPULATION, *SHORT]
+    argv += ["--duration", "20s", "--ui", "--ui-port", port]
     with shell.started(*argv) as process:
         page = f"http://127.0.0.1:{port}"
         wait_for(lambda: listed(page), "targets")

@@ -82,8 +82,8 @@ class Connection(asyncio.Protocol):
         self._transport.write(head.encode() + body)
 
 
-async def serve(book: Book) -> None:
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(book), "127.0.0.1", 0, backlog=4096)
+async def serve(book: Book, address: str) -> None:
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(book), address, 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -92,6 +92,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--stalls", default="")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--address", default="127.0.0.1")
     options = parser.parse_args()
     pairs = [tuple(map(float, stall.split(":"))) for stall in options.stalls.split(",") if stall]
-    asyncio.run(serve(Book([(start, to) for start, to in pairs], options.seed)))
+    asyncio.run(serve(Book([(start, to) for start, to in pairs], options.seed), options.address))

@@ -132,7 +132,7 @@ def test_several_processes_make_one_record(shell: Shell, stack_file: Path) -> No
     assert set(record.measured_values("sockets")) == {16.0}
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("processes", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_sessions_come_and_go_and_keep_the_backend_as_full_as_asked(
     shell: Shell, stack_file: Path, processes: str
 ) -> None:
@@ -163,6 +163,7 @@ def test_open_arrivals_send_deeds_at_the_rate_and_time_them_from_when_they_were_
     assert sum(record.measured_values("dropped")) == 0
 
 
+@pytest.mark.slow
 def test_stages_are_followed(shell: Shell, stack_file: Path) -> None:
     stages = "load.stages=[{share=0.25,part=1},{share=1.0,part=1},{share=0.5,part=1}]"
     staged = ["--set", stages, "--users", "16", "--duration", "15s"]

@@ -180,6 +180,46 @@ def test_catching_up_is_neither_double_nor_out_of_order(watch: Watch, post: Post
     assert watch.counted == {"sent": 3, "delivered": 3}
 
 
+def test_what_a_stranger_wrote_while_one_was_away_is_read_as_history_and_not_missed(watch: Watch) -> None:
+    there, here = office(watch, "b", ("carla",)), office(watch, "a", ())
+    earlier, first, second, third = (there.sending("carla", "dan", "match", "Hi!") for _ in range(4))
+    here.arrived("dan")
+    for sent in (first, third):  # the second is dropped
+        assert here.received(sent.id, stranger="dan")
+    watch.ms += LOST_AFTER_S * 1000 + 1
+    here.count_lost()
+    there.count_lost()
+    assert watch.counted == {"sent": 4, "delivered": 2, "crossed": 2, "lost": 1}
+    # In the next session it begins anew.
+    here.left("dan")
+    here.arrived("dan")
+    later = [there.sending("carla", "dan", "match", "Hi!") for _ in range(3)]
+    assert here.received(later[-1].id, stranger="dan")
+    watch.ms += LOST_AFTER_S * 1000 + 1
+    here.count_lost()
+    assert watch.counted["lost"] == 1
+    assert not earlier.delivered
+    assert not second.delivered
+
+
+def test_a_stranger_whom_another_process_plays_need_not_be_there(watch: Watch) -> None:
+    here = office(watch, "a", ("anna",), alone=False)
+    here.sending("anna", "dan", "match", "Hi!")
+    watch.ms += LOST_AFTER_S * 1000 + 1
+    here.count_lost()
+    assert watch.counted == {"sent": 1}
+
+
+def test_a_like_from_before_the_run_is_not_the_second_one(watch: Watch, post: Post) -> None:
+    """Ben, who is here, liked long ago: the match follows from Anna's like, whoever hears of it first."""
+    post.liking("anna", "ben")
+    watch.ms += 20
+    post.matched("m", "ben", "anna")
+    watch.ms += 5
+    post.matched("m", "anna", "ben")
+    assert watch.fired == [("match detection", 25, None)]
+
+
 def test_what_a_client_had_to_send_again_may_come_twice(watch: Watch, post: Post) -> None:
     sent = send(post)
     assert post.send_again("anna") == [sent]

@@ -60,6 +60,7 @@ def main(host: str, pairs: int, messages: int, hang_ups: int) -> None:
 
     def talk(number: int) -> None:
         one, other = f"a{number}", f"b{number}"
+        post.meet(one, other)
         sockets = [Socket(Frames(host, person), person, post, fire, clock, Rest(person)) for person in (one, other)]
         assert all(socket.connect() for socket in sockets)
         for turn in range(messages):

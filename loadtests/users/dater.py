@@ -1,7 +1,7 @@
 """Everybody: swipes, writes and answers, looks at pages, moves about, until their time is over."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from gevent import GreenletExit
@@ -165,11 +165,11 @@ class Dater(Person):
         if not self.send_swipe(other_id, like).like and like:
             self.world.post.did_not_like(self.person_id, other_id)
 
-    def write(self, match_id: str, other_id: str, text: str, turns_left: int) -> bool:
+    def write(self, match_id: str, other_id: str, text: str, turns_left: int) -> Callable[[], bool] | None:
         if not self.socket or not self.settled(self.socket):
-            return False
-        self.socket.send_message(match_id, other_id, text, turns_left)
-        return True
+            return None
+        confirmed: Callable[[], bool] = self.socket.send_message(match_id, other_id, text, turns_left).confirmed.is_set
+        return confirmed
 
     # What the socket hears
 

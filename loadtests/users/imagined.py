@@ -8,7 +8,7 @@ lives in one city.
 import heapq
 import random
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -264,8 +264,8 @@ class ImaginedBody:
     def swipe_on(self, other_id: str, like: bool) -> None:
         self.api.swipe(other_id, like)
 
-    def write(self, match_id: str, other_id: str, text: str, turns_left: int) -> bool:
-        return self._town.write(match_id, self._person, turns_left)
+    def write(self, match_id: str, other_id: str, text: str, turns_left: int) -> Callable[[], bool] | None:
+        return (lambda: True) if self._town.write(match_id, self._person, turns_left) else None
 
 
 class _ImaginedApi(Api):

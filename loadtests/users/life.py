@@ -45,8 +45,8 @@ class Body(Protocol):
 
     def swipe_on(self, other_id: str, like: bool) -> None: ...
 
-    def write(self, match_id: str, other_id: str, text: str, turns_left: int) -> bool:
-        """Send a message. Whether it went out."""
+    def write(self, match_id: str, other_id: str, text: str, turns_left: int) -> Callable[[], bool] | None:
+        """Send a message. None when it did not go out; else what says whether the other has it."""
 
 
 class Life:
@@ -133,10 +133,11 @@ class Life:
         if not left:
             return
         yield self.mind.duration_s(law.typing_s)
-        sent = self.body.write(turn.match_id, turn.other_id, next(_LINES), left - 1)
-        if sent and left == 1 and self.mind.rng.random() < law.unmatch_share.value:
+        has_come = self.body.write(turn.match_id, turn.other_id, next(_LINES), left - 1)
+        if has_come and left == 1 and self.mind.rng.random() < law.unmatch_share.value:
             yield self.mind.duration_s(law.typing_s)
-            self.body.api.unmatch(turn.match_id)
+            if has_come():  # nobody ends a match on which a message is still under way
+                self.body.api.unmatch(turn.match_id)
 
     def _read(self, turn: Turn) -> int | None:
         """Open a conversation. Returns how many messages are still to come; None when it has ended."""

@@ -217,7 +217,18 @@ def test_wrong_usage_is_a_sentence(runs: Path, arguments: list[str], says: str) 
 
 # The few people and seconds of the other tests, two pairs of them.
 QUICK = [*POPULATION, *SHORT[: SHORT.index("--users")], *SHORT[SHORT.index("--users") + 2 :]]
-QUICK += ["--set", "load.concurrent_users=16", "--set", "load.hold_s=4", "--pairs", "2"]
+QUICK += [
+    "--set",
+    "load.concurrent_users=16",
+    "--set",
+    "load.hold_s=6",
+    "--set",
+    "traffic.couples.value=0",
+    "--pairs",
+    "2",
+]
+# In a hurry, or two seconds are too short for a percentile.
+QUICK += [part for sex in ("male", "female") for part in ("--set", f"traffic.card_dwell.{sex}.mean_s=0.5")]
 
 
 def test_a_duel_runs_both_sides_and_keeps_their_records(shell: Shell, stack_file: Path) -> None:

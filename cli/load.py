@@ -32,7 +32,7 @@ def distributed_arguments(processes: int) -> list[str]:
 
 def show_load(screen: LoadScreen, live: "Live", scenario: Scenario) -> None:
     """How a run stands: not once everybody has been sent home and the record is being closed."""
-    if live.users:
+    if live.users and screen.due:
         screen.show(view_of(live, scenario))
 
 
@@ -40,7 +40,7 @@ def view_of(live: "Live", scenario: Scenario) -> View:
     wanted = scenario.targets
     targets = [target for target in wanted.targets.values() if target.percentile and target.judged]
     now = (
-        Now(t.title, live.recent_ms(t.samples, t.percentile or 0.0), t.limit, t.unit)
+        Now(t.title, live.recent.latency_ms(t.samples, t.percentile or 0.0)[0], t.limit, t.unit)
         for t in targets
         if t.windows != "ramp"
     )

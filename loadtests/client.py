@@ -116,7 +116,7 @@ class Api:
 
     def matches(self) -> list[Match]:
         """Those with the latest news first."""
-        return [_match(found) for found in self.call("GET", "/matches")["matches"]]
+        return [match_of(found) for found in self.call("GET", "/matches")["matches"]]
 
     def unmatch(self, match_id: str) -> None:
         self.call("DELETE", f"/matches/{match_id}", "/matches/{id}")
@@ -165,7 +165,7 @@ class Api:
         return found
 
 
-def _match(found: Mapping[str, Any]) -> Match:
+def match_of(found: Mapping[str, Any]) -> Match:
     last = found["last_message"]
     return Match(
         found["id"],

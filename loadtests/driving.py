@@ -25,14 +25,14 @@ def drive(environment: Environment, world: World, collector: Collector) -> geven
 
     Counts how many people were to be there in each second: whether they are tells whether the generator keeps up.
     """
-    load, started_s = world.scenario.load, time.perf_counter()
+    load = world.scenario.load
     people = part_of(load.concurrent_users, world.worker, world.workers)
     if load.model == "sessions":
         chatters, visits = _planned(world, load)
-        planned = Online(visits)
+        planned, started_s = Online(visits), time.perf_counter()
         collector.gauge("users_asked", lambda: float(chatters + planned.at(time.perf_counter() - started_s)))
         return gevent.spawn(_sessions, environment, world, load, visits, chatters)
-    curve = load.curve
+    curve, started_s = load.curve, time.perf_counter()
     if load.model == "arrivals":
         collector.gauge("users_asked", lambda: people)
         return gevent.spawn(_deeds, world, load, collector)

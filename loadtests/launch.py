@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +13,9 @@ from pathlib import Path
 from hdrh.histogram import HdrHistogram
 
 from loadtests.record import LATENCY_FILE, NOT_REQUESTS, RUN_FILE, SERIES_FILE, matches
-from loadtests.record.histograms import histogram, name_of, percentile_ms, samples_needed
+from loadtests.record.histograms import name_of, percentile_ms
+from loadtests.recording.recent import Recent
+from loadtests.recording.window import Window
 from loadtests.recording.writer import close_abandoned
 from scenarios.children import signals_held, start_child
 from scenarios.outcome import ExitCode, MatchdayError
@@ -25,7 +26,6 @@ POLL_S = 0.25
 # Users finish what they are at (10 s), lost workers are waited for (10 s), the record gets its summary.
 STOP_WITHIN_S = 45.0
 _LOG_LINES_SHOWN = 8
-RECENT_S = 15
 _OF_GENERATOR = ("generator_drift_ms", "generator_cpu_percent", "foreign_cpu_cores")
 
 
@@ -45,16 +45,7 @@ class Live:
     p95_ms: float | None  # of all requests so far
     users_asked: float = 0.0
     generator: dict[str, float] = field(default_factory=dict)  # columns of series.csv that tell how it is
-    recent: tuple[tuple[str, HdrHistogram], ...] = ()  # successes of the last seconds, by "TYPE name"
-
-    def recent_ms(self, samples: Sequence[str], percentile: float) -> float | None:
-        """A percentile over the last RECENT_S seconds; None when too few samples came."""
-        total = histogram()
-        for name, values in self.recent:
-            if matches(name, samples):
-                total.add(values)
-        enough = total.get_total_count() >= samples_needed(percentile)
-        return percentile_ms(total, percentile) if enough else None
+    recent: Recent = field(default_factory=Recent)
 
 
 class Launch:
@@ -136,7 +127,7 @@ class _Tail:
         self._header: list[str] = []
         self._requests = self._failures = 0
         self._first_second: float | None = None
-        self._recent: deque[tuple[int, str, HdrHistogram]] = deque()
+        self._recent = Recent()
 
     def read(self) -> Live | None:
         """None when no second was added."""
@@ -159,8 +150,6 @@ class _Tail:
         for line in lines:
             self._add(line)
         p95_ms = percentile_ms(self._all, 95) if self._all else None
-        while self._recent and self._recent[0][0] <= self._recent[-1][0] - RECENT_S:
-            self._recent.popleft()
         last = {name: float(value) for name, value in table[-1].items() if value}
         self._first_second = self._first_second or float(table[0]["second"])
         return Live(
@@ -172,7 +161,7 @@ class _Tail:
             p95_ms,
             last.get("users_asked", 0.0),
             {name: last[name] for name in _OF_GENERATOR if name in last},
-            tuple((name, values) for _, name, values in self._recent),
+            self._recent,
         )
 
     def _add(self, line: str) -> None:
@@ -180,15 +169,13 @@ class _Tail:
             return
         tag, second, *_, encoded = line.removeprefix("Tag=").split(",")
         name, failed = name_of(tag)
-        if failed:
-            return
-        values = HdrHistogram.decode(encoded)
-        self._recent.append((int(float(second)), name, values))
-        if matches(name, NOT_REQUESTS):
+        self._recent.add(Window(int(float(second)), {tag: (encoded.encode(), 0, 0)}))
+        if failed or matches(name, NOT_REQUESTS):
             return
         if self._all is None:
-            self._all = histogram()
-        self._all.add(values)
+            self._all = HdrHistogram.decode(encoded)
+        else:
+            self._all.decode_and_add(encoded)
 
 
 def _new_lines(path: Path, start: int) -> tuple[list[str], int]:

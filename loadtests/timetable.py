@@ -42,7 +42,7 @@ class Lengths:
     under_way: Callable[[], tuple[float, float]]
 
 
-def timetable(curve: Curve, people: int, lengths: Lengths, rng: random.Random) -> list[Visit]:
+def timetable(curve: Curve, people: int, lengths: Lengths, rng: random.Random, tries: int = TRIES) -> list[Visit]:
     """The visits of one process, by arrival.
 
     A Poisson process strays: with 100 people by ten, half of the time to less than was asked for. So timetables are
@@ -50,7 +50,7 @@ def timetable(curve: Curve, people: int, lengths: Lengths, rng: random.Random) -
     is conditioned on that; it still knows nothing of the backend.
     """
     drawn = [_drawn(curve, people, lengths, rng)]
-    while (strays := _strays(drawn[-1], curve, people)) > 0 and len(drawn) < TRIES:
+    while (strays := _strays(drawn[-1], curve, people)) > 0 and len(drawn) < tries:
         drawn.append(_drawn(curve, people, lengths, rng))
     if strays:
         drawn.sort(key=lambda visits: _strays(visits, curve, people))

@@ -77,10 +77,15 @@ class LoadScreen:
         """A line that stays."""
         self._out.print(f"  {text}")
 
+    @property
+    def due(self) -> bool:
+        """Whether a view would be shown now: making one costs as much as a second of the run has histograms."""
+        return self._screen is not None or time.monotonic() - self._said >= PLAIN_EVERY_S
+
     def show(self, view: View) -> None:
         if self._screen:
             self._screen.update(Group(Text(self._title, "bold"), _line(view), _bar(view), _table(view.targets)))
-        elif time.monotonic() - self._said >= PLAIN_EVERY_S:
+        elif self.due:
             self._said = time.monotonic()
             for line in plain(view):
                 self._out.print(f"  {line}")

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtests import timetable as module
 from loadtests.timetable import Lengths, Online, Visit, poisson, timetable
 from loadtests.users.mind import Mind
 from scenarios.load import load
@@ -27,11 +26,10 @@ def made(people: int, hold_s: float, stages: tuple[Stage, ...] = ()) -> Load:
     return Load(concurrent_users=people, ramp_s=10.0, hold_s=hold_s, warm_up_s=0.0, stages=stages)
 
 
-def test_the_mean_of_many_timetables_follows_the_curve(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mean_of_many_timetables_follows_the_curve() -> None:
     """Superposed M/G/infinity queues: each rise comes in equilibrium, each fall thins. Not conditioned here."""
-    monkeypatch.setattr(module, "TRIES", 1)
     rng, curve, at_s = random.Random(1), made(100, 600.0, STAGES).curve, np.arange(5.0, 610.0, 20.0)
-    found = np.mean([Online(timetable(curve, 100, lengths(rng), rng)).at(at_s) for _ in range(200)], axis=0)
+    found = np.mean([Online(timetable(curve, 100, lengths(rng), rng, tries=1)).at(at_s) for _ in range(200)], axis=0)
     asked = np.array([100 * curve.share(float(at)) for at in at_s])
     # Four standard errors of a Poisson mean over 200 timetables, and 1.5 for those who come while the load falls.
     assert np.abs(found - asked).max() < 4 * np.sqrt(100 / 200) + 1.5

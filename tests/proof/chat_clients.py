@@ -18,7 +18,7 @@ from typing import Any  # noqa: E402
 import gevent  # noqa: E402
 
 from loadtests import post as post_module  # noqa: E402
-from loadtests.client import Match, _match  # noqa: E402
+from loadtests.client import Match, match_of  # noqa: E402
 from loadtests.post import Post  # noqa: E402
 from loadtests.recording.clock import RunClock  # noqa: E402
 from loadtests.sockets import Socket  # noqa: E402
@@ -48,7 +48,7 @@ def main(host: str, pairs: int, messages: int, hang_ups: int) -> None:
             return [Letter(one["id"], one["match_id"], one["seq"], one["sender_id"]) for one in found]
 
         def matches(self) -> list[Match]:
-            return [_match(found) for found in self._get(f"matches/{self.person}")]
+            return [match_of(found) for found in self._get(f"matches/{self.person}")]
 
         def _get(self, path: str) -> list[dict[str, Any]]:
             with urllib.request.urlopen(f"{host}/{path}", timeout=10) as response:

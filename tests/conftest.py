@@ -15,20 +15,17 @@ PEOPLE = 400
 # The first of them are played by load tests, in any order: who likes whom among them is not known. The others
 # belong to the tests of the backend, each test its own.
 PLAYED = 120
-
-
-STRANGERS = ["population.turns_waiting_mean=0.0"]
-STRANGERS += [f"population.liked_before_share.{sex}=0.0" for sex in ("male", "female")]
+# Without likes from before: a test that has two people meet knows that they had not met.
+STRANGERS = [
+    "population.turns_waiting_mean=0",
+    *(f"population.liked_before_share.{sex}=0.0" for sex in ("male", "female")),
+]
 
 
 @pytest.fixture(scope="session")
 def scenario() -> Scenario:
-    # One city, so that people are near each other; no likes from before, so that tests know who likes whom.
-    nobody = [
-        "population.turns_waiting_mean=0",
-        *(f"population.liked_before_share.{sex}=0.0" for sex in ("male", "female")),
-    ]
-    return load("phase-1", [f"population.users={PEOPLE}", 'population.cities=["Berlin"]', *nobody])
+    # One city, so that people are near each other.
+    return load("phase-1", [f"population.users={PEOPLE}", 'population.cities=["Berlin"]', *STRANGERS])
 
 
 @pytest.fixture(scope="session")

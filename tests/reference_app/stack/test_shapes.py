@@ -11,6 +11,7 @@ from reference_app.settings import Service, Settings
 from reference_app.stack import LocalStack
 from reference_app.stack.proxy import PATHS
 from scenarios.load import load
+from tests.conftest import STRANGERS
 from tests.reference_app.conftest import Backend, sign_in
 from tests.reference_app.test_chat import matched
 
@@ -34,7 +35,7 @@ def test_every_service_describes_the_whole_api() -> None:
 
 @pytest.fixture(params=["phase-2", "phase-3"])
 def shape(request: pytest.FixtureRequest) -> Iterator[LocalStack]:
-    scenario = load(request.param, ["population.users=40", 'population.cities=["Berlin"]'])
+    scenario = load(request.param, ["population.users=40", 'population.cities=["Berlin"]', *STRANGERS])
     with LocalStack(scenario) as stack:
         stack.populate(scenario, lambda done, of: None)
         yield stack

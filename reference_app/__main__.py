@@ -25,6 +25,8 @@ def main() -> None:
         http="httptools",
         timeout_keep_alive=75,  # above the longest think time, or idle clients meet closed connections
         ws_per_message_deflate=False,  # compressing frames costs 40 KiB a socket
+        # Phones ping, too, every 25 s. This finds the dead; each ping wakes both sides up.
+        ws_ping_interval=60.0,
         ws_max_size=65_536,  # larger frames have no use here
         backlog=BACKLOG,
         access_log=False,

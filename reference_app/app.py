@@ -33,12 +33,13 @@ from reference_app.swipes import routes as swipes
 log = logging.getLogger(__name__)
 FINISH_WITHIN_S = 1.0  # after the requests
 
-# What each service answers. The load balancer sends a path to the service that has it.
+# What each service answers. The load balancer sends a path to the service that has it. What is asked for most comes
+# first: a path is tried against one route after the other, which took a tenth of a swipe's time.
 ROUTES: dict[Service, tuple[ModuleType, ...]] = {
+    Service.MATCH: (swipes, discovery),
+    Service.CHAT: (chat, socket),
     Service.APP: (profiles, accounts, photos, push, safety),
     Service.AUTH: (auth,),
-    Service.MATCH: (discovery, swipes),
-    Service.CHAT: (chat, socket),
 }
 
 
@@ -68,6 +69,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await ensure_indexes(platform.db, settings)
         background = Background()
         app.state.platform = platform
+        app.state.made = {}
         app.state.background = background
         app.state.otp_sender = sender(settings)
         if Service.CHAT in app.state.services:
@@ -100,10 +102,11 @@ def create_app(settings: Settings | None = None, services: Collection[Service] |
     app.state.settings = settings
     app.state.services = services
     errors.install(app)
+    for service, modules in ROUTES.items():
+        if service in services:
+            for module in modules:
+                app.include_router(module.router)
     app.include_router(health.router)
-    for service in (service for service in Service if service in services):
-        for module in ROUTES[service]:
-            app.include_router(module.router)
     if slowdown := settings.slowdown:
         app.add_middleware(Slowdown, shares=slowdown)
     app.add_middleware(Requests, broken=errors.answer_of(errors.Broken()))

@@ -12,7 +12,7 @@ from reference_app.chat.events import UnmatchEvent
 from reference_app.chat.hub import Fanout
 from reference_app.chat.presence import presence_key
 from reference_app.chat.store import ChatStore
-from reference_app.dependencies import made_by
+from reference_app.dependencies import made_by, once_an_app
 from reference_app.discovery.decks import refilled_key
 from reference_app.jobs import Job
 from reference_app.photos.service import PhotoService, photo_service_on
@@ -96,6 +96,7 @@ def account_service_on(platform: Platform) -> AccountService:
     )
 
 
+@once_an_app
 def account_service(connection: HTTPConnection) -> AccountService:
     return account_service_on(platform_of(connection))
 

@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from reference_app.auth.senders import OtpSender
 from reference_app.auth.store import AuthStore, keyed_hash
 from reference_app.chat.hub import Fanout
-from reference_app.dependencies import made_by
+from reference_app.dependencies import made_by, once_an_app
 from reference_app.errors import ApiError, NotSignedIn, Suspended, TooManyRequests
 from reference_app.platform import platform_of
 from reference_app.profiles.store import ProfileStore
@@ -98,6 +98,7 @@ class AuthService:
         return person_id
 
 
+@once_an_app
 def auth_service(connection: HTTPConnection) -> AuthService:
     platform = platform_of(connection)
     return AuthService(

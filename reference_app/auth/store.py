@@ -2,21 +2,24 @@
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from reference_app.platform import Database, Platform, Redis, metrics
+from reference_app.platform import READ_WAITS_S, Database, Grouped, Platform, Redis, metrics
 from reference_app.platform.mongo import Document
-from reference_app.platform.redis import Unavailable, text
+from reference_app.platform.redis import Unavailable, text, values
 
 OTP_TTL_S = 600  # Twilio Verify's figures: 10 minutes, 5 sends, 5 checks
 OTP_SENDS_MAX = 5
 OTP_CHECKS_MAX = 5
+SESSIONS_AT_ONCE_MAX = 100
 # How long a session that ended while another process was looking it up may live on, at most.
 SESSION_CACHE_S = 600
 
@@ -100,7 +103,7 @@ class AuthStore:
         cached = self.cached
         if cached:
             try:
-                if person_id := await self.redis.get(_session_key(token_hmac)):
+                if person_id := await self._cached_sessions.ask(token_hmac):
                     metrics.cache_hit("sessions")
                     return text(person_id)
             except Unavailable:
@@ -112,6 +115,13 @@ class AuthStore:
             metrics.cache_miss("sessions")
             await self._cache(token_hmac, found["person"])
         return str(found["person"])
+
+    @cached_property
+    def _cached_sessions(self) -> Grouped[str, bytes | None]:
+        async def ask(sessions: Sequence[str]) -> Sequence[bytes | None]:
+            return await values(self.redis, [_session_key(session) for session in sessions])
+
+        return Grouped(ask, SESSIONS_AT_ONCE_MAX, READ_WAITS_S)
 
     async def end_session(self, token_hmac: str) -> None:
         await self._end([token_hmac])

@@ -12,7 +12,7 @@ from reference_app.chat.hub import Fanout
 from reference_app.chat.presence import Presence
 from reference_app.chat.schemas import LastMessage, Match, Matches, Message
 from reference_app.chat.store import ChatStore, Position
-from reference_app.dependencies import made_by
+from reference_app.dependencies import made_by, once_an_app
 from reference_app.errors import Invalid, NotFound
 from reference_app.platform import metrics, platform_of
 from reference_app.platform.mongo import Document
@@ -161,6 +161,7 @@ def _shown(document: Document) -> Message:
     )
 
 
+@once_an_app
 def chat_service(connection: HTTPConnection) -> ChatService:
     platform = platform_of(connection)
     return ChatService(

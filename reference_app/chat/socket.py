@@ -18,7 +18,7 @@ from reference_app.platform import STORE_AWAY
 
 router = APIRouter()
 # Whoever ends a session tells its sockets; but what is told through Redis may be lost.
-CHECK_SESSION_EVERY_S = 30.0
+CHECK_SESSION_EVERY_S = 60.0
 _AWAY: tuple[type[Exception], ...] = (TimeoutError, *STORE_AWAY)
 # The client went by itself, we are about to end, or its session has: nothing can have been sent to a dead phone.
 _SAID_GOODBYE = {1000, 1001, 1012, NOT_SIGNED_IN}

@@ -5,15 +5,17 @@ one deck, so it costs no new one.
 """
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from reference_app.background import Background
 from reference_app.discovery.store import DiscoveryStore
 from reference_app.errors import Conflict
-from reference_app.platform import Redis, metrics
+from reference_app.platform import READ_WAITS_S, Grouped, Redis, metrics
 from reference_app.platform.mongo import Document
 from reference_app.platform.redis import Unavailable, text
 from reference_app.profiles.distance import rounded_distance_km
@@ -23,6 +25,7 @@ from reference_app.profiles.store import ProfileStore
 log = logging.getLogger(__name__)
 DECK_SIZE = 100  # a heavy session has about 60 swipes: one query serves it
 SUPER_LIKES_SHOWN = 20
+TAKES_AT_ONCE_MAX = 100
 # About as long as a session. So long somebody who has changed whom they want, or has moved, may be in others' decks.
 DECK_TTL_S = 600
 REFILL_BELOW = 20  # the cards of one request: five seconds each
@@ -73,7 +76,18 @@ class Decks:
         """Take people out of a deck. While Redis is away they stay in it, as long as a deck lasts."""
         if self.kept and others:
             with suppress(*Unavailable):
-                await self.redis.zrem(deck_key(person), *others)
+                await self._takes.ask((person, others))
+
+    @cached_property
+    def _takes(self) -> Grouped[tuple[str, Sequence[str]], None]:
+        async def ask(takes: Sequence[tuple[str, Sequence[str]]]) -> Sequence[None]:
+            async with self.redis.pipeline(transaction=False) as pipe:
+                for person, others in takes:
+                    pipe.zrem(deck_key(person), *others)
+                await pipe.execute()
+            return [None] * len(takes)
+
+        return Grouped(ask, TAKES_AT_ONCE_MAX, READ_WAITS_S)
 
     async def forget(self, person: str) -> None:
         """Compute the next deck anew. While Redis is away the old one stays, as long as a deck lasts."""

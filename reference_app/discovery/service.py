@@ -9,7 +9,7 @@ from typing import Annotated
 
 from starlette.requests import HTTPConnection
 
-from reference_app.dependencies import made_by
+from reference_app.dependencies import made_by, once_an_app
 from reference_app.discovery.decks import FIRST, Decks
 from reference_app.discovery.store import DiscoveryStore
 from reference_app.platform import Redis, metrics, platform_of
@@ -73,6 +73,7 @@ def _card(score: int, profile: bytes) -> bytes:
     return b'{"distance_km":%d,"super_like":%b,"profile":%b}' % (distance_km, super_like, profile)
 
 
+@once_an_app
 def discovery_service(connection: HTTPConnection) -> DiscoveryService:
     platform, profiles = platform_of(connection), profile_service(connection)
     background = connection.app.state.background

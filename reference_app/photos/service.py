@@ -9,7 +9,7 @@ from typing import Annotated
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import HTTPConnection
 
-from reference_app.dependencies import made_by
+from reference_app.dependencies import made_by, once_an_app
 from reference_app.errors import Conflict, NotFound
 from reference_app.jobs import Job
 from reference_app.photos.images import VARIANTS, NotAnImage, file_names, variants
@@ -195,6 +195,7 @@ def photo_service_on(platform: Platform) -> PhotoService:
     return PhotoService(platform, PhotoStore(platform.db), ProfileStore(platform.db))
 
 
+@once_an_app
 def photo_service(connection: HTTPConnection) -> PhotoService:
     return photo_service_on(platform_of(connection))
 

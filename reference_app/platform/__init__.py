@@ -9,6 +9,7 @@ from reference_app.platform import aws, mongo, redis
 from reference_app.platform.cdn import Cdn
 from reference_app.platform.channels import Channels
 from reference_app.platform.group_commit import Commits
+from reference_app.platform.grouped import READ_WAITS_S, Grouped
 from reference_app.platform.mongo import Database
 from reference_app.platform.objects import Objects
 from reference_app.platform.queue import Queue
@@ -16,11 +17,13 @@ from reference_app.platform.redis import Redis
 from reference_app.settings import Settings
 
 __all__ = [
+    "READ_WAITS_S",
     "STORE_AWAY",
     "Cdn",
     "Channels",
     "Commits",
     "Database",
+    "Grouped",
     "Objects",
     "Platform",
     "Queue",

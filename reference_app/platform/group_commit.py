@@ -1,10 +1,8 @@
-"""Group commit: inserts that arrive while one is under way go together in the next, and are acknowledged together.
+"""Group commit: inserts that arrive while one is under way are one bulk write, and are acknowledged together.
 
-No insert waits for a clock: with nothing under way it goes at once, so a quiet system is as fast as without. The more
-arrive, the larger the groups: the cost of replicating a write, and of waiting for the majority, is shared.
+The cost of replicating a write, and of waiting for the majority, is shared.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +10,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteConcernError, WriteError
 
 from reference_app.platform import metrics
+from reference_app.platform.grouped import Grouped
 from reference_app.platform.mongo import Database, Document
 
 AT_ONCE_MAX = 500
@@ -22,52 +21,30 @@ class GroupCommit:
     """Inserts into one collection."""
 
     def __init__(self, collection: AsyncCollection[Document], grouped: bool) -> None:
-        self._collection, self._grouped = collection, grouped
-        self._waiting: list[tuple[Document, asyncio.Future[None]]] = []
-        self._committing: asyncio.Task[None] | None = None
+        self._collection = collection
+        self._inserts = Grouped(self._insert, AT_ONCE_MAX) if grouped else None
         self._sizes = metrics.COMMIT_SIZE.labels(collection.name)
 
     async def insert_one(self, document: Document) -> None:
         """Returns when it is on the majority. Raises what the collection's own `insert_one` raises."""
-        if not self._grouped:
+        if self._inserts:
+            await self._inserts.ask(document)
+        else:
             await self._collection.insert_one(document)
             self._sizes.observe(1)
-            return
-        done = asyncio.get_running_loop().create_future()
-        self._waiting.append((document, done))
-        if self._committing is None:
-            self._committing = asyncio.create_task(self._commit())
-        await done
 
     async def drain(self) -> None:
         """Return when nothing waits any more."""
-        if self._committing:
-            await self._committing
+        if self._inserts:
+            await self._inserts.drain()
 
-    async def _commit(self) -> None:
-        try:
-            while self._waiting:
-                group, self._waiting = self._waiting[:AT_ONCE_MAX], self._waiting[AT_ONCE_MAX:]
-                outcome = await self._outcome([document for document, _ in group])
-                self._sizes.observe(len(group))
-                for (_, done), error in zip(group, outcome, strict=True):
-                    if done.done():  # whoever waited has been cancelled
-                        continue
-                    if error:
-                        done.set_exception(error)
-                    else:
-                        done.set_result(None)
-        finally:
-            self._committing = None
-
-    async def _outcome(self, documents: Sequence[Document]) -> Sequence[Exception | None]:
+    async def _insert(self, documents: Sequence[Document]) -> Sequence[Exception | None]:
         """For each document what went wrong, or None."""
+        self._sizes.observe(len(documents))
         try:
             await self._collection.insert_many(documents, ordered=False)
         except BulkWriteError as error:
             return _by_document(error.details, len(documents))
-        except Exception as error:  # it concerns them all: no primary, no answer in time
-            return [error] * len(documents)
         return [None] * len(documents)
 
 

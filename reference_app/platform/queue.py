@@ -3,20 +3,24 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
+from botocore.exceptions import ClientError
 
 from reference_app.platform import aws
+from reference_app.platform.grouped import Grouped
 from reference_app.settings import Settings
 
 RECEIVES_BEFORE_DEAD_LETTER = 5
 VISIBILITY_S = 60  # a photo takes well under a second; a killed worker's message comes back after this
 ANSWER_WITHIN_S = 5  # longer than a worker waits for jobs
 THREAD_WITHIN_S = 5.0
-_MESSAGES_MAX = 10  # SQS gives no more at a time
+_MESSAGES_MAX = 10  # SQS gives and takes no more at a time
+_GROUP_WAITS_S = 0.03  # a call of SQS takes about as long
 _WANTED = ["SentTimestamp", "ApproximateReceiveCount"]
 
 
@@ -75,7 +79,29 @@ class Queue:
         return self._url(self._dead_name)
 
     async def send(self, body: dict[str, Any]) -> None:
-        """Raises what aws.Unavailable names when the queue is away, or takes less than comes."""
+        """Raises what aws.Unavailable names when the queue is away, or takes less than comes; else what it refuses."""
+        await self._sends.ask(json.dumps(body))
+
+    @cached_property
+    def _sends(self) -> Grouped[str, None]:
+        def send(bodies: Sequence[str]) -> Any:
+            entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+            return self.sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
+
+        return Grouped(lambda bodies: self._batch("SendMessage", send, bodies), _MESSAGES_MAX, _GROUP_WAITS_S)
+
+    @cached_property
+    def _dones(self) -> Grouped[str, None]:
+        def delete(receipts: Sequence[str]) -> Any:
+            entries = [{"Id": str(number), "ReceiptHandle": receipt} for number, receipt in enumerate(receipts)]
+            return self.sqs.delete_message_batch(QueueUrl=self.url, Entries=entries)
+
+        return Grouped(lambda receipts: self._batch("DeleteMessage", delete, receipts), _MESSAGES_MAX, _GROUP_WAITS_S)
+
+    async def _batch(
+        self, what: str, call: Callable[[Sequence[str]], Any], texts: Sequence[str]
+    ) -> list[Exception | None]:
+        """For each text what SQS refused it with, or None."""
         job = object()
         try:
             async with asyncio.timeout(THREAD_WITHIN_S):
@@ -83,12 +109,14 @@ class Queue:
         except TimeoutError as error:
             raise aws.TooManyWait("jobs come faster than the queue takes them") from error
         try:
-            await to_thread.run_sync(
-                lambda: self.sqs.send_message(QueueUrl=self.url, MessageBody=json.dumps(body)),
-                limiter=CapacityLimiter(1),  # how many at once was decided above
-            )
+            # How many at once was decided above.
+            answer = await to_thread.run_sync(call, texts, limiter=CapacityLimiter(1))
         finally:
             self.sending.release_on_behalf_of(job)
+        problems: list[Exception | None] = [None] * len(texts)
+        for failed in answer.get("Failed", ()):
+            problems[int(failed["Id"])] = ClientError({"Error": failed}, what)
+        return problems
 
     def receive(self, wait_s: int, at_most: int) -> list[Received]:
         """Some jobs; waits at most `wait_s` for the first."""
@@ -101,9 +129,7 @@ class Queue:
         return [_received(message) for message in answer.get("Messages", [])]
 
     async def done(self, job: Received) -> None:
-        await to_thread.run_sync(
-            lambda: self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=job.receipt), limiter=self.sending
-        )
+        await self._dones.ask(job.receipt)
 
     async def again_after(self, job: Received, seconds: int) -> None:
         """Let it come back at another time than a job whose worker was killed."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import ValidationError
 from starlette.requests import HTTPConnection
 
-from reference_app.dependencies import made_by
+from reference_app.dependencies import made_by, once_an_app
 from reference_app.errors import Invalid, NotFound
 from reference_app.platform import Redis, platform_of
 from reference_app.platform.mongo import Document
@@ -118,6 +118,7 @@ def photo_of(media_base_url: str, photo_id: str) -> Photo:
     return Photo(id=photo_id, card_url=f"{folder}/card", thumb_url=f"{folder}/thumb")
 
 
+@once_an_app
 def profile_service(connection: HTTPConnection) -> ProfileService:
     platform = platform_of(connection)
     return ProfileService(ProfileStore(platform.db), platform.redis, platform.settings.media_base_url)

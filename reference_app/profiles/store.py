@@ -1,11 +1,12 @@
 """Profiles in MongoDB: one document a person."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from functools import cached_property
 from typing import Any
 
-from reference_app.platform import Database
+from reference_app.platform import READ_WAITS_S, Database, Grouped
 from reference_app.platform.mongo import Document
 from reference_app.profiles.schemas import Location, Preferences
 
@@ -24,6 +25,7 @@ def new_profile(person_id: str) -> Document:
     }
 
 
+MEETINGS_AT_ONCE_MAX = 100
 # Neither suspended nor being deleted.
 VISIBLE: Document = {"hidden": None}
 
@@ -64,8 +66,18 @@ class ProfileStore:
 
     async def can_be_met(self, person_id: str, by: str) -> bool:
         """Whether there is such a person, visible, who has not blocked `by`."""
-        query = {"_id": person_id, "blocked": {"$ne": by}, **VISIBLE}
-        return await self.db.profiles.find_one(query, {"_id": 1}) is not None
+        return await self._meetings.ask((person_id, by))
+
+    @cached_property
+    def _meetings(self) -> Grouped[tuple[str, str], bool]:
+        return Grouped(self._can_be_met, MEETINGS_AT_ONCE_MAX, READ_WAITS_S)
+
+    async def _can_be_met(self, pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
+        people, askers = ({pair[side] for pair in pairs} for side in (0, 1))
+        blocked = {"blocked": {"$setIntersection": ["$blocked", list(askers)]}}
+        cursor = self.db.profiles.find({"_id": {"$in": list(people)}, **VISIBLE}, blocked)
+        found = {profile["_id"]: profile["blocked"] or () for profile in await cursor.to_list(None)}
+        return [person in found and by not in found[person] for person, by in pairs]
 
     async def update(self, person_id: str, changes: dict[str, Any]) -> None:
         if changes:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from starlette.requests import HTTPConnection
 
-from reference_app.dependencies import made_by
+from reference_app.dependencies import made_by, once_an_app
 from reference_app.errors import NotFound
 from reference_app.jobs import Job
 from reference_app.platform import Platform, Queue, metrics, platform_of
@@ -78,6 +78,7 @@ def push_service_on(platform: Platform) -> PushService:
     return PushService(PushStore(platform.db))
 
 
+@once_an_app
 def push_service(connection: HTTPConnection) -> PushService:
     return push_service_on(platform_of(connection))
 

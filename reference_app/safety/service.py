@@ -10,7 +10,7 @@ from reference_app.accounts.service import AccountService, account_service
 from reference_app.auth.service import Auth, CurrentPerson
 from reference_app.chat.events import UnmatchEvent
 from reference_app.chat.service import ChatService, chat_service
-from reference_app.dependencies import made_by
+from reference_app.dependencies import made_by, once_an_app
 from reference_app.discovery.decks import Decks
 from reference_app.discovery.service import discovery_service
 from reference_app.errors import Conflict, Forbidden, NotFound
@@ -115,11 +115,13 @@ class ModerationService:
         )
 
 
+@once_an_app
 def safety_service(connection: HTTPConnection) -> SafetyService:
     db = platform_of(connection).db
     return SafetyService(SafetyStore(db), discovery_service(connection).decks, chat_service(connection))
 
 
+@once_an_app
 def moderation_service(connection: HTTPConnection) -> ModerationService:
     return ModerationService(
         SafetyStore(platform_of(connection).db),

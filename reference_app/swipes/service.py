@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 from reference_app.background import Background
 from reference_app.chat.events import MatchEvent
 from reference_app.chat.hub import Fanout
-from reference_app.dependencies import made_by
+from reference_app.dependencies import made_by, once_an_app
 from reference_app.discovery.decks import Decks
 from reference_app.discovery.service import discovery_service
 from reference_app.errors import Conflict, LikesUsedUp, NotFound
@@ -50,8 +50,8 @@ class Matchmaker:
         await self._tell(swiper, target)
 
     async def sweep(self, start: datetime, end: datetime) -> None:
-        """Check every like of that time again."""
-        for like in await self.store.likes_between(start, end):
+        """Check every like of that time again that is liked back: few are, and one query finds them."""
+        for like in await self.store.liked_back(await self.store.likes_between(start, end)):
             await self.check(like["swiper"], like["target"], again=True)
 
     async def _tell(self, one: str, other: str) -> None:
@@ -146,6 +146,7 @@ class SwipeService:
             await self.decks.forget(target)
 
 
+@once_an_app
 def swipe_service(connection: HTTPConnection) -> SwipeService:
     platform = platform_of(connection)
     settings, store = platform.settings, SwipeStore.on(platform)

@@ -1,5 +1,6 @@
 """Swipes and matches in MongoDB, written with w:majority."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,8 @@ from reference_app.pairs import match_id
 from reference_app.platform import Commits, Database, Platform
 from reference_app.platform.mongo import Document, on_majority
 from reference_app.swipes.schemas import Kind
+
+LIKES_AT_ONCE_MAX = 200
 
 
 def kind_of(swipe: Document) -> Kind:
@@ -67,6 +70,16 @@ class SwipeStore:
         """Likes of that time, oldest first."""
         cursor = self.db.swipes.find({"like": True, "at": {"$gte": start, "$lt": end}})
         return await cursor.sort("at", 1).to_list(None)
+
+    async def liked_back(self, likes: Sequence[Document]) -> list[Document]:
+        """Those of `likes` whose target likes the swiper."""
+        pairs = {(like["target"], like["swiper"]): like for like in likes}
+        found = []
+        for start in range(0, len(likes), LIKES_AT_ONCE_MAX):
+            some = [{"swiper": a, "target": b} for a, b in list(pairs)[start : start + LIKES_AT_ONCE_MAX]]
+            cursor = self.db.swipes.find({"$or": some, "like": True}, {"_id": 0, "swiper": 1, "target": 1})
+            found += [pairs[like["swiper"], like["target"]] for like in await cursor.to_list(None)]
+        return found
 
     async def settle(self, one: str, other: str) -> bool:
         """From now on neither like can be taken back. False, with nothing changed, when one of them was."""

@@ -121,22 +121,25 @@ async def state(person: Somebody, photo_id: str) -> str:
 
 
 @pytest.fixture
-def hanging(stack: LocalStack) -> Iterator[Queue]:
-    """A queue whose server takes connections and says nothing."""
+def silent() -> Iterator[socket.socket]:
+    """A server that takes connections and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
-        yield Queue.connect(stack.settings.model_copy(update={"aws_endpoint_url": endpoint}))
+        yield server
 
 
-async def test_a_queue_that_hangs_holds_up_nothing_else(hanging: Queue) -> None:
-    sending = [asyncio.create_task(hanging.send({"job": "any"})) for _ in range(aws.CONNECTIONS)]
+async def test_a_queue_that_hangs_holds_up_nothing_else(stack: LocalStack, silent: socket.socket) -> None:
+    endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+    hanging = Queue.connect(stack.settings.model_copy(update={"aws_endpoint_url": endpoint}))
+    # One goes at once; those that come meanwhile go ten at a time.
+    jobs = 1 + 10 * (aws.CONNECTIONS - 1)
+    sending = [asyncio.create_task(hanging.send({"job": "any"})) for _ in range(jobs)]
     await eventually(lambda: under_way(hanging), aws.CONNECTIONS)
     with pytest.raises(aws.TooManyWait):
         await hanging.send({"job": "one more"})
     assert to_thread.current_default_thread_limiter().borrowed_tokens == 0
-    for task in sending:
-        task.cancel()
-    await asyncio.gather(*sending, return_exceptions=True)
+    silent.close()
+    failed = await asyncio.gather(*sending, return_exceptions=True)
+    assert all(isinstance(error, aws.Unavailable) for error in failed)
     assert await under_way(hanging) == 0
 
 

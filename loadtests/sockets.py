@@ -27,6 +27,7 @@ BACK_AFTER_S, BACK_AFTER_AT_MOST_S, GIVE_UP_AFTER_S = 0.1, 5.0, 30.0
 AGAIN_AFTER_S = 1.0  # a message that the backend could not store
 CLOCKS_DIFFER = timedelta(seconds=2)  # the backend's and ours: what is older by more was there before
 SESSION_ENDED = 4401  # the backend's close code: coming back with the same token is no use
+GOING_AWAY = 1001
 RESTARTS = 1012  # the server is about to end, and says so: that is no failure, coming back late would be
 _BROKEN = (WebSocketException, OSError)
 
@@ -75,6 +76,7 @@ class Socket:
         self._post, self._fire, self._clock, self._rest = post, fire, clock, rest
         self._ears, self._reach = ears, reach or Reach()
         self._frames = frames
+        self.refused_with = 0  # the HTTP status of a handshake that was
         self._socket: WebSocket | None = None
         self._reader: gevent.Greenlet | None = None
         self._catching_up: gevent.Greenlet | None = None
@@ -96,6 +98,7 @@ class Socket:
         try:
             socket = self._connected()
         except _BROKEN as error:
+            self.refused_with = getattr(error, "status_code", 0)
             self._fire("connect", self._ms_since(start_s), type(error).__name__)
             return False
         self._fire("connect", self._ms_since(start_s), None)
@@ -123,6 +126,7 @@ class Socket:
         if self._reader:
             self._reader.kill(block=False)
         if socket:
+            socket.send_close(GOING_AWAY)  # as an app does that is put away: the backend need not think it dead
             socket.shutdown()  # type: ignore[no-untyped-call]  # websocket-client has no types here
         self._settled.set()
 

@@ -32,6 +32,8 @@ from reference_app.swipes import routes as swipes
 
 log = logging.getLogger(__name__)
 FINISH_WITHIN_S = 1.0  # after the requests
+# Python's own are 700, 10, 10.
+YOUNG_MIDDLE_OLD = (10_000, 20, 100)
 
 # What each service answers. The load balancer sends a path to the service that has it. What is asked for most comes
 # first: a path is tried against one route after the other, which took a tenth of a swipe's time.
@@ -76,9 +78,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             app.state.hub = hub = Hub(platform.channels)
             await hub.start()
             closing.push_async_callback(hub.stop)
-        # What is there now stays: looking through it for garbage stalled all requests by 100 ms every few seconds.
+        # What is there now stays: looking through it for garbage stalled all requests by 100 ms every few seconds. So did
+        # looking through a thousand sockets; what requests leave behind is found while it is young.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*YOUNG_MIDDLE_OLD)
         yield
         # By now requests have been answered, and sockets told to reconnect; what they left behind is finished.
         try:

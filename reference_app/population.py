@@ -18,7 +18,7 @@ from PIL import Image
 from pymongo.asynchronous.collection import AsyncCollection
 
 from reference_app.app import open_platform
-from reference_app.auth.store import keyed_hash
+from reference_app.auth.store import keyed_hash, new_session
 from reference_app.past import LONG_AGO, Past
 from reference_app.photos.images import variants
 from reference_app.photos.schemas import State
@@ -30,7 +30,7 @@ from reference_app.profiles.store import point
 from reference_app.settings import Settings
 from scenarios.load import load
 from scenarios.outcome import MatchdayError, UsageError
-from scenarios.people import Sex, person_id_of, phone_of, sex_of
+from scenarios.people import Sex, kept_token, person_id_of, phone_of, sex_of
 from scenarios.schema import Population, Scenario
 from scenarios.traffic import Conversations
 
@@ -101,6 +101,14 @@ def _sought_by(sex: Sex, rng: np.random.Generator) -> list[Sex]:
     return list(Sex) if rng.random() < 0.05 else [sex.opposite]
 
 
+def sessions(settings: Settings, users: int, seed: int) -> Iterator[Document]:
+    """A session each, whose token the phone has kept. Whoever knows the test sender's secret knows the tokens."""
+    for index in range(users if settings.otp_sender == "test" else 0):
+        token = kept_token(settings.otp_test_secret, phone_of(index))
+        token_hmac = keyed_hash(settings.secret_key, f"token:{token}")
+        yield new_session(token_hmac, person_id_of(index, seed), settings.session_ttl_s)
+
+
 def photos_of(profile: Document) -> list[Document]:
     """The photos of a made profile, all approved."""
     common = {"owner": profile["_id"], "state": State.APPROVED, "at": LONG_AGO}
@@ -163,6 +171,7 @@ async def create(
             ]
             await asyncio.to_thread(_upload, pool, objects, files)
             progress(start + len(batch), len(made))
+    await _insert(platform.db.sessions, sessions(platform.settings, population.users, population.seed))
     await _insert_past(platform, Past(population, conversations, [profile for _, profile in made]))
 
 

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
 from typing import IO, Any
 
 _PR_SET_PDEATHSIG = 1
@@ -47,7 +49,18 @@ def signals_held() -> Iterator[None]:
             signal.raise_signal(number)
 
 
-def start_child(argv: Sequence[str], log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _begin(niceness: int) -> None:
+    end_with_parent()
+    if niceness:
+        os.nice(niceness)
+        # Where Linux groups processes by session, that counts among the session's own only; this, among the groups.
+        with suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(niceness))
+
+
+def start_child(
+    argv: Sequence[str], log: IO[bytes], environment: Mapping[str, str], niceness: int = 0
+) -> subprocess.Popen[bytes]:
     """Start a child in a session of its own: Ctrl-C in the terminal is ours to handle, not its.
 
     It ends with us, and writes to `log`; `environment` is added to ours. Call it, and note what it returns, while
@@ -60,5 +73,5 @@ def start_child(argv: Sequence[str], log: IO[bytes], environment: Mapping[str, s
         stderr=subprocess.STDOUT,
         env=os.environ | environment,
         start_new_session=True,
-        preexec_fn=end_with_parent,
+        preexec_fn=partial(_begin, niceness),
     )

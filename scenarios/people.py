@@ -70,6 +70,11 @@ def shares_by_popularity(mean: float, popular: NDArray[np.float64]) -> NDArray[n
     return np.asarray(np.minimum(high * popular, LIKED_AT_MOST), dtype=np.float64)
 
 
+def kept_token(secret: str, phone: str) -> str:
+    """The token of the session that the population's phone has kept: known to whoever knows `secret`."""
+    return hmac.new(secret.encode(), f"session:{phone}".encode(), hashlib.sha256).hexdigest()
+
+
 def otp_test_code(secret: str, phone: str) -> str:
     """The code that the test sender "sends" to `phone`: known to whoever knows `secret`, to nobody else."""
     digest = hmac.new(secret.encode(), phone.encode(), hashlib.sha256).digest()

@@ -98,6 +98,7 @@ class Traffic(Strict):
 
     sources: dict[str, str]
     session_s: Dwell
+    sign_in_share: SourcedShare
     card_dwell: DwellBySex
     like_share: BySex
     second_photo_share: SourcedShare

@@ -25,7 +25,7 @@ from scenarios.schema import Scenario
 DECK = 20
 NEIGHBOURS = 150
 LONG_AGO_S = -1e7
-_SIGNING_IN = ("POST /auth/otp", "POST /auth/session", "WS connect")
+_SIGNING_IN = ("POST /auth/otp", "POST /auth/session")
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -127,7 +127,8 @@ class Town:
             self._known.add(person)
             self._begin_earlier(person)
         life = self.lives[person] = Life(ImaginedBody(self, person), self.mind, store)
-        self.seen.requests.update(_SIGNING_IN)
+        signs_in = self.mind.signs_in()
+        self.seen.requests.update((*_SIGNING_IN, "WS connect") if signs_in else ("WS connect",))
         life.open_app(elapsed_share)
         while self.now_s < store.leaves_s:
             for pause_s in life.do(self.mind.next_deed(store, self.now_s)):
@@ -135,7 +136,7 @@ class Town:
                 if self.now_s >= store.leaves_s:  # people close the app in the middle of a card
                     break
         del self.lives[person]
-        self.seen.requests["DELETE /auth/session"] += 1
+        self.seen.requests["DELETE /auth/session"] += signs_in
         self.seen.sessions += 1
         self.seen.session_s += self.now_s - store.opened_s
         self._offline.append(person)

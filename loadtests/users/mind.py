@@ -50,6 +50,10 @@ class Mind:
             return Deed(self.rng.choices(self._elsewhere, self._weights)[0])
         return Deed.SWIPE
 
+    def signs_in(self) -> bool:
+        """Whether a session begins with a code; else the phone has kept the token."""
+        return self.rng.random() < self.traffic.sign_in_share.value
+
     def likes(self, sex: Sex, other_id: str) -> bool:
         """Whether somebody of `sex` likes that person: the popular are liked more."""
         share: float = self._like_share_of[sex].get(other_id, self.traffic.like_share.of(sex))

@@ -1,6 +1,7 @@
 """Somebody with an open session: what daters and couples have in common."""
 
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import ClassVar
 
@@ -25,6 +26,11 @@ NO_POPULATION = (
     "This backend does not know the scenario's people: fill it with `python -m reference_app.population`, "
     "with the same scenario and seed."
 )
+NO_TOKENS = (
+    "This backend does not know the tokens that the population's phones have kept: it was filled by an older version, "
+    "or with another MATCHDAY_OTP_TEST_SECRET, or a month ago. From now on everybody signs in with a code."
+)
+UNAUTHORIZED = 401
 
 
 class Person(User):
@@ -39,6 +45,7 @@ class Person(User):
     def on_start(self) -> None:
         self._user: TestUser | None = None
         self._here = False  # the session is open
+        self._keeps_token = False
         self.sex = Sex.MALE
         self.person_id = ""
         assert self.host
@@ -79,8 +86,9 @@ class Person(User):
         if self._here:
             if self.socket:
                 self.socket.finish()
-            with suppress(Refused):  # counted as a failure; the person goes all the same
-                self.api.sign_out()
+            if not self._keeps_token:
+                with suppress(Refused):  # counted as a failure; the person goes all the same
+                    self.api.sign_out()
             self._leave()
             self._go_home_if_planned()
         while not self._arrive():
@@ -135,7 +143,9 @@ class Person(User):
             raise StopUser(str(error)) from error
         self.sex = self._user.sex
         try:
-            self.person_id = self.api.sign_in(self._user.columns)
+            columns = self._columns(self._user)
+            self._keeps_token = "token" in columns
+            self.person_id = self.api.sign_in(columns)
             if world.knows_everybody and self.person_id not in world.sex_of:
                 self._stop_the_test(NO_POPULATION)
                 raise StopUser(NO_POPULATION)
@@ -148,6 +158,12 @@ class Person(User):
         self._here = True
         return True
 
+    def _columns(self, user: TestUser) -> Mapping[str, str]:
+        """What to sign in with: the token that the phone has kept, or a code."""
+        world = self.world
+        keeps = user.kept and world.knows_tokens and type(self.api).sign_in is Api.sign_in
+        return user.kept if keeps and user.kept and not world.mind.signs_in() else user.columns
+
     def _connect(self) -> bool:
         world = self.world
         if world.client.frames is None:
@@ -157,7 +173,11 @@ class Person(User):
         self.socket = Socket(
             frames, self.person_id, world.post, world.fire, world.clock, self, self.ears(), world.reach
         )
-        return self.socket.connect()
+        connected = self.socket.connect()
+        if self._keeps_token and self.socket.refused_with == UNAUTHORIZED and world.knows_tokens:
+            world.knows_tokens = False
+            log.warning(NO_TOKENS)
+        return connected
 
     def _plan_session(self) -> None:
         """How long the app stays open. When the run starts people are found somewhere in their session."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios.outcome import UsageError
-from scenarios.people import Sex, otp_test_code, phone_of, sex_of
+from scenarios.people import Sex, kept_token, otp_test_code, person_id_of, phone_of, sex_of
 
 
 class NobodyLeft(Exception):
@@ -16,21 +16,27 @@ class NobodyLeft(Exception):
 
 @dataclass(frozen=True)
 class TestUser:
-    """Somebody to play. `columns` is what signing in needs: phone and code, or whatever a file has."""
+    """Somebody to play. `columns` is what signing in needs: phone and code, or whatever a file has.
+
+    `kept`: the token that the phone has kept from another day, and the person's id.
+    """
 
     __test__ = False  # no test, though pytest likes the name
 
     sex: Sex
     columns: Mapping[str, str]
+    kept: Mapping[str, str] | None = None
 
 
-def population(users: int, otp_test_secret: str, worker: int = 0, workers: int = 1) -> list[TestUser]:
+def population(users: int, seed: int, otp_test_secret: str, worker: int = 0, workers: int = 1) -> list[TestUser]:
     """A worker's share of a scenario's population."""
-    return [
-        TestUser(sex_of(index), _Codes(phone_of(index), otp_test_secret))
-        for index in range(users)
-        if worker_of(index, workers) == worker
-    ]
+    return [_somebody(index, seed, otp_test_secret) for index in range(users) if worker_of(index, workers) == worker]
+
+
+def _somebody(index: int, seed: int, otp_test_secret: str) -> TestUser:
+    phone = phone_of(index)
+    kept = {"token": kept_token(otp_test_secret, phone), "person_id": person_id_of(index, seed)}
+    return TestUser(sex_of(index), _Codes(phone, otp_test_secret), kept)
 
 
 def from_file(path: Path, worker: int = 0, workers: int = 1) -> list[TestUser]:

@@ -33,6 +33,10 @@ def _key(what: str, phone_hmac: str) -> str:
     return f"otp:{{{phone_hmac}}}:{what}"
 
 
+def new_session(token_hmac: str, person_id: str, ttl_s: int) -> Document:
+    return {"_id": token_hmac, "person": person_id, "ends_at": datetime.now(UTC) + timedelta(seconds=ttl_s)}
+
+
 @dataclass(frozen=True)
 class AuthStore:
     db: Database
@@ -94,8 +98,7 @@ class AuthStore:
         return await self.db.accounts.find_one({"_id": person_id})
 
     async def put_session(self, token_hmac: str, person_id: str, ttl_s: int) -> None:
-        session = {"_id": token_hmac, "person": person_id, "ends_at": datetime.now(UTC) + timedelta(seconds=ttl_s)}
-        await self.db.sessions.insert_one(session)
+        await self.db.sessions.insert_one(new_session(token_hmac, person_id, ttl_s))
         await self._cache(token_hmac, person_id)
 
     async def session(self, token_hmac: str) -> str | None:

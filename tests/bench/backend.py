@@ -19,6 +19,8 @@ from typing import Any
 import psutil
 import websockets
 
+from reference_app.platform.redis import Redis, connection
+from reference_app.profiles.service import deck_key
 from reference_app.stack import LocalStack
 from scenarios.load import load
 from scenarios.people import person_id_of, sex_of
@@ -50,7 +52,7 @@ class Stations:
         return spent
 
 
-def kinds(scenario: Scenario, people: list[Somebody]) -> dict[str, Ask]:
+def kinds(scenario: Scenario, people: list[Somebody], redis: Redis) -> dict[str, Ask]:
     """A request of each kind; every swipe is on somebody new."""
     seed = scenario.population.seed
     others = {
@@ -76,7 +78,12 @@ def kinds(scenario: Scenario, people: list[Somebody]) -> dict[str, Ask]:
     async def get(person: Somebody, path: str) -> None:
         assert (await person.http.get(path)).status_code == 200
 
+    async def new_deck(person: Somebody) -> None:
+        await redis.delete(deck_key(person.id))
+        await get(person, "/discovery")
+
     return {
+        "GET /discovery, new": new_deck,
         "POST /swipes pass": swipe("pass"),
         "POST /swipes like": swipe("like"),
         "GET /discovery": lambda person: get(person, "/discovery"),
@@ -103,10 +110,11 @@ async def measure(stack: LocalStack, wanted: str) -> dict[str, list[dict[str, fl
     backend, stations = Backend(stack.host, stack.settings.otp_test_secret), Stations(stack)
     people = [await sign_in(backend, index) for index in range(PLAYED)]
     async with AsyncExitStack() as closing:
+        redis = await closing.enter_async_context(connection(stack.settings))
         for person in people:
             await closing.enter_async_context(person.http)
         sockets = [await closing.enter_async_context(person.socket()) for person in people]
-        asks = kinds(stack.scenario, people) | {"WS ping": lambda person: ping(sockets[person.index])}
+        asks = kinds(stack.scenario, people, redis) | {"WS ping": lambda person: ping(sockets[person.index])}
         spent: dict[str, list[dict[str, float]]] = defaultdict(list)
         for _ in range(ROUNDS + 1):  # the first fills caches
             for name, ask in asks.items():

@@ -12,7 +12,7 @@ SECRET = "secret"
 
 
 def test_nobody_is_played_twice_at_a_time() -> None:
-    pool = PersonPool(population(40, SECRET))
+    pool = PersonPool(population(40, 1, SECRET))
     taken = [pool.take() for _ in range(40)]
     assert sorted(user.columns["phone"] for user in taken) == [phone_of(index) for index in range(40)]
     with pytest.raises(NobodyLeft, match="ask for fewer users"):
@@ -22,19 +22,19 @@ def test_nobody_is_played_twice_at_a_time() -> None:
 
 
 def test_workers_share_the_population_and_each_has_both_sexes() -> None:
-    shares = [population(120, SECRET, worker, 3) for worker in range(3)]
+    shares = [population(120, 1, SECRET, worker, 3) for worker in range(3)]
     assert [len(share) for share in shares] == [40, 40, 40]
     assert len({user.columns["phone"] for share in shares for user in share}) == 120
     assert all({user.sex for user in share} == set(Sex) for share in shares)
 
 
 def test_a_wish_for_a_sex_is_kept_while_there_is_one() -> None:
-    pool = PersonPool(population(8, SECRET))
+    pool = PersonPool(population(8, 1, SECRET))
     assert [pool.take(Sex.FEMALE).sex for _ in range(3)] == [Sex.FEMALE, Sex.FEMALE, Sex.MALE]
 
 
 def test_somebody_of_the_population_signs_in_with_a_phone_and_its_code() -> None:
-    user = population(3, SECRET)[2]
+    user = population(3, 1, SECRET)[2]
     assert user.columns["code"] == otp_test_code(SECRET, phone_of(2))
     assert "token" not in user.columns
 

@@ -6,6 +6,7 @@ from math import inf
 from statistics import mean, median
 from typing import Literal
 
+from capacity.stages import StageResult, stages
 from loadtests.record import Clock, Messages, Record, Trust, Windows, matches
 from loadtests.record.histograms import samples_needed
 from scenarios.outcome import Verdict
@@ -74,6 +75,7 @@ class Check:
     reasons: tuple[str, ...]
     targets: tuple[TargetResult, ...]
     failures: TargetResult
+    stages: tuple[StageResult, ...]
     alerts: tuple[AlertResult, ...]
     validity: tuple[Trust, ...]
     messages: Messages | None
@@ -94,6 +96,7 @@ def check(record: Record) -> Check:
         reasons,
         targets,
         failures,
+        stages(record),
         alerts,
         run.validity or (),
         run.messages,

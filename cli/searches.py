@@ -175,7 +175,7 @@ class _Searching:
 
     def conclude(self, limits: "Limits", asked: Scenario, as_json: bool, interrupted: bool) -> ExitCode:
         from capacity.fits import Fits, broke_first, nearest_held
-        from loadtests.search import given_up, knee
+        from loadtests.search import given_up, knee, stopped_by
         from reports.search_terminal import print_fits
 
         found = knee(self.tried, limits)
@@ -187,6 +187,8 @@ class _Searching:
             why = self.steps[-1].why
         elif self._out_of_time:
             why = "its time was over (--budget)"
+        elif people := stopped_by(self.tried):
+            why = f"with {people:,} people a run is invalid: the generator or the machine is the limit"
         need = asked.targets.targets["concurrent_users"].limit_at(asked.population.users)
         answer = Fits(
             asked.name,

@@ -162,6 +162,8 @@ class Post:
         sent = Sent(str(header), now_s, sender, receiver, match_id, text, here, expected)
         self._sent[sent.id] = sent
         self._count("messages_sent")
+        if not here and self._plays(receiver):
+            self._count("messages_offline")
         return sent
 
     def stored(self, message_id: str, seq: int) -> None:

@@ -10,12 +10,15 @@ meet all targets; with x people a run does with probability
 where `spread` says how much runs differ and `lapse` how often one says nothing at all. Neither is known beforehand:
 both are estimated with K. Trying the median of what is known of K is probabilistic bisection (Horstein 1963; Waeber,
 Frazier & Henderson 2013).
+
+An invalid run is no vote. But with fewer people it may be valid: after one, fewer are tried.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import log
+from itertools import takewhile
+from math import log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +28,7 @@ SPREADS = (0.01, 0.02, 0.03, 0.05, 0.08, 0.12)
 LAPSES = (0.01, 0.03)
 _STEP = 0.004  # of ln K
 _ROOM = 4.0  # the knee may lie that many times beyond what can be tried
-TRIED_INVALID_MAX = 3  # runs with about as many people, one after the other, that were all invalid
+TRIED_INVALID_MAX = 3  # runs, one after the other, that were all invalid
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,18 @@ def next_people(tried: Sequence[Tried], limits: Limits) -> int | None:
     if given_up(tried) or knee(tried, limits).settled:
         return None
     votes = [one for one in tried if one.held is not None]
+    # A generator or a machine that is the limit may be none with fewer people.
+    invalid = _invalid_in_a_row(tried)
     if not votes:
-        return min(limits.start, limits.most)
+        return max(1, min(limits.start, limits.most) >> invalid)
     if all(one.held for one in votes):
         most_held = max(one.people for one in votes)
-        return None if most_held >= limits.most else min(2 * most_held, limits.most)
-    wanted = round(float(_quantiles(votes, limits, (0.5,))[0]))
+        wanted = min(2 * most_held, limits.most)
+        if barrier := _barrier(tried, most_held):
+            wanted = min(wanted, round(sqrt(most_held * barrier)))
+            return None if barrier <= (1 + limits.width) * most_held else wanted
+        return None if most_held >= limits.most else wanted
+    wanted = round(float(_quantiles(votes, limits, (0.5 ** (1 + invalid),))[0]))
     return min(max(1, wanted), limits.most)
 
 
@@ -92,8 +101,24 @@ def knee(tried: Sequence[Tried], limits: Limits) -> Knee:
 
 def given_up(tried: Sequence[Tried]) -> bool:
     """Whether the last runs were all invalid: the generator or the machine is the limit, not the backend."""
-    last = tried[-TRIED_INVALID_MAX:]
-    return len(last) == TRIED_INVALID_MAX and all(one.held is None for one in last)
+    return _invalid_in_a_row(tried) >= TRIED_INVALID_MAX
+
+
+def stopped_by(tried: Sequence[Tried]) -> int | None:
+    """With how many people runs are invalid, when everybody fits with whom they are not; None when that is not so."""
+    votes = [one for one in tried if one.held is not None]
+    if not votes or not all(one.held for one in votes):
+        return None
+    return _barrier(tried, max(one.people for one in votes))
+
+
+def _barrier(tried: Sequence[Tried], most_held: int) -> int | None:
+    """The fewest people above `most_held` with whom a run was invalid."""
+    return min((one.people for one in tried if one.held is None and one.people > most_held), default=None)
+
+
+def _invalid_in_a_row(tried: Sequence[Tried]) -> int:
+    return len(list(takewhile(lambda one: one.held is None, reversed(tried))))
 
 
 def _quantiles(votes: Sequence[Tried], limits: Limits, shares: Sequence[float]) -> NDArray[np.float64]:

@@ -78,8 +78,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             app.state.hub = hub = Hub(platform.channels)
             await hub.start()
             closing.push_async_callback(hub.stop)
-        # What is there now stays: looking through it for garbage stalled all requests by 100 ms every few seconds. So did
-        # looking through a thousand sockets; what requests leave behind is found while it is young.
+        # What is there now stays: looking through it for garbage stalled all requests by 100 ms every few seconds. So
+        # did looking through a thousand sockets; what requests leave behind is found while it is young.
         gc.collect()
         gc.freeze()
         gc.set_threshold(*YOUNG_MIDDLE_OLD)

@@ -18,6 +18,11 @@ def limit(value: float | None, better: str, unit: str = "", inclusive: bool = Fa
     return f"{'≥' if better == 'higher' else '≤' if inclusive else '<'} {number(value, unit)}"
 
 
+def duration(seconds: float) -> str:
+    """Minutes and seconds."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
 def usd(amount: Decimal) -> str:
     """Whole dollars, cents only where there are some."""
     return f"${amount:,.0f}" if amount == amount.to_integral_value() else f"${amount:,.2f}"

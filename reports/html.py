@@ -20,6 +20,7 @@ templates = Environment(
 )
 templates.filters.update(number=figures.number, usd=figures.usd, usd_range=figures.usd_range)
 templates.globals["limit"] = figures.limit
+templates.globals["duration"] = figures.duration
 
 
 def write_report(record: Record, check: Check, bills: Sequence[PhaseBill]) -> Path:

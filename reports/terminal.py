@@ -1,7 +1,7 @@
 """What people see in a terminal: tables, live progress, verdicts. Readable at 80 columns and in a CI log."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.padding import Padding
@@ -11,9 +11,10 @@ from rich.text import Text
 
 from capacity.costs import CostReport, PhaseBill, TenThousand
 from capacity.demands import Demands
+from capacity.stages import StageResult
 from capacity.targets import AlertResult, Check, TargetResult
 from loadtests.record import Trust
-from reports.figures import limit, number, share_range, usd, usd_range
+from reports.figures import duration, limit, number, share_range, usd, usd_range
 from scenarios.outcome import Verdict
 
 STYLES = {
@@ -93,6 +94,9 @@ def print_check(out: Console, check: Check) -> None:
         out.print(indented(reason))
     out.print()
     out.print(_targets((*check.targets, check.failures)))
+    if check.stages:
+        out.print()
+        out.print(_stages(check.stages))
     out.print()
     out.print(_alerts(check.alerts))
     if check.validity:
@@ -113,6 +117,19 @@ def _targets(results: Iterable[TargetResult]) -> Table:
             Text(r.verdict, STYLES[r.verdict]),
             Text(r.note, "dim"),
         )
+    return table
+
+
+def _stages(results: Sequence[StageResult]) -> Table:
+    """Of each stage the load, then the targets' percentiles in milliseconds by the first word of their titles."""
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    titles = [latency.title.split()[0] for latency in results[0].latencies]
+    for title in ("Stage", "From", "People", "req/s", "Failed", *titles):
+        table.add_column(title, justify="right")
+    for index, r in enumerate(results, 1):
+        latencies = [Text(number(one.measured_ms), "bold red" if one.kept is False else "") for one in r.latencies]
+        failed = number(r.failed_percent, "%")
+        table.add_row(f"{index}", duration(r.from_s), number(r.people), number(r.requests_per_s), failed, *latencies)
     return table
 
 
@@ -142,8 +159,8 @@ def _measured_how(check: Check) -> Iterable[str]:
     """What became of the messages, and how well the clocks of other machines are known."""
     if m := check.messages:
         yield (
-            f"Messages: {m.sent:,} sent, {m.delivered:,} delivered, {m.lost:,} lost, {m.duplicated:,} twice, "
-            f"{m.reordered:,} out of order"
+            f"Messages: {m.sent:,} sent, {m.offline:,} of them to people offline; {m.delivered:,} delivered, "
+            f"{m.lost:,} lost, {m.duplicated:,} twice, {m.reordered:,} out of order"
         )
     for clock in check.clocks:
         if not clock.shared:

@@ -1,7 +1,7 @@
 """How much is sent, and when: a model, and the curve that it follows."""
 
 from bisect import bisect_right
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -53,9 +53,15 @@ class Load(Strict):
             return "ramp"
         if len(self.stages) < 2:
             return "warm-up" if at_s < self.ramp_s + self.warm_up_s else "hold"
-        into, parts = (at_s - self.ramp_s) / self.hold_s, sum(stage.part for stage in self.stages)
-        ends = list(accumulate(stage.part / parts for stage in self.stages))
-        return f"stage {min(bisect_right(ends, into) + 1, len(ends))} of {len(ends)}"
+        ends = [end_s for _, end_s in self.stage_spans_s]
+        return f"stage {min(bisect_right(ends, at_s) + 1, len(ends))} of {len(ends)}"
+
+    @property
+    def stage_spans_s(self) -> list[tuple[float, float]]:
+        """From when to when each stage lasts, in seconds since the start."""
+        parts = sum(stage.part for stage in self.stages)
+        ends = [self.ramp_s + self.hold_s * done / parts for done in accumulate(stage.part for stage in self.stages)]
+        return list(pairwise([self.ramp_s, *ends]))
 
     @model_validator(mode="after")
     def _something_is_left(self) -> Self:

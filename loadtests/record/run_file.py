@@ -56,6 +56,7 @@ class Messages(_Part):
     """What became of the messages between people, over the whole run, by sequence numbers."""
 
     sent: int
+    offline: int = 0  # of them, to people who had no socket then: REST tells them when they are back
     delivered: int
     crossed: int  # of them, from one generator process to another
     lost: int

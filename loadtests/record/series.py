@@ -19,6 +19,7 @@ SERIES_COLUMNS = (
     "dropped",  # arrivals that the generator could not start
     "sockets",  # WebSockets open at the generator
     "messages_sent",
+    "messages_offline",  # of those sent, to people who had no socket then
     "messages_delivered",
     "messages_crossed",  # delivered from one generator process to another
     "messages_lost",

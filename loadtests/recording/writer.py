@@ -298,7 +298,7 @@ def _messages(record: Record) -> Messages | None:
     series = record.series
     if not any(series.get("messages_sent", [])):
         return None
-    kinds = ("sent", "delivered", "crossed", "lost", "duplicated", "reordered")
+    kinds = ("sent", "offline", "delivered", "crossed", "lost", "duplicated", "reordered")
     return Messages(**{kind: int(sum(value or 0 for value in series.get(f"messages_{kind}", []))) for kind in kinds})
 
 

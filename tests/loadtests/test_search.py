@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.search import TRIED_INVALID_MAX, Knee, Limits, Tried, given_up, knee, next_people
+from loadtests.search import TRIED_INVALID_MAX, Knee, Limits, Tried, given_up, knee, next_people, stopped_by
 
 SEEDS, RUNS_MAX = 100, 60
 
@@ -53,8 +53,9 @@ def test_an_invalid_run_is_never_a_vote(votes: list[tuple[int, bool]], data: st.
     for place in sorted(data.draw(st.lists(st.integers(0, len(tried)), max_size=4)), reverse=True):
         spoilt.insert(place, Tried(data.draw(st.integers(1, 5000)), None))
     assert knee(spoilt, limits) == knee(tried, limits)
-    if not given_up(spoilt):
-        assert next_people(spoilt, limits) == next_people(tried, limits)
+    # After it no more people are asked for than without.
+    without, asked = next_people(tried, limits), next_people(spoilt, limits)
+    assert asked is None or (without is not None and asked <= without)
 
 
 def test_it_doubles_until_a_target_breaks_then_looks_between() -> None:
@@ -100,6 +101,18 @@ def test_it_gives_up_when_the_generator_is_the_limit() -> None:
     assert next_people(tried, Limits(100, 1000)) is None
     found = knee(tried, Limits(100, 1000))
     assert (found.middle, found.high, found.settled) == (100, None, False)
+
+
+def test_where_runs_become_invalid_it_looks_below() -> None:
+    limits, tried = Limits(1000, 10_000), list[Tried]()
+    while (people := next_people(tried, limits)) is not None:
+        tried.append(Tried(people, True if people < 3000 else None))
+    most_held = max(one.people for one in tried if one.held)
+    stopped = stopped_by(tried)
+    assert stopped
+    assert most_held < 3000 <= stopped <= 1.1 * most_held
+    assert knee(tried, limits).middle == most_held
+    assert len(tried) < 8
 
 
 def test_nothing_tried_is_nothing_known() -> None:

@@ -10,11 +10,11 @@ from gevent.event import Event
 from locust import FastHttpUser, User, between, constant, constant_throughput, events, task
 from locust.env import Environment
 
-from loadtests.arrivals import Arrivals
 from loadtests.recording.listening import install
 from loadtests.recording.recorder import Plan
 from loadtests.session import Session
 from scenarios.load import load
+from tests.proof.arrivals import Arrivals
 
 
 def set_up(environment: Environment, **_: Any) -> None:

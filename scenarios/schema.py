@@ -101,6 +101,7 @@ class Infrastructure(Strict):
     load_balancer: Literal["basic", "alb"]
     apps: int = Field(ge=1)
     app_instance: str
+    app_processes: int = Field(1, ge=1, description="of each app server; each can use one core")
     mongodb: str
     mongodb_members: int = Field(ge=1)
     redis_gb: Positive

@@ -25,7 +25,9 @@ STRANGERS = [
 @pytest.fixture(scope="session")
 def scenario() -> Scenario:
     # One city, so that people are near each other.
-    return load("phase-1", [f"population.users={PEOPLE}", 'population.cities=["Berlin"]', *STRANGERS])
+    # One process, which tests can stop; those of phases 2 and 3 are for what several do.
+    one = ["infrastructure.app_processes=1"]
+    return load("phase-1", [f"population.users={PEOPLE}", 'population.cities=["Berlin"]', *STRANGERS, *one])
 
 
 @pytest.fixture(scope="session")

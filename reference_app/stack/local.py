@@ -191,8 +191,11 @@ class LocalStack:
         chat_apart = self.scenario.backend.chat_service
         apart = [Service(name) for name in infrastructure.services if name != "chat" or chat_apart]
         together = [service for service in Service if service not in apart]
-        self._report(", ".join([f"{_count(infrastructure.apps)} app{'s' * (infrastructure.apps > 1)}", *apart]))
-        upstreams = {Service.APP: [self._app("app", n, together) for n in range(1, infrastructure.apps + 1)]}
+        each = f" of {_count(infrastructure.app_processes)} processes" * (infrastructure.app_processes > 1)
+        apps_said = f"{_count(infrastructure.apps)} app{'s' * (infrastructure.apps > 1)}{each}"
+        self._report(", ".join([apps_said, *apart]))
+        processes = infrastructure.apps * infrastructure.app_processes
+        upstreams = {Service.APP: [self._app("app", n, together) for n in range(1, processes + 1)]}
         upstreams |= {service: [self._app(service, 1, [service])] for service in apart}
         for server in self._apps:
             server.start()

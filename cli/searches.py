@@ -217,7 +217,8 @@ class _Searching:
             return ExitCode.PASS
         if found.high is not None and found.high < need:
             return ExitCode.FAIL
-        return ExitCode.INVALID if given_up(self.tried) else ExitCode.INCONCLUSIVE
+        machine_is_the_limit = given_up(self.tried) or stopped_by(self.tried)
+        return ExitCode.INVALID if machine_is_the_limit else ExitCode.INCONCLUSIVE
 
 
 def _said(step: "Step") -> str:

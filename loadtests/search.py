@@ -73,13 +73,23 @@ def next_people(tried: Sequence[Tried], limits: Limits) -> int | None:
         return max(1, min(limits.start, limits.most) >> invalid)
     if all(one.held for one in votes):
         most_held = max(one.people for one in votes)
-        wanted = min(2 * most_held, limits.most)
-        if barrier := _barrier(tried, most_held):
-            wanted = min(wanted, round(sqrt(most_held * barrier)))
-            return None if barrier <= (1 + limits.width) * most_held else wanted
-        return None if most_held >= limits.most else wanted
+        return _beyond(most_held, tried, limits)
     wanted = round(float(_quantiles(votes, limits, (0.5 ** (1 + invalid),))[0]))
     return min(max(1, wanted), limits.most)
+
+
+def _beyond(most_held: int, tried: Sequence[Tried], limits: Limits) -> int | None:
+    """What to try next when all that is known is that so many people fit."""
+    if most_held >= limits.most:
+        return None
+    wanted = min(2 * most_held, limits.most)
+    barrier = stopped_by(tried)
+    if barrier and barrier <= (1 + limits.width) * most_held:
+        near = [one for one in tried if one.held is None and abs(one.people / barrier - 1) <= limits.width / 2]
+        return None if len(near) >= TRIED_INVALID_MAX else barrier
+    if barrier is None and tried[-1].held is None:
+        barrier = tried[-1].people
+    return min(wanted, round(sqrt(most_held * barrier))) if barrier and barrier > most_held else wanted
 
 
 def knee(tried: Sequence[Tried], limits: Limits) -> Knee:
@@ -100,21 +110,28 @@ def knee(tried: Sequence[Tried], limits: Limits) -> Knee:
 
 
 def given_up(tried: Sequence[Tried]) -> bool:
-    """Whether the last runs were all invalid: the generator or the machine is the limit, not the backend."""
-    return _invalid_in_a_row(tried) >= TRIED_INVALID_MAX
+    """Whether the last runs were all invalid: the generator or the machine is the limit, not the backend.
+
+    Not so long as it is only known that some people fit: then it is looked for where runs become invalid.
+    """
+    return _invalid_in_a_row(tried) >= TRIED_INVALID_MAX and not _all_held(tried)
 
 
 def stopped_by(tried: Sequence[Tried]) -> int | None:
-    """With how many people runs are invalid, when everybody fits with whom they are not; None when that is not so."""
-    votes = [one for one in tried if one.held is not None]
-    if not votes or not all(one.held for one in votes):
+    """From how many people on runs are invalid, when all the others held; None when it is not so.
+
+    Two of them must have been: one may be a neighbour's noise.
+    """
+    if not _all_held(tried):
         return None
-    return _barrier(tried, max(one.people for one in votes))
+    most_held = max(one.people for one in tried if one.held)
+    beyond = sorted(one.people for one in tried if one.held is None and one.people > most_held)
+    return beyond[1] if len(beyond) > 1 else None
 
 
-def _barrier(tried: Sequence[Tried], most_held: int) -> int | None:
-    """The fewest people above `most_held` with whom a run was invalid."""
-    return min((one.people for one in tried if one.held is None and one.people > most_held), default=None)
+def _all_held(tried: Sequence[Tried]) -> bool:
+    """Whether every valid run held, and there is one."""
+    return {one.held for one in tried if one.held is not None} == {True}
 
 
 def _invalid_in_a_row(tried: Sequence[Tried]) -> int:

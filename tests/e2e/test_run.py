@@ -138,6 +138,7 @@ def test_sessions_come_and_go_and_keep_the_backend_as_full_as_asked(
 ) -> None:
     # A session every second, so that eight seconds see people come and go.
     brief = ["--set", "traffic.session_s.mean_s=16.0", "--set", "traffic.session_s.sd_s=8.0"]
+    brief += ["--set", "traffic.sign_in_share.value=1"]
     brief += ["--users", "16", "--processes", processes, "--duration", "12s"]
     done = shell.matchday("run", "phase-1", "--stack", stack_file, *POPULATION, *SOON, *BUSY, *brief)
     record = Record.read(shell.record())

@@ -64,7 +64,7 @@ def test_delivery_is_from_send_to_receive(watch: Watch, post: Post) -> None:
 
 
 def test_delivery_to_another_process_is_timed_there_by_the_common_clock(watch: Watch) -> None:
-    here, there = office(watch, "a", ("anna",)), office(watch, "b", ("ben",))
+    here, there = office(watch, "a", ("anna",), alone=False), office(watch, "b", ("ben",))
     sent = send(here)
     watch.ms += 7
     assert there.received(sent.id)
@@ -104,7 +104,7 @@ def test_a_receipt_proves_nothing_when_the_receiver_is_here(watch: Watch, post: 
 
 
 def test_what_a_later_message_has_overtaken_for_good_is_missed_by_the_process_that_receives(watch: Watch) -> None:
-    here, there = office(watch, "a", ("anna",)), office(watch, "b", ("ben",))
+    here, there = office(watch, "a", ("anna",), alone=False), office(watch, "b", ("ben",))
     dropped, arrived = send(here), send(here)
     there.received(arrived.id)
     for seq, sent in enumerate((dropped, arrived), 1):
@@ -156,7 +156,7 @@ def test_what_is_sent_to_somebody_who_has_left_is_not_lost(watch: Watch, post: P
     post.stored(sent.id, 1)
     watch.ms += 1e6
     post.count_lost()
-    assert watch.counted == {"sent": 1}
+    assert watch.counted == {"sent": 1, "offline": 1}
 
 
 def test_who_comes_back_must_get_what_was_sent_meanwhile(watch: Watch, post: Post) -> None:
@@ -181,7 +181,7 @@ def test_catching_up_is_neither_double_nor_out_of_order(watch: Watch, post: Post
 
 
 def test_what_a_stranger_wrote_while_one_was_away_is_read_as_history_and_not_missed(watch: Watch) -> None:
-    there, here = office(watch, "b", ("carla",)), office(watch, "a", ())
+    there, here = office(watch, "b", ("carla",), alone=False), office(watch, "a", ())
     earlier, first, second, third = (there.sending("carla", "dan", "match", "Hi!") for _ in range(4))
     here.arrived("dan")
     for sent in (first, third):  # the second is dropped

@@ -96,11 +96,14 @@ def test_what_never_holds_is_an_answer_too() -> None:
 
 
 def test_it_gives_up_when_the_generator_is_the_limit() -> None:
-    tried = [Tried(100, True), *[Tried(200, None)] * TRIED_INVALID_MAX]
+    limits, tried = Limits(100, 1000), list[Tried]()
+    while (people := next_people(tried, limits)) is not None:
+        tried.append(Tried(people, None))
+    assert [one.people for one in tried] == [100, 50, 25]
     assert given_up(tried)
-    assert next_people(tried, Limits(100, 1000)) is None
-    found = knee(tried, Limits(100, 1000))
-    assert (found.middle, found.high, found.settled) == (100, None, False)
+    assert knee(tried, limits) == Knee(0, 0, None, False)
+    broken = [Tried(100, True), Tried(200, False), *[Tried(150, None)] * TRIED_INVALID_MAX]
+    assert next_people(broken, limits) is None
 
 
 def test_where_runs_become_invalid_it_looks_below() -> None:
@@ -112,7 +115,7 @@ def test_where_runs_become_invalid_it_looks_below() -> None:
     assert stopped
     assert most_held < 3000 <= stopped <= 1.1 * most_held
     assert knee(tried, limits).middle == most_held
-    assert len(tried) < 8
+    assert len(tried) < 12
 
 
 def test_nothing_tried_is_nothing_known() -> None:

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test durability proof proof-gate proof-duels proof-ci proof-reader bench-generator schema clean
+.PHONY: help install demo test durability proof proof-gate proof-duels proof-ci proof-reader bench-generator bench-backend bench-headroom schema clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -53,6 +53,14 @@ bench-generator: .venv/.installed ## load per CPU second, memory per person, siz
 	$(BIN)/python -m tests.bench.generator
 	$(BIN)/python -m tests.bench.people
 	$(BIN)/python -m tests.bench.record
+
+bench-backend: .venv/.installed ## CPU milliseconds of a request of each kind, at each station (about a minute)
+	$(BIN)/python -m tests.bench.backend
+
+REVISIONS ?= HEAD~1 HEAD
+PEOPLE ?= 1000
+bench-headroom: .venv/.installed ## the same load on versions of this repository, in turns: REVISIONS="438f2c2 HEAD" PEOPLE=1000
+	$(BIN)/python -m tests.bench.headroom $(REVISIONS) --people $(PEOPLE)
 
 schema: .venv/.installed ## write anew what is made from the code: JSON Schemas, the proxy of deploy/compose.yaml
 	$(BIN)/python -m loadtests.record > docs/run.schema.json

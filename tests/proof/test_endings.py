@@ -80,7 +80,7 @@ def test_a_backend_that_dies_mid_run_leaves_failures_not_latencies(tmp_path: Pat
         backend.stop()
         process.wait(60)
     record = Record.read(folder)
-    assert record.complete
+    assert record.complete, record.state
     assert everything(record, "GET /law/constant", failed=True).get_total_count() > before
     assert 0.0 in record.measured_values("answered")
     found = check(record)

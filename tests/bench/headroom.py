@@ -63,9 +63,9 @@ def figures(record: Path) -> Figures:
     """From the files themselves: versions differ in what else a record holds."""
     run = json.loads((record / "run.json").read_text())
     with (record / "series.csv").open(newline="") as file:
-        rows = [
-            row for row in csv.DictReader(file) if run["steady_from"] <= float(row["second"]) < run["stopping_from"]
-        ]
+        start, end = run["steady_from"], run["stopping_from"]
+        rows = [row for row in csv.DictReader(file) if start <= float(row["second"]) < end]
+        rows = [row for row in rows if float(row["users"] or 0)]  # a second that nobody counted
     cpu_ms = median(1000 * float(row["machine_cpu_cores"]) / float(row["users"]) for row in rows)
     problems = "; ".join(trust["problem"] for trust in run["validity"] if trust["problem"])
     return Figures(cpu_ms, run["latency_ms"]["POST /swipes"]["p95"], problems)

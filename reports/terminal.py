@@ -175,7 +175,8 @@ def print_demands(out: Console, demands: Demands) -> None:
     out.print(table)
     out.print(
         f"{demands.requests_per_s:.0f} requests/s from {demands.people} people. Busiest: {demands.bottleneck.station}; "
-        f"it would be busy all the time at about {demands.people_bound:,} people, so fewer than that fit."
+        f"at this cost it would be busy all the time at about {demands.people_bound:,} people. "
+        "A request costs less when many come: `matchday search` says how many fit."
     )
 
 

@@ -1,7 +1,7 @@
 """Service demands of a run, by the utilisation law: D = U / X (Denning & Buzen 1978, operational analysis).
 
-One mix gives one demand a station, not one an endpoint. What follows says where a station would
-be busy all the time at the cost a request has in this run: latency breaks before that, and a request costs less when many come.
+One mix gives one demand a station, not one an endpoint. What follows says where a station would be busy all the time at
+the cost a request has in this run: latency breaks before that, and a request costs less when many come.
 """
 
 from dataclasses import dataclass

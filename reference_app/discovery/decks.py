@@ -25,7 +25,7 @@ from reference_app.profiles.store import ProfileStore
 log = logging.getLogger(__name__)
 DECK_SIZE = 100  # a heavy session has about 60 swipes: one query serves it
 SUPER_LIKES_SHOWN = 20
-AT_ONCE_MAX = 100  # cards looked for, or taken, in one round trip
+AT_ONCE_MAX = 100  # decks from which cards are taken in one round trip
 # About as long as a session. So long somebody who has changed whom they want, or has moved, may be in others' decks.
 DECK_TTL_S = 600
 REFILL_BELOW = 20  # the cards of one request: five seconds each
@@ -71,24 +71,6 @@ class Decks:
         if 0 < left <= REFILL_BELOW:
             self.background.start(self._refill(person))
         return entries
-
-    async def holds(self, person: str, other: str) -> bool:
-        """Whether somebody is in a deck: then they could be met when it was made. While Redis is away nobody is."""
-        if not self.kept:
-            return False
-        with suppress(*Unavailable):
-            return await self._holdings.ask((person, other))
-        return False
-
-    @cached_property
-    def _holdings(self) -> Grouped[tuple[str, str], bool]:
-        async def ask(pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
-            async with self.redis.pipeline(transaction=False) as pipe:
-                for person, other in pairs:
-                    pipe.zscore(deck_key(person), other)
-                return [score is not None for score in await pipe.execute()]
-
-        return Grouped(ask, AT_ONCE_MAX, READ_WAITS_S)
 
     async def take(self, person: str, *others: str) -> None:
         """Take people out of a deck. While Redis is away they stay in it, as long as a deck lasts."""

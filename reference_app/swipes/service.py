@@ -22,7 +22,6 @@ from reference_app.pairs import match_id
 from reference_app.platform import Platform, metrics, platform_of
 from reference_app.platform.mongo import Document, now
 from reference_app.profiles.service import NOBODY
-from reference_app.profiles.store import ProfileStore
 from reference_app.push.schemas import Notification
 from reference_app.push.service import Notifier
 from reference_app.swipes.allowance import Allowance
@@ -37,16 +36,12 @@ class Matchmaker:
     """Creates matches and tells both sides."""
 
     store: SwipeStore
-    profiles: ProfileStore
     fanout: Fanout
     notifier: Notifier
 
     async def check(self, swiper: str, target: str, again: bool = False) -> None:
         """Make the match if `target` likes `swiper` back. `again`: somebody else may have made it, and died."""
-        if not await self.store.likes(target, swiper):
-            return
-        # A deck may still hold the card of somebody who was hidden since it was made.
-        if not await self.profiles.can_be_met(target, by=swiper) or not await self.store.settle(swiper, target):
+        if not await self.store.likes(target, swiper) or not await self.store.settle(swiper, target):
             return
         if await self.store.put_match(swiper, target, now()):
             metrics.MATCHES.inc()
@@ -71,8 +66,7 @@ class Matchmaker:
 
 
 def matchmaker_on(platform: Platform) -> Matchmaker:
-    profiles = ProfileStore(platform.db)
-    return Matchmaker(SwipeStore.on(platform), profiles, Fanout.on(platform), Notifier(platform.queue))
+    return Matchmaker(SwipeStore.on(platform), Fanout.on(platform), Notifier(platform.queue))
 
 
 def _new_match(match: str) -> Notification:
@@ -107,8 +101,7 @@ class SwipeService:
         """Returns the swipe that stands: the first one wins."""
         if swiper == target:
             raise Conflict("Nobody can swipe on themselves.")
-        # A card says so; only who is swiped on without one is looked up.
-        if not (await self.decks.holds(swiper, target) or await self.decks.profiles.can_be_met(target, by=swiper)):
+        if not await self.decks.profiles.can_be_met(target, by=swiper):
             await self.decks.take(swiper, target)
             raise NotFound(NOBODY)
         stands, is_new = await self._put(swiper, target, kind)

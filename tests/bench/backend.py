@@ -1,8 +1,8 @@
 """What one request of each kind costs at each station, in milliseconds of CPU. `make bench-backend` prints the table.
 
 Phase 1 on its real servers, some people at a time, one kind after the other in interleaved rounds; the medians of the
-rounds. A figure can be compared with those of the same minutes
-only: machines are shared. `python -m tests.bench.backend POST` measures the kinds whose name contains that.
+rounds. A figure can be compared with those of the same minutes only: machines are shared.
+`python -m tests.bench.backend POST` measures the kinds whose name contains that.
 """
 
 import asyncio

@@ -34,6 +34,7 @@ class Step:
 class Fits:
     """The answer of a search. `low` to `high` people hold every target; `high` is None where nothing broke.
 
+    `invalid_from` so many people on runs are invalid, and all the others held: the backend is not the limit.
     `need` is what the scenario's population asks for; `headroom` the share of `low` that this leaves free.
     """
 
@@ -41,6 +42,7 @@ class Fits:
     low: int
     middle: int
     high: int | None
+    invalid_from: int | None
     settled: bool
     unsettled_why: str
     confidence: float
@@ -60,7 +62,8 @@ def step_of(record: Record, people: int) -> Step:
     """Judge one run by the targets that a backend can miss."""
     found = check(record)
     judged = _judged(found, record.run.scenario.targets)
-    broken = tuple(result for result in judged if result.verdict is Verdict.FAIL)
+    failed = () if found.verdict is Verdict.INVALID else judged
+    broken = tuple(result for result in failed if result.verdict is Verdict.FAIL)
     unknown = tuple(r.title for r in judged if r.verdict in (Verdict.INCONCLUSIVE, Verdict.ERROR))
     held, why = _held(found, judged, broken)
     requests, used = record.measured_values("requests"), demands(record)

@@ -68,18 +68,20 @@ def search(
     from loadtests.record import new_folder
     from loadtests.recording.writer import check_writable
     from loadtests.search import Limits
+    from loadtests.users.pool import from_file
 
     asked = load(scenario, settings or [])
     own_stack = not (host or stack)
-    most = most or (_MOST if own_stack else _play(asked.population.users))
+    there = len(from_file(people)) if people else asked.population.users
+    most = most or (_MOST if own_stack else _play(there))
     changes = [*(settings or []), f"load.hold_s={hold_s}", "load.stages=[]"]
     if own_stack:
         changes += [f"population.users={max(asked.population.users, round(most * _POPULATION_FACTOR))}"]
-    elif most > _play(asked.population.users):
-        raise UsageError(
-            f"--most {most}: the population of {scenario} has {asked.population.users:,} people, enough for "
-            f"{_play(asked.population.users):,} at a time. Fill the backend with more: --set population.users=N."
-        )
+    elif most > _play(there):
+        whose, more = f"the population of {scenario}", "Fill the backend with more: --set population.users=N."
+        if people:
+            whose, more = str(people), "Name more there."
+        raise UsageError(f"--most {most}: {whose} has {there:,} people, enough for {_play(there):,} at a time. {more}")
     resolved = load(scenario, changes)
     check_writable(runs)
     folder = new_folder(runs, f"search-{resolved.name}")
@@ -187,14 +189,15 @@ class _Searching:
             why = self.steps[-1].why
         elif self._out_of_time:
             why = "its time was over (--budget)"
-        elif people := stopped_by(self.tried):
-            why = f"with {people:,} people a run is invalid: the generator or the machine is the limit"
+        elif stopped_by(self.tried):
+            why = "give the generator more processes, or a machine of its own"
         need = asked.targets.targets["concurrent_users"].limit_at(asked.population.users)
         answer = Fits(
             asked.name,
             found.low,
             found.middle,
             found.high,
+            stopped_by(self.tried),
             found.settled,
             why,
             limits.confidence,

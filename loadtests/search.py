@@ -82,14 +82,16 @@ def _beyond(most_held: int, tried: Sequence[Tried], limits: Limits) -> int | Non
     """What to try next when all that is known is that so many people fit."""
     if most_held >= limits.most:
         return None
-    wanted = min(2 * most_held, limits.most)
-    barrier = stopped_by(tried)
+    twice = min(2 * most_held, limits.most)
+    beyond, barrier = _invalid_beyond(most_held, tried), stopped_by(tried)
+    if not beyond:
+        return twice
     if barrier and barrier <= (1 + limits.width) * most_held:
-        near = [one for one in tried if one.held is None and abs(one.people / barrier - 1) <= limits.width / 2]
+        near = [people for people in beyond if abs(people / barrier - 1) <= limits.width / 2]
         return None if len(near) >= TRIED_INVALID_MAX else barrier
-    if barrier is None and tried[-1].held is None:
-        barrier = tried[-1].people
-    return min(wanted, round(sqrt(most_held * barrier))) if barrier and barrier > most_held else wanted
+    if barrier is None and tried[-1].held:
+        return min(beyond[0], twice)  # once may have been a neighbour's noise
+    return min(round(sqrt(most_held * (barrier or beyond[0]))), twice)
 
 
 def knee(tried: Sequence[Tried], limits: Limits) -> Knee:
@@ -125,8 +127,13 @@ def stopped_by(tried: Sequence[Tried]) -> int | None:
     if not _all_held(tried):
         return None
     most_held = max(one.people for one in tried if one.held)
-    beyond = sorted(one.people for one in tried if one.held is None and one.people > most_held)
+    beyond = _invalid_beyond(most_held, tried)
     return beyond[1] if len(beyond) > 1 else None
+
+
+def _invalid_beyond(most_held: int, tried: Sequence[Tried]) -> list[int]:
+    """People of the invalid runs in which there were more, the fewest first."""
+    return sorted(one.people for one in tried if one.held is None and one.people > most_held)
 
 
 def _all_held(tried: Sequence[Tried]) -> bool:

@@ -34,7 +34,10 @@ def _answer(found: Fits) -> str:
     if not found.steps:
         return f"{found.scenario}: nothing was tried."
     if found.high is None:
-        return f"{found.scenario}: {found.middle:,} people hold every target, the most that were tried"
+        beyond = "the most that were tried"
+        if found.invalid_from:
+            beyond = f"from {found.invalid_from:,} on runs are invalid: the generator or the machine is the limit"
+        return f"{found.scenario}: {found.middle:,} people hold every target, {beyond}"
     return (
         f"{found.scenario}: {found.middle:,} people hold every target "
         f"({found.low:,} to {found.high:,}, {found.confidence:.0%} sure)"

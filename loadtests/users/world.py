@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import uuid4
+from weakref import WeakSet
 
 import gevent
 from gevent.event import AsyncResult
@@ -50,6 +51,7 @@ class World:
     def __post_init__(self) -> None:
         population = self.scenario.population
         self._idle: set[gevent.Greenlet] = set()
+        self._sent_home: WeakSet[gevent.Greenlet] = WeakSet()
         self._ending = False
         ids = [person_id_of(index, population.seed) for index in range(population.users)]
         here = {id_ for index, id_ in enumerate(ids) if worker_of(index, self.workers) == self.worker}
@@ -62,15 +64,15 @@ class World:
 
     @contextmanager
     def idle(self) -> Iterator[None]:
-        """Somebody waits or does nothing. When the test ends they go home at once: raises StopUser then.
+        """Somebody waits or does nothing. When the test ends, or they were sent home, they go: raises StopUser then.
 
         Whoever is in the middle of a request is left to finish it, so that it counts.
         """
         from locust.exception import StopUser  # not above: importing Locust patches the standard library
 
-        if self._ending:
-            raise StopUser
         current = gevent.getcurrent()
+        if self._ending or current in self._sent_home:
+            raise StopUser
         self._idle.add(current)
         try:
             yield
@@ -84,9 +86,10 @@ class World:
         gevent.spawn_later(_HOME_AFTER_S, self._send_home)
 
     def send_home(self, greenlet: gevent.Greenlet) -> None:
-        """Somebody leaves before their time is over, at once if they are idle."""
+        """Somebody leaves before their time is over: at once if they are idle, else as soon as they are."""
         from locust.exception import StopUser
 
+        self._sent_home.add(greenlet)
         if greenlet in self._idle:
             greenlet.kill(StopUser, block=False)
 

@@ -12,14 +12,13 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from reference_app.platform import READ_WAITS_S, Database, Grouped, Platform, Redis, metrics
+from reference_app.platform import Database, Grouped, Platform, Redis, grouped_reads, metrics
 from reference_app.platform.mongo import Document
 from reference_app.platform.redis import Unavailable, text, values
 
 OTP_TTL_S = 600  # Twilio Verify's figures: 10 minutes, 5 sends, 5 checks
 OTP_SENDS_MAX = 5
 OTP_CHECKS_MAX = 5
-SESSIONS_AT_ONCE_MAX = 100
 # How long a session that ended while another process was looking it up may live on, at most.
 SESSION_CACHE_S = 600
 
@@ -124,7 +123,7 @@ class AuthStore:
         async def ask(sessions: Sequence[str]) -> Sequence[bytes | None]:
             return await values(self.redis, [_session_key(session) for session in sessions])
 
-        return Grouped(ask, SESSIONS_AT_ONCE_MAX, READ_WAITS_S)
+        return grouped_reads(ask)
 
     async def end_session(self, token_hmac: str) -> None:
         await self._end([token_hmac])

@@ -15,7 +15,7 @@ from typing import Any
 from reference_app.background import Background
 from reference_app.discovery.store import DiscoveryStore
 from reference_app.errors import Conflict
-from reference_app.platform import READ_WAITS_S, Grouped, Redis, metrics
+from reference_app.platform import Grouped, Redis, grouped_reads, metrics
 from reference_app.platform.mongo import Document
 from reference_app.platform.redis import Unavailable, text
 from reference_app.profiles.distance import rounded_distance_km
@@ -25,7 +25,6 @@ from reference_app.profiles.store import ProfileStore
 log = logging.getLogger(__name__)
 DECK_SIZE = 100  # a heavy session has about 60 swipes: one query serves it
 SUPER_LIKES_SHOWN = 20
-AT_ONCE_MAX = 100  # decks from which cards are taken in one round trip
 # About as long as a session. So long somebody who has changed whom they want, or has moved, may be in others' decks.
 DECK_TTL_S = 600
 REFILL_BELOW = 20  # the cards of one request: five seconds each
@@ -87,7 +86,7 @@ class Decks:
                 await pipe.execute()
             return [None] * len(takes)
 
-        return Grouped(ask, AT_ONCE_MAX, READ_WAITS_S)
+        return grouped_reads(ask)
 
     async def forget(self, person: str) -> None:
         """Compute the next deck anew. While Redis is away the old one stays, as long as a deck lasts."""

@@ -9,7 +9,7 @@ from reference_app.platform import aws, mongo, redis
 from reference_app.platform.cdn import Cdn
 from reference_app.platform.channels import Channels
 from reference_app.platform.group_commit import Commits
-from reference_app.platform.grouped import READ_WAITS_S, Grouped
+from reference_app.platform.grouped import Grouped, grouped_reads
 from reference_app.platform.mongo import Database
 from reference_app.platform.objects import Objects
 from reference_app.platform.queue import Queue
@@ -17,7 +17,6 @@ from reference_app.platform.redis import Redis
 from reference_app.settings import Settings
 
 __all__ = [
-    "READ_WAITS_S",
     "STORE_AWAY",
     "Cdn",
     "Channels",
@@ -28,6 +27,7 @@ __all__ = [
     "Platform",
     "Queue",
     "Redis",
+    "grouped_reads",
     "platform_of",
 ]
 

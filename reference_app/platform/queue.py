@@ -84,19 +84,20 @@ class Queue:
 
     @cached_property
     def _sends(self) -> Grouped[str, None]:
-        def send(bodies: Sequence[str]) -> Any:
-            entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
-            return self.sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
-
-        return Grouped(lambda bodies: self._batch("SendMessage", send, bodies), _MESSAGES_MAX, _GROUP_WAITS_S)
+        return self._grouped("SendMessage", self.sqs.send_message_batch, "MessageBody")
 
     @cached_property
     def _dones(self) -> Grouped[str, None]:
-        def delete(receipts: Sequence[str]) -> Any:
-            entries = [{"Id": str(number), "ReceiptHandle": receipt} for number, receipt in enumerate(receipts)]
-            return self.sqs.delete_message_batch(QueueUrl=self.url, Entries=entries)
+        return self._grouped("DeleteMessage", self.sqs.delete_message_batch, "ReceiptHandle")
 
-        return Grouped(lambda receipts: self._batch("DeleteMessage", delete, receipts), _MESSAGES_MAX, _GROUP_WAITS_S)
+    def _grouped(self, what: str, call: Callable[..., Any], field: str) -> Grouped[str, None]:
+        """`call` takes entries that have each text in this field."""
+
+        def go(texts: Sequence[str]) -> Any:
+            entries = [{"Id": str(number), field: text} for number, text in enumerate(texts)]
+            return call(QueueUrl=self.url, Entries=entries)
+
+        return Grouped(lambda texts: self._batch(what, go, texts), _MESSAGES_MAX, _GROUP_WAITS_S)
 
     async def _batch(
         self, what: str, call: Callable[[Sequence[str]], Any], texts: Sequence[str]

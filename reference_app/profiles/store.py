@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 from functools import cached_property
 from typing import Any
 
-from reference_app.platform import READ_WAITS_S, Database, Grouped
+from reference_app.platform import Database, Grouped, grouped_reads
 from reference_app.platform.mongo import Document
 from reference_app.profiles.schemas import Location, Preferences
 
@@ -25,7 +25,6 @@ def new_profile(person_id: str) -> Document:
     }
 
 
-MEETINGS_AT_ONCE_MAX = 100
 # Neither suspended nor being deleted.
 VISIBLE: Document = {"hidden": None}
 
@@ -70,7 +69,7 @@ class ProfileStore:
 
     @cached_property
     def _meetings(self) -> Grouped[tuple[str, str], bool]:
-        return Grouped(self._can_be_met, MEETINGS_AT_ONCE_MAX, READ_WAITS_S)
+        return grouped_reads(self._can_be_met)
 
     async def _can_be_met(self, pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
         people, askers = ({pair[side] for pair in pairs} for side in (0, 1))

@@ -1,13 +1,16 @@
 """One child process: started in its own session, ready when a check says so, ended with us whatever happens."""
 
+import itertools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,12 +27,18 @@ class StackError(MatchdayError):
     """A server of the stack did not start or went away. The text ends with the end of its log."""
 
 
+# Below those that the system gives to connections (Linux: from 32768): none can take a port before its server does.
+PORTS = range(20_000, 32_000)
+_ports = itertools.cycle(random.sample(PORTS, len(PORTS)))
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A port of 127.0.0.1 that nobody uses now; each call gives another. Raises StackError when none is left."""
+    for port in itertools.islice(_ports, len(PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise StackError(f"No port of 127.0.0.1 between {PORTS[0]} and {PORTS[-1]} is free. End some servers.")
 
 
 def reserved_port() -> socket.socket:

@@ -35,10 +35,11 @@ def test_a_run_that_misses_a_target_says_which_and_by_how_much(tmp_path: Path) -
 def test_an_invalid_run_holds_nothing_and_breaks_nothing(tmp_path: Path) -> None:
     def busy(number: int) -> Second:
         made = healthy(number)
-        return replace(made, columns={**made.columns, "foreign_cpu_cores": 1.5})
+        late = {**made.ok, "GET /me": [900.0] * 30}
+        return replace(made, ok=late, columns={**made.columns, "foreign_cpu_cores": 1.5})
 
     step = step_of(write(tmp_path / "run", 20, busy), 100)
-    assert step.held is None
+    assert (step.held, step.broken) == (None, ())
     assert step.why.startswith("Other programs and steal took 1.50 cores")
 
 
@@ -60,5 +61,5 @@ def test_the_run_nearest_to_the_knee_that_held_speaks_for_it() -> None:
 
 @pytest.mark.parametrize(("low", "headroom"), [(1000, 0.9), (100, 0.0), (50, -1.0), (0, None)])
 def test_headroom_is_what_the_need_leaves_free(low: int, headroom: float | None) -> None:
-    answer = Fits("s", low, low, None, True, "", 0.95, None, None, None, None, 100, ())
+    answer = Fits("s", low, low, None, None, True, "", 0.95, None, None, None, None, 100, ())
     assert answer.headroom == headroom

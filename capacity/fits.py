@@ -28,6 +28,7 @@ class Step:
     unknown: tuple[str, ...]  # titles of the targets that had too few samples
     busiest: str | None  # station
     busiest_share: float | None  # of its cores
+    few: bool = False  # it was valid, but has too few samples to judge any latency
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def step_of(record: Record, people: int) -> Step:
         unknown,
         used.bottleneck.station if used else None,
         used.bottleneck.utilisation if used else None,
+        few=held is None and found.verdict is not Verdict.INVALID,
     )
 
 
@@ -92,7 +94,7 @@ def _held(found: Check, judged: Sequence[TargetResult], broken: Sequence[TargetR
         first = max(broken, key=_excess)
         return False, f"{first.title}: {first.measured:,.0f} {first.unit}" if first.measured else first.note
     if not any(result.verdict is Verdict.PASS and result.unit == "ms" for result in judged):
-        return None, "too few samples to tell"
+        return None, "too few samples to tell: try more people, or a longer --hold"
     return True, ""
 
 

@@ -50,15 +50,16 @@ def search(
     client: ClientFile = None,
     people: PeopleFile = None,
     budget_s: Annotated[
-        float, typer.Option("--budget", parser=seconds, metavar="TIME", help="No longer than this.")
-    ] = _BUDGET_S,
+        float | None, typer.Option("--budget", parser=seconds, metavar="TIME", help="No longer than this; else 45m.")
+    ] = None,
     start: Annotated[int | None, typer.Option(min=1, help="People in the first run; else the scenario's.")] = None,
     most: Annotated[
         int | None, typer.Option(min=1, help="No more people than this; else 2,000, or what the population allows.")
     ] = None,
     hold_s: Annotated[
-        float, typer.Option("--hold", parser=seconds, metavar="TIME", help="Each run's time at full load.")
-    ] = _HOLD_S,
+        float | None,
+        typer.Option("--hold", parser=seconds, metavar="TIME", help="Each run's time at full load; else 40s."),
+    ] = None,
     processes: Processes = 1,
     settings: Settings = None,
     as_json: AsJson = False,
@@ -74,7 +75,7 @@ def search(
     own_stack = not (host or stack)
     there = len(from_file(people)) if people else asked.population.users
     most = most or (_MOST if own_stack else _play(there))
-    changes = [*(settings or []), f"load.hold_s={hold_s}", "load.stages=[]"]
+    changes = [*(settings or []), f"load.hold_s={hold_s or _HOLD_S}", "load.stages=[]"]
     if own_stack:
         changes += [f"population.users={max(asked.population.users, round(most * _POPULATION_FACTOR))}"]
     elif most > _play(there):
@@ -91,7 +92,7 @@ def search(
         file = write_stack_file(local) if local else stack
         searching = _Searching(scenario, changes, resolved, folder, arguments, file, processes)
         limits = Limits(min(start or asked.load.concurrent_users, most), most)
-        interrupted = searching.run(limits, budget_s, local.start_over if local else _as_it_is)
+        interrupted = searching.run(limits, budget_s or _BUDGET_S, local.start_over if local else _as_it_is)
     raise typer.Exit(searching.conclude(limits, asked, as_json, interrupted))
 
 
@@ -144,7 +145,7 @@ class _Searching:
     def tried(self) -> list["Tried"]:
         from loadtests.search import Tried
 
-        return [Tried(step.people, step.held) for step in self.steps]
+        return [Tried(step.people, step.held, step.few) for step in self.steps]
 
     def _ramp_s(self, people: int) -> float:
         return max(self._scenario.load.ramp_s, people / _PEOPLE_A_SECOND)
@@ -185,12 +186,12 @@ class _Searching:
         why = "no target broke; try more with --most"
         if interrupted:
             why = "it was interrupted"
-        elif given_up(self.tried):
-            why = self.steps[-1].why
         elif self._out_of_time:
             why = "its time was over (--budget)"
         elif stopped_by(self.tried):
             why = "give the generator more processes, or a machine of its own"
+        elif self.steps and self.steps[-1].held is None:
+            why = self.steps[-1].why
         need = asked.targets.targets["concurrent_users"].limit_at(asked.population.users)
         answer = Fits(
             asked.name,
@@ -225,5 +226,5 @@ class _Searching:
 
 
 def _said(step: "Step") -> str:
-    result = {True: "holds", False: "breaks", None: "invalid"}[step.held]
+    result = {True: "holds", False: "breaks", None: "unclear" if step.few else "invalid"}[step.held]
     return f"{step.people:,} people: {result}{f' ({step.why})' if step.why else ''}"

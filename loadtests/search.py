@@ -11,7 +11,8 @@ where `spread` says how much runs differ and `lapse` how often one says nothing 
 both are estimated with K. Trying the median of what is known of K is probabilistic bisection (Horstein 1963; Waeber,
 Frazier & Henderson 2013).
 
-An invalid run is no vote. But with fewer people it may be valid: after one, fewer are tried.
+An invalid run is no vote. But with fewer people it may be valid: after one, fewer are tried. When so few people were
+there that nothing could be judged, more are.
 """
 
 from collections.abc import Sequence
@@ -33,10 +34,14 @@ TRIED_INVALID_MAX = 3  # runs, one after the other, that were all invalid
 
 @dataclass(frozen=True)
 class Tried:
-    """One run: how many people, and whether it met every target. None: it was invalid, or could not tell."""
+    """One run: how many people, and whether it met every target. None: it was invalid, or could not tell.
+
+    `few`: it could not tell because so few people sent too few requests.
+    """
 
     people: int
     held: bool | None
+    few: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ def next_people(tried: Sequence[Tried], limits: Limits) -> int | None:
     votes = [one for one in tried if one.held is not None]
     # A generator or a machine that is the limit may be none with fewer people.
     invalid = _invalid_in_a_row(tried)
+    if not votes and tried and tried[-1].few:
+        return min(2 * tried[-1].people, limits.most) if tried[-1].people < limits.most else None
     if not votes:
         return max(1, min(limits.start, limits.most) >> invalid)
     if all(one.held for one in votes):
@@ -116,6 +123,9 @@ def given_up(tried: Sequence[Tried]) -> bool:
 
     Not so long as it is only known that some people fit: then it is looked for where runs become invalid.
     """
+    nothing_known = all(one.held is None for one in tried)
+    if nothing_known and tried and tried[-1].few:
+        return False
     return _invalid_in_a_row(tried) >= TRIED_INVALID_MAX and not _all_held(tried)
 
 

@@ -48,8 +48,7 @@ def _steps(steps: tuple[Step, ...]) -> Table:
     table = Table("People", "Result", "Requests/s", "Busiest", "", box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.columns[0].justify = table.columns[2].justify = "right"
     for step in steps:
+        result = Text("unclear", "yellow") if step.few else _RESULTS[step.held]
         busiest = f"{step.busiest} {step.busiest_share:.0%}" if step.busiest and step.busiest_share else "–"
-        table.add_row(
-            f"{step.people:,}", _RESULTS[step.held], number(step.requests_per_s), busiest, Text(step.why, "dim")
-        )
+        table.add_row(f"{step.people:,}", result, number(step.requests_per_s), busiest, Text(step.why, "dim"))
     return table

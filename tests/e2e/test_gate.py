@@ -243,6 +243,7 @@ def test_a_duel_runs_both_sides_and_keeps_their_records(shell: Shell, stack_file
     assert (found["kind"], found["comparison"]["runs"]) == ("duel", [2, 2])
 
 
+@pytest.mark.slow
 def test_one_backend_against_itself_gives_the_noise_floor(shell: Shell, stack_file: Path) -> None:
     two_will_do = ["--set", "targets.gate.false_alarms_share=0.25"]
     done = shell.matchday("duel", *QUICK, *two_will_do, "--same", "--baseline", stack_file)

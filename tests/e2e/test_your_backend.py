@@ -1,5 +1,6 @@
 """A backend with another API is rehearsed through one file, with test users from another."""
 
+import json
 import subprocess
 import sys
 import urllib.error
@@ -12,7 +13,7 @@ import pytest
 from loadtests.record import Record
 from reference_app.stack.process import free_port
 from scenarios.children import end_with_parent
-from tests.e2e.conftest import BUSY, Shell, plain
+from tests.e2e.conftest import BUSY, SOON, Shell, plain
 from tests.waiting import wait_for
 
 SPARKS = Path("examples/sparks").absolute()
@@ -85,3 +86,22 @@ def test_a_client_that_is_none_is_said_before_any_load(
     done = shell.matchday("run", "smoke", "--host", sparks, "--client", tmp_path / "mine.py")
     assert done.code == 2
     assert sentence in plain(done.err)
+
+
+def test_a_search_asks_for_no_more_people_than_the_file_names(shell: Shell, sparks: str) -> None:
+    done = shell.matchday("search", SPARKS / "sparks.toml", "--host", sparks, *OPTIONS, "--most", "150")
+    assert done.code == 2
+    assert "people.csv has 200 people, enough for 133 at a time. Name more there." in plain(done.err)
+
+
+@pytest.mark.slow
+def test_a_search_tries_until_it_knows_how_many_fit(shell: Shell, sparks: str) -> None:
+    brief = [*SOON, *BUSY, "--start", "8", "--most", "50", "--hold", "6s"]
+    done = shell.matchday("search", SPARKS / "sparks.toml", "--host", sparks, *OPTIONS, *brief, "--json")
+    found = json.loads(done.out)
+    # Four people make too few requests to judge anything: it goes on with more.
+    assert found["steps"][0]["few"], done.err
+    assert (found["steps"][-1]["people"], found["steps"][-1]["held"]) == (50, True), done.err
+    assert (found["middle"], found["high"], found["settled"]) == (50, None, False)
+    assert "no target broke; try more with --most" in found["unsettled_why"]
+    assert json.loads((shell.record() / "search.json").read_text()) == found

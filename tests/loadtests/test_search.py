@@ -126,6 +126,16 @@ def test_a_run_that_was_invalid_once_is_looked_at_again_before_more_people_are_t
     assert abs(knee(tried, limits).middle / 5000 - 1) < 0.05
 
 
+def test_with_too_few_people_to_tell_it_tries_more() -> None:
+    limits, tried = Limits(2, 1000), list[Tried]()
+    while (people := next_people(tried, limits)) is not None and len(tried) < RUNS_MAX:
+        tried.append(Tried(people, None, few=True) if people < 30 else Tried(people, people < 300))
+    assert [one.people for one in tried[:6]] == [2, 4, 8, 16, 32, 64]
+    assert abs(knee(tried, limits).middle / 300 - 1) < 0.05
+    assert next_people([Tried(1000, None, few=True)], limits) is None
+    assert not given_up([Tried(1000, None, few=True)])
+
+
 def test_nothing_tried_is_nothing_known() -> None:
     assert knee([], Limits(100, 1000)) == Knee(0, 0, None, False)
     assert next_people([], Limits(5000, 1000)) == 1000

@@ -1,5 +1,7 @@
 """A worker's side of the record: every second its windows go to the master, the last ones when its users have ended."""
 
+from collections.abc import Sequence
+
 import gevent
 from locust.env import Environment
 from locust.rpc import Message
@@ -8,6 +10,7 @@ from locust.runners import WorkerRunner
 from loadtests.recording.clock import RunClock
 from loadtests.recording.collector import Collector
 from loadtests.recording.recorder import CLOCK, ENDING, STOP, WINDOWS
+from loadtests.recording.window import Window
 
 # A few quick round trips before the users start, then one a second.
 _FIRST_QUESTIONS, _FIRST_EVERY_S = 10, 0.1
@@ -34,12 +37,20 @@ class Reporter:
     def _begin(self, **_: object) -> None:
         self._collector.begin()
         self._testing = True
-        self._send(last=False)  # from now on the master knows of us
+        self.tell()  # from now on the master knows of us
+
+    def tell(self) -> None:
+        """Send the windows that are closed, while a test runs."""
+        if self._testing:
+            windows = self._collector.take(pause=lambda: gevent.sleep(0))
+            if self._testing:  # else the test ended in a pause: all has been sent, and the master waits for no more
+                self._send(windows, last=False)
 
     def _end(self, **_: object) -> None:
         if self._testing:
             self._testing = False
-            self._send(last=True)
+            # At once: whoever ended the test, another greenlet may end the process in a pause.
+            self._send(self._collector.take(everything=True), last=True)
 
     def _stop(self, environment: Environment, msg: Message) -> None:
         self._runner.stop()  # waits --stop-timeout for its users, then fires test_stop
@@ -48,9 +59,7 @@ class Reporter:
     def _adjust(self, environment: Environment, msg: Message) -> None:
         self._clock.adjust(msg.data)
 
-    def _send(self, last: bool) -> None:
-        # The last ones at once: whoever ended the test, another greenlet may end the process in a pause.
-        windows = self._collector.take(everything=True) if last else self._collector.take(pause=lambda: gevent.sleep(0))
+    def _send(self, windows: Sequence[Window], last: bool) -> None:
         clock = self._clock.describe("").model_dump()
         self._runner.send_message(
             WINDOWS, {"windows": [window.packed() for window in windows], "last": last, "clock": clock}
@@ -62,6 +71,5 @@ class Reporter:
             self._runner.send_message(CLOCK, self._clock.question())
         while True:
             gevent.sleep(1 - self._clock.time() % 1)
-            if self._testing:
-                self._send(last=False)
+            self.tell()
             self._runner.send_message(CLOCK, self._clock.question())

@@ -22,6 +22,7 @@ def elsewhere_works() -> bool:
     return subprocess.run([*ELSEWHERE, "true"], capture_output=True).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not elsewhere_works(), reason="this kernel lets nobody make a time namespace")
 def test_what_crosses_machines_is_timed_by_a_clock_whose_error_is_said(shell: Shell, stack_file: Path) -> None:
     port = str(free_port())

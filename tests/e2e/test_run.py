@@ -72,7 +72,7 @@ def test_a_target_that_is_missed_fails_the_run(shell: Shell, stack_file: Path) -
     assert shell.matchday("check").code == 1
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("processes", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_plain_locust_leaves_the_same_record(shell: Shell, stack_file: Path, processes: str) -> None:
     done = shell.locust(
         *("--stack", stack_file, "--headless", "-u", "16", "-r", "16", "-t", "8s"),

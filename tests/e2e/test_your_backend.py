@@ -43,7 +43,7 @@ def listens(host: str) -> bool:
 
 
 def test_people_do_there_what_they_do_anywhere(shell: Shell, sparks: str) -> None:
-    done = shell.matchday("run", SPARKS / "sparks.toml", "--host", sparks, *OPTIONS, *BUSY, "--duration", "12s")
+    done = shell.matchday("run", SPARKS / "sparks.toml", "--host", sparks, *OPTIONS, *SOON, *BUSY, "--duration", "12s")
     record = Record.read(shell.record())
     assert record.complete, done.err
     asked = {"POST /login", "GET /next", "PUT /rate/{uid}", "IMAGE photo", "GET /pairs", "GET /people/{uid}"}

@@ -75,20 +75,21 @@ class PersonPool:
 
     def __init__(self, users: Sequence[TestUser]) -> None:
         # In another order each time: a backend that stays up meets other people in the next run.
-        shuffled = random.sample(users, len(users))
-        self._free: dict[Sex, list[TestUser]] = {sex: [u for u in shuffled if u.sex is sex] for sex in Sex}
+        self._free = random.sample(users, len(users))
 
     def take(self, sex: Sex | None = None) -> TestUser:
-        """Somebody (of that sex, if there is one) to play. Raises NobodyLeft."""
-        fullest = max(Sex, key=lambda s: len(self._free[s]))
-        free = self._free[sex] if sex and self._free[sex] else self._free[fullest]
-        if not free:
+        """Whoever is next (of that sex, if there is one). Raises NobodyLeft.
+
+        Without a wish each is as probable as the next: as many women come as there are among the people.
+        """
+        if not self._free:
             raise NobodyLeft("Everybody there is to play is signed in already: ask for fewer users.")
-        return free.pop(0)
+        wanted = (place for place, user in enumerate(self._free) if sex in (None, user.sex))
+        return self._free.pop(next(wanted, 0))
 
     def give_back(self, user: TestUser) -> None:
         """Last in the queue: others come before the same person returns."""
-        self._free[user.sex].append(user)
+        self._free.append(user)
 
 
 class _Codes(dict[str, str]):

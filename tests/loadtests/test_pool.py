@@ -28,6 +28,12 @@ def test_workers_share_the_population_and_each_has_both_sexes() -> None:
     assert all({user.sex for user in share} == set(Sex) for share in shares)
 
 
+def test_without_a_wish_as_many_women_come_as_there_are() -> None:
+    pool = PersonPool(population(4000, 1, SECRET))
+    women = sum(pool.take().sex is Sex.FEMALE for _ in range(1000))
+    assert abs(women - 250) < 72  # six standard deviations of a sample of a quarter of them
+
+
 def test_a_wish_for_a_sex_is_kept_while_there_is_one() -> None:
     pool = PersonPool(population(8, 1, SECRET))
     assert [pool.take(Sex.FEMALE).sex for _ in range(3)] == [Sex.FEMALE, Sex.FEMALE, Sex.MALE]

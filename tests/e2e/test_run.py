@@ -8,8 +8,14 @@ from statistics import median
 
 import pytest
 
+from loadtests.journal import read as read_journal
 from loadtests.record import Record
+from loadtests.users.emergent import behaviour
 from reference_app.stack.process import free_port
+from scenarios.load import load, load_published
+from scenarios.people import Sex, person_id_of, sex_of
+from scenarios.schema import Scenario
+from tests.conftest import PLAYED
 from tests.e2e.conftest import BUSY, CLOSED, POPULATION, SHORT, SOON, Done, Shell, plain
 from tests.waiting import wait_for
 
@@ -186,3 +192,25 @@ def test_cost_needs_nothing_running(shell: Shell) -> None:
     text = plain(shell.matchday("cost").out)
     for amount in ("$1,755", "$2,000–2,500", "$1,880–2,000", "$2,256–2,400", "$31,000", "$33,256–33,400"):
         assert amount in text
+
+
+@pytest.mark.slow
+def test_people_do_on_a_network_what_they_do_in_the_imagined_town(
+    shell: Shell, stack_file: Path, scenario: Scenario
+) -> None:
+    """A minute of 60 people, men and women: each frequent request about as often as `matchday traffic` says."""
+    people, journal = 60, shell.folder / "journal"
+    settings = [*POPULATION, "--set", "traffic.couples.value=0", "--set", "load.warm_up_s=1.0"]
+    sixty: list[str | Path] = ["--headless", "-u", str(people), "-r", str(people), "-t", "60s", "--journal", journal]
+    done = shell.locust("--stack", stack_file, *sixty, *settings)
+    assert done.code == 0, done.err
+    record = Record.read(shell.record())
+    # In a town that is large enough for an hour of it: there they have not all seen each other.
+    imagined = behaviour(load("phase-1"), load_published())
+    for name in ("POST /swipes", "IMAGE photo", "GET /profiles/{id}", "GET /discovery"):
+        expected = imagined.requests_a_minute[name] * people * record.measured_seconds / 60
+        # Five standard deviations of a count, and sessions that differ.
+        assert record.latency([name]).get_total_count() == pytest.approx(expected, rel=0.1, abs=5 * expected**0.5), name
+    swipes = [note for note in read_journal(journal) if note["what"] == "swipe"]
+    women = {person_id_of(index, scenario.population.seed) for index in range(PLAYED) if sex_of(index) is Sex.FEMALE}
+    assert 0.1 < sum(swipe["swiper"] in women for swipe in swipes) / len(swipes) < 0.45

@@ -12,7 +12,7 @@ from loadtests.timetable import Lengths, Online, Visit, poisson, timetable
 from loadtests.users.chatter import Chatter
 from loadtests.users.dater import Dater
 from loadtests.users.world import World
-from scenarios.stages import Load
+from scenarios.stages import Curve, Load
 
 
 def part_of(whole: int, worker: int, workers: int) -> int:
@@ -51,7 +51,8 @@ def _planned(world: World, load: Load) -> tuple[int, list[Visit]]:
     halves = couples(load, world.scenario.traffic.couples.value)
     people = part_of(load.concurrent_users - halves, world.worker, world.workers)
     lengths = Lengths(length_s.mean_s, lambda: mind.duration_s(length_s), lambda: mind.under_way(length_s))
-    return 2 * part_of(halves // 2, world.worker, world.workers), timetable(load.curve, people, lengths, world.rng)
+    curve = Curve(load, staying=halves / load.concurrent_users)
+    return 2 * part_of(halves // 2, world.worker, world.workers), timetable(curve, people, lengths, world.rng)
 
 
 def _sessions(environment: Environment, world: World, load: Load, visits: Sequence[Visit], chatters: int) -> None:

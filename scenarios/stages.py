@@ -86,9 +86,13 @@ class Load(Strict):
 
 
 class Curve:
-    """Shares of the peak over the time since the start: straight lines between points, jumps where two share a time."""
+    """Shares of the peak over the time since the start: straight lines between points, jumps where two share a time.
 
-    def __init__(self, load: Load) -> None:
+    `staying` is a share of the peak that comes in the ramp and stays to the end: then the curve is that of all others,
+    as a share of them.
+    """
+
+    def __init__(self, load: Load, staying: float = 0.0) -> None:
         stages = load.stages or (Stage(share=1.0, part=1.0),)
         parts = sum(stage.part for stage in stages)
         self.points = [(0.0, 0.0), (load.ramp_s, stages[0].share)]
@@ -98,6 +102,7 @@ class Curve:
             self.points += [(start_s + length_s * stage.ramp_share, stage.share), (start_s + length_s, stage.share)]
             if stage.ramp_share == 0:
                 self.points.insert(-2, (start_s, before))
+        self.points[1:] = [(at_s, max(0.0, share - staying) / (1 - staying)) for at_s, share in self.points[1:]]
         self._times = [at_s for at_s, _ in self.points]
 
     def share(self, at_s: float) -> float:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios.load import ScenarioError, load, names
-from scenarios.stages import Load, Stage
+from scenarios.stages import Curve, Load, Stage
 
 
 def made(*stages: Stage, ramp_s: float = 10.0, hold_s: float = 100.0) -> Load:
@@ -61,3 +61,12 @@ def test_every_shipped_scenario_can_be_read_and_reaches_its_peak() -> None:
         load_ = load(name).load
         assert max(share for _, share in load_.curve.points) == 1.0, name
         assert load_.curve.points[-1][0] == pytest.approx(load_.duration_s), name
+
+
+def test_those_who_stay_are_part_of_each_stage_and_the_others_make_up_the_rest() -> None:
+    load_ = made(Stage(share=0.2, part=4), Stage(share=1.0, part=2), Stage(share=0.4, part=4), Stage(share=0.1, part=4))
+    others = Curve(load_, staying=0.16)
+    for from_s, to_s, share in load_.curve.holds():
+        assert 0.16 + 0.84 * others.share((from_s + to_s) / 2) == pytest.approx(max(share, 0.16))
+    half_way = load_.ramp_s / 2
+    assert 0.16 / 2 + 0.84 * others.share(half_way) == pytest.approx(load_.curve.share(half_way))

@@ -52,7 +52,8 @@ def _planned(world: World, load: Load) -> tuple[int, list[Visit]]:
     people = part_of(load.concurrent_users - halves, world.worker, world.workers)
     lengths = Lengths(length_s.mean_s, lambda: mind.duration_s(length_s), lambda: mind.under_way(length_s))
     curve = Curve(load, staying=halves / load.concurrent_users)
-    return 2 * part_of(halves // 2, world.worker, world.workers), timetable(curve, people, lengths, world.rng)
+    visits = timetable(curve, people, lengths, world.rng, load.ramp_s + load.warm_up_s)
+    return 2 * part_of(halves // 2, world.worker, world.workers), visits
 
 
 def _sessions(environment: Environment, world: World, load: Load, visits: Sequence[Visit], chatters: int) -> None:

@@ -42,18 +42,20 @@ class Lengths:
     under_way: Callable[[], tuple[float, float]]
 
 
-def timetable(curve: Curve, people: int, lengths: Lengths, rng: random.Random, tries: int = TRIES) -> list[Visit]:
-    """The visits of one process, by arrival.
+def timetable(
+    curve: Curve, people: int, lengths: Lengths, rng: random.Random, measured_from_s: float = 0.0, tries: int = TRIES
+) -> list[Visit]:
+    """The visits of one process, by arrival. `measured_from_s` after the start the warm-up is over.
 
     A Poisson process strays: with 100 people by ten, half of the time to less than was asked for. So timetables are
-    drawn until the median of each hold is no less than asked for, and at most 3 % (or one) more. The process
-    is conditioned on that; it still knows nothing of the backend.
+    drawn until the median of each hold, as far as it is measured, is no less than asked for, and at most 3 % (or one)
+    more. The process is conditioned on that; it still knows nothing of the backend.
     """
     drawn = [_drawn(curve, people, lengths, rng)]
-    while (strays := _strays(drawn[-1], curve, people)) > 0 and len(drawn) < tries:
+    while (strays := _strays(drawn[-1], curve, people, measured_from_s)) > 0 and len(drawn) < tries:
         drawn.append(_drawn(curve, people, lengths, rng))
     if strays:
-        drawn.sort(key=lambda visits: _strays(visits, curve, people))
+        drawn.sort(key=lambda visits: _strays(visits, curve, people, measured_from_s))
         return drawn[0]
     return drawn[-1]
 
@@ -121,11 +123,13 @@ def _changes(curve: Curve, people: int) -> Iterator[tuple[float, float, float]]:
             yield from_s, to_s, people * (high - low)
 
 
-def _strays(visits: Sequence[Visit], curve: Curve, people: int) -> float:
+def _strays(visits: Sequence[Visit], curve: Curve, people: int, measured_from_s: float) -> float:
     """How far the medians of the holds are from what is asked for, in people; 0 when all keep to it."""
     strays, online = 0.0, Online(visits)
-    for from_s, to_s, share in curve.holds():
-        asked = people * share
+    for began_s, to_s, share in curve.holds():
+        asked, from_s = people * share, max(began_s, measured_from_s)
+        if from_s >= to_s:
+            continue
         median = float(np.median(online.at(np.arange(from_s, to_s, max(0.5, (to_s - from_s) / 200)))))
         strays += max(0.0, np.floor(asked) - median, median - max(asked * (1 + ABOVE_MAX), asked + 1))
     return strays

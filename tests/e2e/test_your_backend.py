@@ -99,7 +99,7 @@ def test_a_search_tries_until_it_knows_how_many_fit(shell: Shell, sparks: str) -
     brief = [*SOON, *BUSY, "--start", "8", "--most", "50", "--hold", "6s"]
     done = shell.matchday("search", SPARKS / "sparks.toml", "--host", sparks, *OPTIONS, *brief, "--json")
     found = json.loads(done.out)
-    # Four people make too few requests to judge anything: it goes on with more.
+    # Eight people make too few requests to judge anything: it goes on with more.
     assert found["steps"][0]["few"], done.err
     assert (found["steps"][-1]["people"], found["steps"][-1]["held"]) == (50, True), done.err
     assert (found["middle"], found["high"], found["settled"]) == (50, None, False)

@@ -72,9 +72,14 @@ class Generated:
     @property
     def arriving_s(self) -> float:
         """How long arrivals came: from what `Evenly` says when it begins until the test stops."""
-        began = next(line for line in self.out.splitlines() if line.startswith("BEGAN"))
-        assert self.record.run.stopping_from
-        return self.record.run.stopping_from - float(began.removeprefix("BEGAN"))
+        return self.acting_s[0]
+
+    @property
+    def acting_s(self) -> list[float]:
+        """For each user who says when it begins, how long it acted until the test stopped."""
+        stopped, lines = self.record.run.stopping_from, self.out.splitlines()
+        assert stopped
+        return [stopped - float(line.removeprefix("BEGAN")) for line in lines if line.startswith("BEGAN")]
 
     def by_locust_ms(self, name: str, percentile: float) -> float:
         """A percentile as Locust itself computes it, from its rounded times."""

@@ -92,6 +92,9 @@ class Slow(FastHttpUser):
 
     wait_time = constant(0)
 
+    def on_start(self) -> None:
+        print(f"BEGAN {time.time()}", flush=True)
+
     @task
     def ask(self) -> None:
         self.client.get("/law/two-seconds")

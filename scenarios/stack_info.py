@@ -109,11 +109,12 @@ class StackInfo(_Part):
     @model_validator(mode="after")
     def _every_column_exists(self) -> Self:
         known = {f"{what}_{name}" for name in self.stations for what in ("cpu_cores", "memory_mb")} | {*WATCHED_COLUMNS}
-        if unknown := sorted(set(self._columns_filled()) - known):
+        if unknown := sorted(set(self.columns_filled()) - known):
             raise ValueError(f"column {unknown[0]!r} is unknown; there are {', '.join(sorted(known))}")
         return self
 
-    def _columns_filled(self) -> Iterator[str]:
+    def columns_filled(self) -> Iterator[str]:
+        """The columns that pages and CloudWatch fill."""
         yield from (metric.column for page in self.prometheus for metric in page.metrics)
         yield from (metric.column for metric in (self.cloudwatch.metrics if self.cloudwatch else ()))
 

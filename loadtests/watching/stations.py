@@ -80,12 +80,17 @@ class Watch:
     def __init__(self, stack: StackInfo, closing: ExitStack) -> None:
         self._processes = Processes(stack)
         self._sources: list[Source] = [closing.enter_context(prometheus.page(page)) for page in stack.prometheus]
+        counters: list[Source] = []
         if stack.queue:
-            self._sources.append(closing.enter_context(servers.queue(stack.queue)))
+            counters.append(closing.enter_context(servers.queue(stack.queue)))
         if stack.mongo_url:
-            self._sources.append(closing.enter_context(servers.mongo(stack.mongo_url)))
+            counters.append(closing.enter_context(servers.mongo(stack.mongo_url)))
         if stack.redis_url:
-            self._sources.append(closing.enter_context(servers.redis(stack.redis_url)))
+            counters.append(closing.enter_context(servers.redis(stack.redis_url)))
+        # Whoever names a metric for a column knows better: Redis counts a miss when it is asked whether somebody is
+        # online who is not, the app only when its cache was of no use.
+        named = set(stack.columns_filled())
+        self._sources += [source for source in counters if not source.columns & named]
         self._threads = closing.enter_context(ThreadPoolExecutor(max(1, len(self._sources))))
 
     def sample(self, second: int) -> Sample:

@@ -14,6 +14,8 @@ from scenarios.stack_info import PrometheusMetric, PrometheusPage, QueueInfo, St
 _APP_METRICS = (
     PrometheusMetric(column="mongo_in_use", metric="matchday_mongo_connections_in_use"),
     PrometheusMetric(column="mongo_pool_size", metric="matchday_mongo_pool_size"),
+    PrometheusMetric(column="cache_hits", metric="matchday_cache_hits_total", counter=True),
+    PrometheusMetric(column="cache_misses", metric="matchday_cache_misses_total", counter=True),
 )
 
 

@@ -125,6 +125,17 @@ def test_a_full_pool_is_not_hidden_by_anothers_empty_one(pages: Pages) -> None:
     assert (sample["mongo_in_use"], sample["mongo_pool_size"]) == (48, 50)
 
 
+def test_a_column_that_a_page_fills_is_not_asked_of_redis(pages: Pages) -> None:
+    hits, misses = (PrometheusMetric(column=f"cache_{what}", metric="pool") for what in ("hits", "misses"))
+    filled = tuple(PrometheusPage(url=page.url, metrics=(hits, misses)) for page in pages.stack().prometheus)
+    nobody = {"redis_url": "redis://127.0.0.1:1/0"}
+    with ExitStack() as exits:
+        told = Watch(pages.stack().model_copy(update={**nobody, "prometheus": filled}), exits).sample(100)
+        asked = Watch(pages.stack().model_copy(update=nobody), exits).sample(100)
+    assert (told["cache_hits"], told["cache_misses"]) == (14.0, 14.0)
+    assert "cache_hits" not in asked
+
+
 def test_the_watching_process_speaks_every_second_and_ends_when_told(pages: Pages) -> None:
     watch = StationWatch(pages.stack())
     arrived: list[dict[str, float]] = []

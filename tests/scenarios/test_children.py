@@ -20,6 +20,7 @@ def test_ctrl_c_at_a_fork_comes_when_the_child_is_noted(tmp_path: Path) -> None:
 
     os.register_at_fork(before=interrupt)  # for as long as this process lives
     child = None
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background ignores it
     another = threading.Thread(target=over.wait)
     another.start()
     try:
@@ -28,6 +29,7 @@ def test_ctrl_c_at_a_fork_comes_when_the_child_is_noted(tmp_path: Path) -> None:
     finally:  # or every fork of later tests would be interrupted
         over.set()
         another.join()
+        signal.signal(signal.SIGINT, before)
     assert child
     child.terminate()  # which it hears
     assert child.wait(timeout=10) == -signal.SIGTERM

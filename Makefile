@@ -22,12 +22,14 @@ install: .venv/.installed ## set up .venv
 demo: .venv/.installed ## phase 1 end to end on real servers, with a report
 	@$(BIN)/matchday demo
 
-test: .venv/.installed ## lint, types, import rules and tests (about 9 minutes)
+test: .venv/.installed ## lint, types, import rules and tests (about 8 minutes)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -m 'not slow' --ignore tests/proof --ignore tests/durability
+	@# What runs loads goes one by one; all else on two cores at once.
+	$(BIN)/pytest -m 'not slow' tests/e2e
+	$(BIN)/pytest -m 'not slow' --numprocesses 2 --dist loadfile --ignore tests/e2e --ignore tests/proof --ignore tests/durability
 
 proof: .venv/.installed ## what makes the measurements trusted, with figures (about 18 minutes)
 	$(BIN)/pytest -m slow --ignore tests/proof --ignore tests/durability

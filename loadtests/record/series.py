@@ -36,10 +36,11 @@ SERIES_COLUMNS = (
     "steal_cpu_cores",  # likewise
     "foreign_cpu_cores",  # busy, but neither the stack nor the generator; steal included
     "memory_percent",
+    "reference_work_cpu_ms",  # CPU that a fixed piece of work takes: the higher, the slower the machine is just now
     "database_queries",
     "mongo_in_use",  # of the process whose pool is fullest
     "mongo_pool_size",
-    "cache_hits",  # of Redis, by key
+    "cache_hits",  # by key
     "cache_misses",
     "queue_backlog",
 )
@@ -51,9 +52,9 @@ def columns(stations: Iterable[str]) -> list[str]:
 
 
 def read_series(path: Path) -> dict[str, list[float | None]]:
-    """series.csv by column; None where nothing was measured. Raises RecordError.
+    """series.csv by column; None where nothing was measured, or where an older version knew no such column.
 
-    The torn last row of a killed run is left out.
+    The torn last row of a killed run is left out. Raises RecordError.
     """
     try:
         with path.open(newline="") as file:
@@ -65,9 +66,11 @@ def read_series(path: Path) -> dict[str, list[float | None]]:
     if not rows:
         raise RecordError(f"{path} is empty: the run ended before its first second, or the file was cut off.")
     names, *body = rows
-    if missing := [column for column in SERIES_COLUMNS if column not in names]:
+    if missing := [column for column in ("second", "users", "requests") if column not in names]:
         raise RecordError(f"{path} is not the series.csv of a run record: it has no column {missing[0]!r}.")
+    unknown: dict[str, list[float | None]] = {name: [None] * len(body) for name in SERIES_COLUMNS if name not in names}
     try:
-        return {name: [float(row[i]) if row[i] else None for row in body] for i, name in enumerate(names)}
+        found = {name: [float(row[i]) if row[i] else None for row in body] for i, name in enumerate(names)}
     except (ValueError, IndexError) as error:
         raise RecordError(f"{path} has a row that does not fit its header: {error}.") from error
+    return found | unknown

@@ -24,6 +24,7 @@ from loadtests.watching import prometheus, servers
 from loadtests.watching.cloudwatch import CloudWatch
 from loadtests.watching.processes import Processes
 from loadtests.watching.reading import Source
+from loadtests.watching.speed import reference_work_cpu_ms
 from scenarios.children import end_with_parent
 from scenarios.stack_info import CloudWatchInfo, StackInfo
 
@@ -95,7 +96,7 @@ class Watch:
 
     def sample(self, second: int) -> Sample:
         """What is known of a second that has just ended. A column of which a part is missing is left out."""
-        values = self._processes.read().values
+        values = self._processes.read().values | {"reference_work_cpu_ms": reference_work_cpu_ms()}
         asked = [(source, self._threads.submit(source.sample, second)) for source in self._sources]
         missing: set[str] = set()
         pools: list[Sample] = []

@@ -3,16 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
-from pathlib import Path
-from statistics import mean, median
-from typing import Literal
-
-from pydantic import TypeAdapter, ValidationError
+from statistics import mean
 
 from capacity.demands import demands
 from capacity.targets import Check, TargetResult, check
-from loadtests.record import Record, RecordError
+from loadtests.record import Record
 from scenarios.outcome import Verdict
 from scenarios.schema import Targets
 
@@ -43,7 +38,6 @@ class Fits:
 
     `invalid_from` so many people on runs are invalid, and all the others held: the backend is not the limit.
     `need` is what the scenario's population asks for; `headroom` the share of `low` that this leaves free.
-    `reference_work_cpu_ms` says how fast the machine was that everything ran on; None where the backend runs elsewhere.
     """
 
     scenario: str
@@ -60,52 +54,10 @@ class Fits:
     busiest_share: float | None
     need: int
     steps: tuple[Step, ...]
-    reference_work_cpu_ms: float | None = None
 
     @property
     def headroom(self) -> float | None:
         return 1 - self.need / self.low if self.low else None
-
-
-@dataclass(frozen=True)
-class Compared:
-    """What an earlier search found, on a machine as fast as it was in the later one.
-
-    `speed` is how many times as fast it was in the later one. People are CPU: on a machine that is twice as fast twice
-    as many fit, roughly. `change` is sure where the intervals do not overlap.
-    """
-
-    speed: float
-    low: int
-    middle: int
-    high: int | None
-    change: Literal["more fit", "fewer fit", "no change is sure"]
-
-
-def read_fits(folder: Path) -> Fits:
-    """The answer of an earlier search, from its folder. Raises RecordError."""
-    file = folder / "search.json"
-    try:
-        return TypeAdapter(Fits).validate_json(file.read_bytes())
-    except OSError as error:
-        raise RecordError(f"{file} cannot be read: {error.strerror}. Name the folder of a search.") from error
-    except ValidationError as error:
-        raise RecordError(f"{file} is not the answer of a search: {error.errors()[0]['msg']}.") from error
-
-
-def compared(now: Fits, before: Fits) -> Compared:
-    """An earlier search beside a later one; as it was found where either's machine is not known."""
-    speed = 1.0
-    if now.reference_work_cpu_ms and before.reference_work_cpu_ms:
-        speed = before.reference_work_cpu_ms / now.reference_work_cpu_ms
-    low, middle = round(before.low * speed), round(before.middle * speed)
-    high = round(before.high * speed) if before.high is not None else None
-    change: Literal["more fit", "fewer fit", "no change is sure"] = "no change is sure"
-    if now.low > (inf if high is None else high):
-        change = "more fit"
-    elif (inf if now.high is None else now.high) < low:
-        change = "fewer fit"
-    return Compared(speed, low, middle, high, change)
 
 
 def step_of(record: Record, people: int) -> Step:
@@ -128,7 +80,7 @@ def step_of(record: Record, people: int) -> Step:
         used.bottleneck.station if used else None,
         used.bottleneck.utilisation if used else None,
         few=held is None and found.verdict is not Verdict.INVALID,
-        reference_work_cpu_ms=median(work) if (work := record.measured_values("reference_work_cpu_ms")) else None,
+        reference_work_cpu_ms=mean(work) if (work := record.measured_values("reference_work_cpu_ms")) else None,
     )
 
 
@@ -160,12 +112,6 @@ def broke_first(steps: Sequence[Step]) -> str | None:
         for title in step.broken:
             counts[title] += round(1e6 / step.people)
     return counts.most_common(1)[0][0] if counts else None
-
-
-def reference_work_cpu_ms(steps: Sequence[Step]) -> float | None:
-    """How fast the machine was in the runs that counted: their median."""
-    work = [step.reference_work_cpu_ms for step in steps if step.held is not None and step.reference_work_cpu_ms]
-    return median(work) if work else None
 
 
 def nearest_held(steps: Sequence[Step], middle: int) -> Step | None:

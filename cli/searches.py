@@ -32,7 +32,7 @@ from scenarios.outcome import ExitCode, UsageError
 from scenarios.schema import Scenario
 
 if TYPE_CHECKING:
-    from capacity.fits import Fits, Step
+    from capacity.fits import Step
     from loadtests.search import Limits, Tried
 
 _BUDGET_S, _HOLD_S = 2700.0, 40.0
@@ -60,16 +60,12 @@ def search(
         float | None,
         typer.Option("--hold", parser=seconds, metavar="TIME", help="Each run's time at full load; else 40s."),
     ] = None,
-    baseline: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder of an earlier search, to compare with.")
-    ] = None,
     processes: Processes = 1,
     settings: Settings = None,
     as_json: AsJson = False,
     runs: Runs = RUNS,
 ) -> None:
     """How many people hold every target, with an interval: doubles until one breaks, then narrows."""
-    from capacity.fits import read_fits
     from loadtests.record import new_folder
     from loadtests.recording.writer import check_writable
     from loadtests.search import Limits
@@ -88,9 +84,6 @@ def search(
             whose, more = str(people), "Name more there."
         raise UsageError(f"--most {most}: {whose} has {there:,} people, enough for {_play(there):,} at a time. {more}")
     resolved = load(scenario, changes)
-    before = read_fits(baseline) if baseline else None
-    if before and before.scenario != resolved.name:
-        raise UsageError(f"{baseline} is a search of {before.scenario}, not of {resolved.name}.")
     check_writable(runs)
     folder = new_folder(runs, f"search-{resolved.name}")
     arguments = ["--headless", *backend_arguments(host, client, people)]
@@ -100,7 +93,7 @@ def search(
         searching = _Searching(scenario, changes, resolved, folder, arguments, file, processes)
         limits = Limits(min(start or asked.load.concurrent_users, most), most)
         interrupted = searching.run(limits, budget_s or _BUDGET_S, local.start_over if local else _as_it_is)
-    raise typer.Exit(searching.conclude(limits, asked, own_stack, before, as_json, interrupted))
+    raise typer.Exit(searching.conclude(limits, asked, as_json, interrupted))
 
 
 def _as_it_is() -> None:
@@ -183,18 +176,10 @@ class _Searching:
             raise
         return step_of(Record.read(folder), people)
 
-    def conclude(
-        self,
-        limits: "Limits",
-        asked: Scenario,
-        all_here: bool,
-        before: "Fits | None",
-        as_json: bool,
-        interrupted: bool,
-    ) -> ExitCode:
-        from capacity.fits import Fits, broke_first, compared, nearest_held, reference_work_cpu_ms
+    def conclude(self, limits: "Limits", asked: Scenario, as_json: bool, interrupted: bool) -> ExitCode:
+        from capacity.fits import Fits, broke_first, nearest_held
         from loadtests.search import given_up, knee, stopped_by
-        from reports.search_terminal import print_compared, print_fits
+        from reports.search_terminal import print_fits
 
         found = knee(self.tried, limits)
         near = nearest_held(self.steps, found.middle)
@@ -223,15 +208,12 @@ class _Searching:
             near.busiest_share if near else None,
             round(need),
             tuple(self.steps),
-            reference_work_cpu_ms(self.steps) if all_here else None,
         )
         (self._folder / "search.json").write_text(dumps(answer) + "\n")
         if as_json:
             print(dumps(answer))
         else:
             print_fits(console(), answer)
-            if before:
-                print_compared(console(), before, compared(answer, before))
             console().print(f"Runs: {self._folder}", soft_wrap=True)
         if interrupted:
             return ExitCode.INTERRUPTED

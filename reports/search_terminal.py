@@ -1,10 +1,12 @@
 """`matchday search` in a terminal."""
 
+from statistics import median
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from capacity.fits import Compared, Fits, Step
+from capacity.fits import Fits, Step
 from reports.figures import number
 from reports.terminal import indented
 
@@ -26,27 +28,11 @@ def print_fits(out: Console, found: Fits) -> None:
     if found.headroom is not None:
         enough = f"{found.headroom:.0%} headroom" if found.headroom >= 0 else "not enough"
         out.print(f"  The phase needs {found.need:,} at once: {enough}")
-    if found.reference_work_cpu_ms:
-        of_runs = [step.reference_work_cpu_ms for step in found.steps if step.reference_work_cpu_ms]
-        out.print(
-            f"  Machine: {number(found.reference_work_cpu_ms)} ms of CPU for the reference work "
-            f"({number(min(of_runs))} to {number(max(of_runs))} in its runs)"
-        )
+    if work := [step.reference_work_cpu_ms for step in found.steps if step.reference_work_cpu_ms]:
+        around = f"{number(min(work))} to {number(max(work))} in its runs"
+        out.print(f"  Reference work: {number(median(work))} ms of CPU ({around})")
     if not found.settled:
         out.print(indented(f"Not settled: {found.unsettled_why}.", "yellow"))
-
-
-def print_compared(out: Console, before: Fits, now: Compared) -> None:
-    """An earlier search, beside the answer."""
-    out.print(f"  Before: {_people(before.low, before.middle, before.high)}")
-    if now.speed != 1:
-        faster = f"{now.speed - 1:.0%} faster" if now.speed > 1 else f"{1 - now.speed:.0%} slower"
-        out.print(f"  The machine is {faster} now: as if {_people(now.low, now.middle, now.high)}")
-    out.print(f"  Since then: {now.change}")
-
-
-def _people(low: int, middle: int, high: int | None) -> str:
-    return f"{middle:,} people ({low:,} to {high:,})" if high is not None else f"{middle:,} people and more"
 
 
 def _answer(found: Fits) -> str:

@@ -1,4 +1,4 @@
-"""How fast the machine is now: shared cores are a third faster in one hour than in another, and no counter says so."""
+"""How fast the machine is now: shared cores are faster in one hour than in another, and no counter says so."""
 
 import hashlib
 import json
@@ -17,8 +17,9 @@ _TIMES = 30
 def reference_work_cpu_ms() -> float:
     """Do a fixed piece of work; the milliseconds of CPU that it took, about one.
 
-    Waiting for a core does not count. What does is a slower clock, and a neighbour on the other half of a core. Only
-    figures of one Python version compare.
+    Waiting for a core does not count. What does is a slower clock, and a neighbour on the other half of a core, which
+    this feels more than a backend does: twice the CPU here, a third more for a request. Only figures of one Python
+    version compare.
     """
     start_s = time.thread_time()
     for _ in range(_TIMES):

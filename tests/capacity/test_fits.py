@@ -5,13 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from capacity.fits import Fits, Step, broke_first, compared, nearest_held, read_fits, reference_work_cpu_ms, step_of
-from loadtests.record import RecordError
-from reports.as_json import dumps
+from capacity.fits import Fits, Step, broke_first, nearest_held, step_of
 from tests.loadtests.making import Second, healthy, write
 
 MET = Step("run", 100, True, 30.0, (), "", (), "app", 0.2)
-FOUND = Fits("s", 950, 1000, 1050, None, True, "", 0.95, 300.0, None, "machine", 0.9, 100, (MET,), 1.2)
+FOUND = Fits("s", 950, 1000, 1050, None, True, "", 0.95, 300.0, None, "machine", 0.9, 100, (MET,))
 
 
 def test_a_run_holds_when_no_target_is_missed_though_few_people_are_there(tmp_path: Path) -> None:
@@ -67,44 +65,10 @@ def test_headroom_is_what_the_need_leaves_free(low: int, headroom: float | None)
     assert replace(FOUND, low=low).headroom == headroom
 
 
-def test_how_fast_the_machine_was_is_told_by_the_runs_that_counted(tmp_path: Path) -> None:
+def test_a_run_says_how_fast_the_machine_was(tmp_path: Path) -> None:
     def slow(number: int) -> Second:
         made = healthy(number)
         return replace(made, columns={**made.columns, "reference_work_cpu_ms": 1.0 + number % 3})
 
-    step = step_of(write(tmp_path / "run", 21, slow), 100)
-    assert step.reference_work_cpu_ms == 2.0
-    faster, invalid = replace(step, reference_work_cpu_ms=1.0), replace(step, held=None, reference_work_cpu_ms=9.0)
-    assert reference_work_cpu_ms([step, faster, faster, invalid]) == 1.0
-    assert reference_work_cpu_ms([MET]) is None  # a record of before
-
-
-@pytest.mark.parametrize(
-    ("now", "change"),
-    [
-        (replace(FOUND, low=1200, high=1300), "no change is sure"),  # 1,050 people of then are 1,260 of now
-        (replace(FOUND, low=1300, high=1400), "more fit"),
-        (replace(FOUND, low=1000, high=1100), "fewer fit"),
-        (replace(FOUND, low=1000, high=None), "no change is sure"),
-    ],
-)
-def test_an_earlier_search_counts_as_if_the_machine_had_been_as_fast_as_now(now: Fits, change: str) -> None:
-    found = compared(replace(now, reference_work_cpu_ms=1.0), FOUND)
-    assert (found.low, found.middle, found.high, found.change) == (1140, 1200, 1260, change)
-
-
-def test_where_the_machine_is_not_known_people_are_compared_as_they_were_found() -> None:
-    found = compared(replace(FOUND, reference_work_cpu_ms=None), FOUND)
-    assert (found.speed, found.low, found.high) == (1.0, 950, 1050)
-    # Nothing had broken: how many more fitted is not known.
-    assert compared(replace(FOUND, low=5000, high=6000), replace(FOUND, high=None)).change == "no change is sure"
-
-
-def test_an_earlier_answer_is_read_from_its_folder(tmp_path: Path) -> None:
-    (tmp_path / "search.json").write_text(dumps(FOUND))
-    assert read_fits(tmp_path) == FOUND
-    (tmp_path / "search.json").write_text("{}")
-    with pytest.raises(RecordError, match="is not the answer of a search: Field required"):
-        read_fits(tmp_path)
-    with pytest.raises(RecordError, match="No such file or directory"):
-        read_fits(tmp_path / "nowhere")
+    assert step_of(write(tmp_path / "run", 21, slow), 100).reference_work_cpu_ms == 2.0
+    assert step_of(write(tmp_path / "before", 21, healthy), 100).reference_work_cpu_ms is None

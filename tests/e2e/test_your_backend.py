@@ -105,10 +105,3 @@ def test_a_search_tries_until_it_knows_how_many_fit(shell: Shell, sparks: str) -
     assert (found["middle"], found["high"], found["settled"]) == (50, None, False)
     assert "no target broke; try more with --most" in found["unsettled_why"]
     assert json.loads((shell.record() / "search.json").read_text()) == found
-
-
-def test_a_search_that_cannot_be_compared_says_so_before_any_load(shell: Shell, sparks: str) -> None:
-    argv = ["search", SPARKS / "sparks.toml", "--host", sparks, *OPTIONS, "--baseline", "runs/nowhere"]
-    done = shell.matchday(*argv)
-    assert done.code == 2
-    assert "runs/nowhere/search.json cannot be read: No such file or directory." in plain(done.err)

@@ -12,6 +12,7 @@ from loadtests.timetable import Lengths, Online, Visit, poisson, timetable
 from loadtests.users.chatter import Chatter
 from loadtests.users.dater import Dater
 from loadtests.users.world import World
+from scenarios.schema import Scenario
 from scenarios.stages import Curve, Load
 
 
@@ -43,6 +44,13 @@ def drive(environment: Environment, world: World, collector: Collector) -> geven
 def couples(load: Load, wanted: float) -> int:
     """People who are half of a couple: no more than half of all."""
     return 2 * min(round(wanted), load.concurrent_users // 4)
+
+
+def without_couples(scenario: Scenario) -> Scenario:
+    """All people are daters."""
+    traffic = scenario.traffic
+    nobody = traffic.couples.model_copy(update={"value": 0.0})
+    return scenario.model_copy(update={"traffic": traffic.model_copy(update={"couples": nobody})})
 
 
 def _planned(world: World, load: Load) -> tuple[int, list[Visit]]:

@@ -14,6 +14,7 @@ import gc
 import logging
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -23,7 +24,7 @@ import gevent
 
 from loadtests.journal import Journal
 from loadtests.adapting import Client, load_client
-from loadtests.driving import couples, drive
+from loadtests.driving import couples, drive, without_couples
 from loadtests.meetings import LEFT, LOOKING, MET, Matchmaker, Meetings
 from loadtests.recording import listening
 from loadtests.recording.clock import RunClock
@@ -31,7 +32,7 @@ from loadtests.recording.collector import Collector
 from loadtests.recording.probe import PROBE_PATH, answers, refuses_code
 from loadtests.shapes import Stages
 from loadtests.users.chatter import Chatter
-from loadtests.users.dater import Dater
+from loadtests.users.dater import Dater, Deeds
 from loadtests.users.person import Person
 from loadtests.users.pool import PersonPool, from_file, population
 from loadtests.users.world import World
@@ -93,6 +94,7 @@ def set_up(environment: Environment, **_: Any) -> None:
 def _set_up(environment: Environment) -> None:
     options = environment.parsed_options
     assert options
+    _check_tags([*(options.tags or ()), *(options.exclude_tags or ())])
     scenario = load(options.scenario, options.set)
     stack = StackInfo.read(Path(options.stack)) if options.stack else None
     environment.host = (environment.host or (stack.host if stack else "")).rstrip("/") or None
@@ -139,6 +141,12 @@ def _set_up(environment: Environment) -> None:
     gevent.spawn(_count_lost)
 
 
+def _check_tags(asked: Sequence[str]) -> None:
+    known = {name for task in (*Deeds.tasks, *Chatter.tasks) for name in getattr(task, "locust_tag_set", ())}
+    if unknown := sorted(set(asked) - known):
+        raise UsageError(f"No task has the tag {unknown[0]!r}; there are {', '.join(sorted(known))}.")
+
+
 def _use_scenario(environment: Environment, scenario: Scenario) -> None:
     """Fill in what the command line left open. Locust reads these after the init event."""
     options = environment.parsed_options
@@ -173,6 +181,10 @@ def _begin_load(environment: Environment, plan: Plan, load_: Load) -> None:
         # Locust sends its workers what else the master's options hold.
         options.chosen_load = chosen.model_dump(mode="json")
     plan.scenario = plan.scenario.model_copy(update={"load": chosen})
+    # What --tags and --exclude-tags have left: without tasks there are no couples, and daters rest.
+    if not Chatter.tasks:
+        plan.scenario = without_couples(plan.scenario)
+    Dater.tasks = [Deeds]
     Chatter.fixed_count = couples(chosen, plan.scenario.traffic.couples.value)
     Chatter.weight = 0 if Chatter.fixed_count == 0 else 1
 

@@ -6,7 +6,7 @@ from itertools import cycle
 
 from gevent.event import Event
 from gevent.queue import Empty
-from locust import task
+from locust import tag, task
 
 from loadtests.client import Refused
 from loadtests.meetings import Meeting
@@ -42,6 +42,7 @@ class Chatter(Person):
     def preferred_sex(self) -> Sex | None:
         return self._sex_wanted  # as many women as men: everybody finds somebody
 
+    @tag("couples")
     @task
     def meet(self) -> None:
         self.be_signed_in()

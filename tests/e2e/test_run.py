@@ -52,6 +52,7 @@ def test_the_record_holds_all_that_was_measured(finished: tuple[Shell, Done]) ->
         "cpu_cores_app",
     ):
         assert len(record.measured_values(column)) >= record.measured_seconds - 2, column
+    assert min(record.measured_values("reference_work_cpu_ms")) > 0
     assert set(record.measured_values("sockets")) == {16.0}
     assert sum(record.measured_values("failures")) == 0
 
@@ -100,6 +101,20 @@ def test_plain_locust_leaves_the_same_record(shell: Shell, stack_file: Path, pro
     assert record.complete
     assert sum(latency.count for latency in record.latencies().values()) > 50
     assert set(record.measured_values("sockets")) == {16.0}
+
+
+def test_locusts_config_file_and_tags_work(shell: Shell, stack_file: Path) -> None:
+    (shell.folder / "load.conf").write_text(f"headless = true\nstack = {stack_file}\nusers = 16\nspawn-rate = 16\n")
+    quick = ["--set", "traffic.card_dwell.male.mean_s=0.5", "--set", "traffic.card_dwell.female.mean_s=0.5"]
+    argv = ["--config", "load.conf", *POPULATION, *CLOSED, *quick, "--set", "load.warm_up_s=1.0"]
+    done = shell.locust(*argv, "--tags", "swipe", "-t", "8s")
+    assert done.code == 0, done.err
+    names = Record.read(shell.record()).names()
+    assert "POST /swipes" in names
+    assert "WS message delivery" not in names  # nobody is half of a couple
+    done = shell.locust(*argv, "--exclude-tags", "swipes", "-t", "8s")
+    assert done.code == 2
+    assert "No task has the tag 'swipes'; there are couples, edit_bio, list_matches" in done.err
 
 
 def test_the_web_ui_leaves_a_record_too(shell: Shell, stack_file: Path) -> None:

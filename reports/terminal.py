@@ -121,10 +121,10 @@ def _targets(results: Iterable[TargetResult]) -> Table:
 
 
 def _stages(results: Sequence[StageResult]) -> Table:
-    """Of each stage the load, then the targets' percentiles in milliseconds by the first word of their titles."""
+    """Of each stage the load, then the targets' percentiles in milliseconds."""
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    titles = [latency.title.split()[0] for latency in results[0].latencies]
-    for title in ("Stage", "From", "People", "req/s", "Failed", *titles):
+    names = [latency.name for latency in results[0].latencies]
+    for title in ("Stage", "From", "People", "req/s", "Failed", *names):
         table.add_column(title, justify="right")
     for index, r in enumerate(results, 1):
         latencies = [Text(number(one.measured_ms), "bold red" if one.kept is False else "") for one in r.latencies]

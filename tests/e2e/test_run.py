@@ -42,15 +42,7 @@ def test_the_record_holds_all_that_was_measured(finished: tuple[Shell, Done]) ->
     assert record.measured_seconds >= 6
     assert {"POST /swipes", "IMAGE photo", "WS message delivery", "GENERATOR loop drift"} <= set(record.names())
     # Everything that a station's machine can tell is there, second by second.
-    for column in (
-        "users",
-        "sockets",
-        "answered",
-        "database_queries",
-        "cache_hits",
-        "reference_work_cpu_ms",
-        "cpu_cores_app",
-    ):
+    for column in ("users", "sockets", "answered", "database_queries", "cache_hits", "cpu_cores_app", "queue_backlog"):
         assert len(record.measured_values(column)) >= record.measured_seconds - 2, column
     assert min(record.measured_values("reference_work_cpu_ms")) > 0
     assert set(record.measured_values("sockets")) == {16.0}

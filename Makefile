@@ -22,7 +22,7 @@ install: .venv/.installed ## set up .venv
 demo: .venv/.installed ## phase 1 end to end on real servers, with a report
 	@$(BIN)/matchday demo
 
-test: .venv/.installed ## lint, types, import rules and tests (about 8 minutes)
+test: .venv/.installed ## lint, types, import rules and tests (8 to 10 minutes)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

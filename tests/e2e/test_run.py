@@ -144,6 +144,7 @@ def listed(page: str) -> bool:
     return any(row["state"] in ("kept", "too few samples") and row["count"] > 5 for row in targets["data"])
 
 
+@pytest.mark.slow
 def test_several_processes_make_one_record(shell: Shell, stack_file: Path) -> None:
     two = ["--processes", "2", "--duration", "6s"]
     done = shell.matchday("run", "phase-1", "--stack", stack_file, *POPULATION, *SHORT, *two)
@@ -171,6 +172,7 @@ def test_sessions_come_and_go_and_keep_the_backend_as_full_as_asked(
     assert sum(record.all_values("failures")) == 0
 
 
+@pytest.mark.slow
 def test_open_arrivals_send_deeds_at_the_rate_and_time_them_from_when_they_were_due(
     shell: Shell, stack_file: Path
 ) -> None:

@@ -15,11 +15,6 @@ class StageLatency:
     measured_ms: float | None
     kept: bool | None
 
-    @property
-    def name(self) -> str:
-        """The title's first word: there is a column for each."""
-        return self.title.split()[0]
-
 
 @dataclass(frozen=True)
 class StageResult:

@@ -18,6 +18,11 @@ def limit(value: float | None, better: str, unit: str = "", inclusive: bool = Fa
     return f"{'≥' if better == 'higher' else '≤' if inclusive else '<'} {number(value, unit)}"
 
 
+def short(title: str) -> str:
+    """A target's title where there is room for one word: its first."""
+    return title.split()[0]
+
+
 def duration(seconds: float) -> str:
     """Minutes and seconds."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"

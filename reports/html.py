@@ -18,7 +18,7 @@ templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-templates.filters.update(number=figures.number, usd=figures.usd, usd_range=figures.usd_range)
+templates.filters.update(number=figures.number, short=figures.short, usd=figures.usd, usd_range=figures.usd_range)
 templates.globals["limit"] = figures.limit
 templates.globals["duration"] = figures.duration
 

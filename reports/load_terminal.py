@@ -12,7 +12,7 @@ from rich.live import Live as Screen
 from rich.table import Table
 from rich.text import Text
 
-from reports.figures import number
+from reports.figures import number, short
 from reports.terminal import PLAIN_EVERY_S
 
 _BAR = 20
@@ -94,13 +94,12 @@ class LoadScreen:
 def plain(view: View) -> Iterable[str]:
     """Two lines for a log: an exclamation mark stands where a limit is not kept."""
     yield _line(view).plain
-    yield "  " + ", ".join(_short(target) for target in view.targets)
+    yield "  " + ", ".join(_said(target) for target in view.targets)
 
 
-def _short(target: Now) -> str:
-    name = target.title.split()[0]
+def _said(target: Now) -> str:
     value = number(target.value) if target.value is None else f"{target.value:.0f}"
-    return f"{name} {value}{'!' if target.kept is False else ''}"
+    return f"{short(target.title)} {value}{'!' if target.kept is False else ''}"
 
 
 def _line(view: View) -> Text:

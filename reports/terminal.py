@@ -14,7 +14,7 @@ from capacity.demands import Demands
 from capacity.stages import StageResult
 from capacity.targets import AlertResult, Check, TargetResult
 from loadtests.record import Trust
-from reports.figures import duration, limit, number, share_range, usd, usd_range
+from reports.figures import duration, limit, number, share_range, short, usd, usd_range
 from scenarios.outcome import Verdict
 
 STYLES = {
@@ -123,7 +123,7 @@ def _targets(results: Iterable[TargetResult]) -> Table:
 def _stages(results: Sequence[StageResult]) -> Table:
     """Of each stage the load, then the targets' percentiles in milliseconds."""
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    names = [latency.name for latency in results[0].latencies]
+    names = [short(latency.title) for latency in results[0].latencies]
     for title in ("Stage", "From", "People", "req/s", "Failed", *names):
         table.add_column(title, justify="right")
     for index, r in enumerate(results, 1):

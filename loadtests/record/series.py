@@ -45,6 +45,9 @@ SERIES_COLUMNS = (
     "queue_backlog",
 )
 
+# Not in records of before: nothing that a verdict needs.
+_LATER = ("reference_work_cpu_ms",)
+
 
 def columns(stations: Iterable[str]) -> list[str]:
     """The header of a run with these stations."""
@@ -66,9 +69,9 @@ def read_series(path: Path) -> dict[str, list[float | None]]:
     if not rows:
         raise RecordError(f"{path} is empty: the run ended before its first second, or the file was cut off.")
     names, *body = rows
-    if missing := [column for column in ("second", "users", "requests") if column not in names]:
+    if missing := [column for column in SERIES_COLUMNS if column not in (*names, *_LATER)]:
         raise RecordError(f"{path} is not the series.csv of a run record: it has no column {missing[0]!r}.")
-    unknown: dict[str, list[float | None]] = {name: [None] * len(body) for name in SERIES_COLUMNS if name not in names}
+    unknown: dict[str, list[float | None]] = {name: [None] * len(body) for name in _LATER if name not in names}
     try:
         found = {name: [float(row[i]) if row[i] else None for row in body] for i, name in enumerate(names)}
     except (ValueError, IndexError) as error:

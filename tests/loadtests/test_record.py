@@ -88,6 +88,12 @@ def breaks(record: Record, name: str, content: bytes | Callable[[bytes], bytes])
     return str(caught.value)
 
 
+def test_a_record_of_before_the_reference_work_is_read_without_it(record: Record) -> None:
+    file = record.folder / "series.csv"
+    file.write_text(file.read_text().replace("reference_work_cpu_ms", "something_else"))
+    assert set(Record.read(record.folder).series["reference_work_cpu_ms"]) == {None}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
@@ -102,6 +108,7 @@ def breaks(record: Record, name: str, content: bytes | Callable[[bytes], bytes])
         ("series.csv", b"", "series.csv is empty: the run ended before its first second"),
         ("series.csv", b"time,value\n1,2\n", "is not the series.csv of a run record: it has no column 'second'."),
         ("series.csv", b"second,requests\n1,2\n", "is not the series.csv of a run record: it has no column 'users'."),
+        ("series.csv", lambda old: old.replace(b"failures", b"luck"), "it has no column 'failures'."),
         ("series.csv", lambda old: old + b"many\n", "series.csv has a row that does not fit its header"),
         ("series.csv", lambda old: old + b"1,2\n", "series.csv has a row that does not fit its header"),
         ("series.csv", b"\x89PNG\xff", "series.csv cannot be read: it is no text."),

@@ -15,12 +15,14 @@ import logging
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import gevent
+import psutil
 
 from loadtests.journal import Journal
 from loadtests.adapting import Client, load_client
@@ -87,8 +89,25 @@ def set_up(environment: Environment, **_: Any) -> None:
     try:
         _set_up(environment)
     except MatchdayError as error:
-        print(error, file=sys.stderr)
+        if not _is_fork(environment):
+            print(error, file=sys.stderr)
+        _end_forks(environment)
         sys.exit(error.exit_code)
+
+
+def _is_fork(environment: Environment) -> bool:
+    """Whether this is a worker of --processes: its main process was given the same, and says what is wrong."""
+    options = environment.parsed_options
+    return bool(options and options.processes) and isinstance(environment.runner, WorkerRunner)
+
+
+def _end_forks(environment: Environment) -> None:
+    """Locust leaves them behind for a minute when its main process ends before a test was started."""
+    options = environment.parsed_options
+    if options and options.processes and isinstance(environment.runner, MasterRunner):
+        for worker in psutil.Process().children():
+            with suppress(psutil.NoSuchProcess):
+                worker.terminate()
 
 
 def _set_up(environment: Environment) -> None:
@@ -107,7 +126,6 @@ def _set_up(environment: Environment) -> None:
         from_file(people)  # whatever is wrong with it is said now
     if not isinstance(environment.runner, WorkerRunner):
         check_writable(folder.parent if folder else Path("runs"))
-        _check_host(environment, reach, secret if client == Client() and not people else None)
     environment.stop_timeout = environment.stop_timeout or END_WITHIN_S
     plan = Plan(scenario, folder, stack, options.until_stopped, follows_load=True, reach=reach)
     if isinstance(environment.shape_class, Stages):
@@ -115,6 +133,9 @@ def _set_up(environment: Environment) -> None:
     environment.events.test_start.add_listener(lambda **_: _begin_load(environment, plan, scenario.load))
     collector, clock = listening.install(environment, plan)
     people_meet = _meetings(environment.runner)
+    # Not before somebody listens to the workers: a distant host answers after they have begun to talk.
+    if not isinstance(environment.runner, WorkerRunner):
+        _check_host(environment, reach, secret if client == Client() and not people else None)
     driving: list[gevent.Greenlet | None] = []
 
     def begin(**_: Any) -> None:

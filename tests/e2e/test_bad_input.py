@@ -64,6 +64,16 @@ def test_a_host_that_does_not_answer_is_said_before_any_user_is_spawned(shell: S
     assert not shell.runs.exists() or list(shell.runs.iterdir()) == []
 
 
+@pytest.mark.parametrize("wrong", [["--scenario", "phase-9"], []])
+def test_workers_of_a_locust_that_does_not_start_go_with_it_and_repeat_nothing(shell: Shell, wrong: list[str]) -> None:
+    host = f"http://127.0.0.1:{free_port()}"
+    done = shell.locust("--headless", "-H", host, "--processes", "2", *wrong)
+    assert done.code == 2
+    assert done.err.count("There is no scenario 'phase-9'" if wrong else "does not answer") == 1
+    # Their output ends when they do: left alone they would have said this a minute later.
+    assert "heartbeat" not in done.err
+
+
 def test_locust_without_a_host_says_how_to_name_one(shell: Shell) -> None:
     done = shell.locust("--headless")
     assert done.code == 2

@@ -24,10 +24,24 @@ Settings = Annotated[
 Host = Annotated[str | None, typer.Option(help="URL of a running backend; without it a local stack.")]
 StackFile = Annotated[Path | None, typer.Option(help="Stack file that `matchday up` wrote.")]
 ClientFile = Annotated[
-    Path | None, typer.Option("--client", metavar="FILE", help="Python file that speaks to a backend of your own.")
+    Path | None,
+    typer.Option(
+        "--client",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="Python file that speaks to a backend of your own.",
+    ),
 ]
 PeopleFile = Annotated[
-    Path | None, typer.Option("--people", metavar="FILE", help="CSV file of test users; else the scenario's people.")
+    Path | None,
+    typer.Option(
+        "--people",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="CSV file of test users; else the scenario's people.",
+    ),
 ]
 Processes = Annotated[int, typer.Option(min=1, help="Processes of the load generator.")]
 Noise = Annotated[Path, typer.Option("--noise", help="Noise floors of machines, as `duel --same` measures them.")]

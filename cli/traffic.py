@@ -8,6 +8,7 @@ from cli.options import AsJson, ScenarioName, Settings, interruptible
 from reports.as_json import dumps
 from reports.terminal import console
 from scenarios.load import load, load_published
+from scenarios.outcome import UsageError
 
 
 @interruptible()
@@ -21,7 +22,13 @@ def traffic(
     from loadtests.users.emergent import behaviour
     from reports.traffic_terminal import print_behaviour
 
-    found = behaviour(load(scenario, settings or []), load_published(), seed)
+    asked = load(scenario, settings or [])
+    if asked.load.concurrent_users > asked.population.users:
+        raise UsageError(
+            f"{asked.load.concurrent_users:,} people cannot be online at once among {asked.population.users:,}: "
+            "lower load.concurrent_users, or raise population.users."
+        )
+    found = behaviour(asked, load_published(), seed)
     if as_json:
         print(dumps(found))
     else:

@@ -17,7 +17,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from loadtests.recording.clock import RunClock
 from loadtests.recording.collector import Collector
 from loadtests.recording.probe import PROBE_PATH, answers, refuses_code
 from loadtests.shapes import Stages
+from loadtests.web import people_problem
 from loadtests.users.chatter import Chatter
 from loadtests.users.dater import Dater, Deeds
 from loadtests.users.person import Person
@@ -54,6 +55,7 @@ HOST_TIMEOUT_S = 5.0
 # Requests under way when the time is over are waited for: what is cut off would be missing among the slow ones.
 END_WITHIN_S = 10.0
 SHORTEST_HOLD_S = 0.001
+_ROUNDING = 1e-6  # 50 people in 3 s come at 16.67 a second: in 3 s they are all there
 YOUNG_MIDDLE_OLD = (10_000, 20, 50)  # of the garbage collector; Python's own are 700, 10, 10
 log = logging.getLogger(__name__)
 
@@ -114,6 +116,8 @@ def _set_up(environment: Environment) -> None:
     options = environment.parsed_options
     assert options
     _check_tags([*(options.tags or ()), *(options.exclude_tags or ())])
+    if not any(issubclass(named, Dater) for named in environment.user_classes):
+        raise UsageError("Couples are never more than half of the people: where Chatter is named, name Dater, too.")
     scenario = load(options.scenario, options.set)
     stack = StackInfo.read(Path(options.stack)) if options.stack else None
     environment.host = (environment.host or (stack.host if stack else "")).rstrip("/") or None
@@ -179,13 +183,17 @@ def _use_scenario(environment: Environment, scenario: Scenario) -> None:
         options.spawn_rate = options.num_users / load_.ramp_s
     if options.run_time is None:
         options.run_time = ceil(load_.duration_s)
+    if problem := people_problem(options.num_users):
+        raise UsageError(f"-u {options.num_users}: {problem}")
 
 
 def _load_of(options: Namespace, load_: Load) -> Load:
     """The scenario's load with what Locust's own options, or its web UI, say of it."""
-    ramp_s = options.num_users / options.spawn_rate
+    # Whoever has not come when the time is over does not come: as with Locust's own shapes, -t is a bound.
+    people = min(options.num_users, max(1, floor(options.spawn_rate * options.run_time + _ROUNDING)))
+    ramp_s = min(people / options.spawn_rate, options.run_time)
     hold_s = max(options.run_time - ramp_s, SHORTEST_HOLD_S)
-    asked = {"concurrent_users": options.num_users, "ramp_s": ramp_s, "hold_s": hold_s}
+    asked = {"concurrent_users": people, "ramp_s": ramp_s, "hold_s": hold_s}
     # So that a run that is shorter than the scenario's warm-up measures something, too.
     asked["warm_up_s"] = min(load_.warm_up_s, hold_s / 2)
     return load_.model_copy(update=asked)
@@ -199,11 +207,16 @@ def _begin_load(environment: Environment, plan: Plan, load_: Load) -> None:
         chosen = Load.model_validate(options.chosen_load)
     else:
         chosen = _load_of(options, load_)
+        if (come := chosen.concurrent_users) < (asked := options.num_users):
+            log.warning(
+                "The time (-t %g s) is over before all %d people have come: %d do.", options.run_time, asked, come
+            )
         # Locust sends its workers what else the master's options hold.
         options.chosen_load = chosen.model_dump(mode="json")
     plan.scenario = plan.scenario.model_copy(update={"load": chosen})
-    # What --tags and --exclude-tags have left: without tasks there are no couples, and daters rest.
-    if not Chatter.tasks:
+    # What --tags and --exclude-tags have left: without tasks there are no couples, and daters rest. Nor are there any
+    # when the command line names Dater alone.
+    if not Chatter.tasks or not any(issubclass(named, Chatter) for named in environment.user_classes):
         plan.scenario = without_couples(plan.scenario)
     Dater.tasks = [Deeds]
     Chatter.fixed_count = couples(chosen, plan.scenario.traffic.couples.value)

@@ -51,6 +51,8 @@ def timetable(
     drawn until the median of each hold, as far as it is measured, is no less than asked for, and at most 3 % (or one)
     more. The process is conditioned on that; it still knows nothing of the backend.
     """
+    if not people:
+        return []
     drawn = [_drawn(curve, people, lengths, rng)]
     while (strays := _strays(drawn[-1], curve, people, measured_from_s)) > 0 and len(drawn) < tries:
         drawn.append(_drawn(curve, people, lengths, rng))

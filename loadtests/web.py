@@ -3,13 +3,14 @@
 import json
 from typing import Any
 
-from flask import Response, request
+from flask import Response, jsonify, request
 from locust.env import Environment
 
 from loadtests.recording.recent import RECENT_S, Recent
 from scenarios.schema import Scenario
+from scenarios.stages import PEOPLE_MAX
 
-_KEY, _STATS = "targets", "/stats/requests"
+_KEY, _STATS, _SWARM = "targets", "/stats/requests", "/swarm"
 _COLUMNS = {
     "title": "Target",
     "now": f"Last {RECENT_S} s",
@@ -37,6 +38,30 @@ def show_targets(environment: Environment, recent: Recent, scenario: Scenario) -
         return response
 
     web_ui.app.after_request(add_targets)
+
+
+def refuse_impossible(environment: Environment) -> None:
+    """What the web UI asks for is checked before a test starts: Locust itself takes any number of users."""
+    web_ui = environment.web_ui
+    if not web_ui or not web_ui.app:
+        return
+
+    def check() -> Response | None:
+        if request.method != "POST" or not request.path.endswith(_SWARM):
+            return None
+        asked = request.form.get("user_count")
+        try:
+            problem = people_problem(int(asked)) if asked else None
+        except ValueError:
+            problem = f"got {asked!r}, which is no whole number."
+        return jsonify(success=False, message=f"Number of users: {problem}") if problem else None
+
+    web_ui.app.before_request(check)
+
+
+def people_problem(people: int) -> str | None:
+    """Why there cannot be so many."""
+    return None if 1 <= people <= PEOPLE_MAX else f"from 1 to {PEOPLE_MAX:,} people can be asked for."
 
 
 def rows(recent: Recent, scenario: Scenario) -> list[dict[str, Any]]:

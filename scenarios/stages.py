@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from scenarios.base import Positive, Share, Strict
 
+PEOPLE_MAX = 100_000
+
 
 class Stage(Strict):
     """A part of the time after the ramp: to `share` of the peak, and there until the next stage.
@@ -32,7 +34,7 @@ class Load(Strict):
     """
 
     model: Literal["sessions", "users", "arrivals"] = "sessions"
-    concurrent_users: int = Field(ge=1, le=100_000, description="at the peak")
+    concurrent_users: int = Field(ge=1, le=PEOPLE_MAX, description="at the peak")
     deeds_per_s: Positive | None = Field(None, description="of the model `arrivals`, at the peak")
     ramp_s: Positive
     hold_s: Positive

@@ -30,6 +30,10 @@ class Dwell(Strict):
     source: str
 
 
+class SessionLength(Dwell):
+    mean_s: Annotated[float, Field(ge=1)]  # an app that is opened for less sends nothing that people send
+
+
 class Delay(Strict):
     """Seconds until somebody writes first: log-normal, by its median and the share that comes within five minutes."""
 
@@ -97,7 +101,7 @@ class Traffic(Strict):
     """How people behave; every figure names its source."""
 
     sources: dict[str, str]
-    session_s: Dwell
+    session_s: SessionLength
     sign_in_share: SourcedShare
     card_dwell: DwellBySex
     like_share: BySex

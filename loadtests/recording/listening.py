@@ -16,7 +16,7 @@ from loadtests.recording.interrupt import interrupt_main_only
 from loadtests.recording.machine import SelfWatch
 from loadtests.recording.recorder import CLOCK, WINDOWS, Plan, Recorder
 from loadtests.recording.worker import Reporter
-from loadtests.web import show_targets
+from loadtests.web import refuse_impossible, show_targets
 from scenarios.outcome import MatchdayError
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ def install(environment: Environment, plan: Plan) -> tuple[Collector, RunClock]:
         recorder = Recorder(environment, collector, clock, plan)
         _listen(environment, recorder, clock)
         show_targets(environment, recorder.recent, plan.scenario)
+        refuse_impossible(environment)
     return collector, clock
 
 

@@ -1,8 +1,11 @@
 """Somebody with an open session: what daters and couples have in common."""
 
+import inspect
 import logging
+import traceback
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import ClassVar
 
 import gevent
@@ -31,6 +34,16 @@ NO_TOKENS = (
     "or with another MATCHDAY_OTP_TEST_SECRET, or a month ago. From now on everybody signs in with a code."
 )
 UNAUTHORIZED = 401
+
+
+def _nobody_came(error: Exception, api: type[Api]) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [frame for frame in frames if frame.filename == inspect.getfile(api)] or frames
+    return (
+        f"Nobody could sign in: {type(error).__name__}: {error} "
+        f"({Path(where[-1].filename).name}, line {where[-1].lineno}). "
+        "Does the client fit the people's columns, and the backend's answers?"
+    )
 
 
 class Person(User):
@@ -155,7 +168,13 @@ class Person(User):
             self.at_home()
         except Refused:
             return False
-        self._here = True
+        except StopUser:
+            raise
+        except Exception as error:
+            if not world.somebody_came:  # later the log says it, as Locust does: what works mostly is worth a run
+                self._stop_the_test(_nobody_came(error, type(self.api)))
+            raise
+        self._here = world.somebody_came = True
         return True
 
     def _columns(self, user: TestUser) -> Mapping[str, str]:

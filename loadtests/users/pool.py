@@ -45,7 +45,7 @@ def from_file(path: Path, worker: int = 0, workers: int = 1) -> list[TestUser]:
     Raises UsageError with the line that is wrong.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a mark in front
             rows = list(csv.DictReader(file, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)

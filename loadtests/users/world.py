@@ -39,6 +39,7 @@ class World:
     workers: int = 1
     knows_everybody: bool = True  # the people are the scenario's population
     knows_tokens: bool = True  # so long as the backend has not refused one that a phone has kept
+    somebody_came: bool = False
     reach: Reach = field(default_factory=Reach)
     journal: Journal = field(default_factory=lambda: Journal(None))
     post: Post = field(init=False)

@@ -1,12 +1,15 @@
 """MongoDB, Redis and SQS, asked for their own counters: every member of a replica set, every node of a cluster."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loadtests.watching import aws
 from loadtests.watching.reading import Reading, Source
 from scenarios.stack_info import QueueInfo
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
 
 # Commands that count as database queries; serverStatus' opcounters leave out findAndModify and aggregate.
 QUERY_COMMANDS = ("find", "getMore", "insert", "update", "delete", "findAndModify", "aggregate", "count", "distinct")
@@ -17,14 +20,8 @@ FIND_MEMBERS_WITHIN_S = 5.0
 @contextmanager
 def mongo(url: str) -> Iterator[Source]:
     """What all members of the set served. What members ask each other, to follow the primary, is no query."""
-    from pymongo import MongoClient
-
-    timeout_ms = int(TIMEOUT_S * 1000)
     with ExitStack() as closing:
-        members: list[MongoClient[dict[str, Any]]] = [
-            closing.enter_context(MongoClient(member, timeoutMS=timeout_ms, maxPoolSize=2, **options))
-            for member, options in _members(url)
-        ]
+        members = [closing.enter_context(mongo_client(member, TIMEOUT_S, options)) for member, options in _members(url)]
 
         def read() -> Reading:
             served = [member.admin.command("serverStatus")["metrics"] for member in members]
@@ -35,12 +32,10 @@ def mongo(url: str) -> Iterator[Source]:
 
 def _members(url: str) -> list[tuple[str, dict[str, Any]]]:
     """The URL of each member and how to reach it alone; the URL itself while none is found."""
-    from pymongo import MongoClient
     from pymongo.errors import PyMongoError
     from pymongo.uri_parser import parse_uri
 
-    client: MongoClient[dict[str, Any]] = MongoClient(url, timeoutMS=int(FIND_MEMBERS_WITHIN_S * 1000))
-    with client:
+    with mongo_client(url, FIND_MEMBERS_WITHIN_S) as client:
         try:
             client.admin.command("ping")
         except PyMongoError:
@@ -50,6 +45,14 @@ def _members(url: str) -> list[tuple[str, dict[str, Any]]]:
     options = {**given["options"], "directConnection": True, "replicaSet": None}
     options |= {name: given[name] for name in ("username", "password") if given[name]}
     return [(f"mongodb://{host}:{port}", options) for host, port in nodes]
+
+
+def mongo_client(url: str, timeout_s: float, options: Mapping[str, Any] | None = None) -> "MongoClient[dict[str, Any]]":
+    from pymongo import MongoClient
+
+    # Its timeout does not reach closing, which looks for a server once more: for 30 s, unless told.
+    patience_ms = {"timeoutMS": int(timeout_s * 1000), "serverSelectionTimeoutMS": int(timeout_s * 1000)}
+    return MongoClient(url, **{**(options or {}), **patience_ms, "maxPoolSize": 2})
 
 
 def _queries(metrics: dict[str, Any]) -> int:

@@ -16,7 +16,6 @@ import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import cache
 from types import FrameType
 from typing import TypeVar
 
@@ -32,6 +31,8 @@ Sample = dict[str, float]
 # No sum: one app that waits for connections while others have some to spare is what shall be seen.
 POOL = {"mongo_in_use", "mongo_pool_size"}
 T = TypeVar("T")
+# What has been said already: MongoDB's errors hold times, so that no two are the same.
+_SAID: set[tuple[str, type[Exception]]] = set()
 
 
 class StationWatch:
@@ -159,13 +160,14 @@ def _answered(name: str, answer: Future[T], otherwise: T) -> T:
     try:
         return answer.result()
     except Exception as error:  # a server that is down is what a drill measures; it must not end the watch
-        _say_once(f"{name} does not answer, its columns stay empty: {type(error).__name__}: {error}")
+        if (problem := (name, type(error))) not in _SAID:
+            _SAID.add(problem)
+            print(
+                f"{name} does not answer, its columns stay empty: {type(error).__name__}: {error}",
+                file=sys.stderr,
+                flush=True,
+            )
         return otherwise
-
-
-@cache
-def _say_once(problem: str) -> None:
-    print(problem, file=sys.stderr, flush=True)
 
 
 class _Ending:

@@ -27,6 +27,11 @@ from tests.e2e.conftest import Shell, plain
         (["check", "nowhere"], "There is no run record at nowhere"),
         (["report", "."], "run.json cannot be read: No such file or directory"),
         (["cost", "phase-9"], "There is no scenario 'phase-9'"),
+        (["run", "phase-1", "--set", "load.hold_s=inf"], "load.hold_s: Input should be a finite number; got inf"),
+        (["run", "phase-1", "--client", "nowhere.py"], "file 'nowhere.py' does not exist"),
+        (["run", "phase-1", "--people", "nowhere.csv"], "file 'nowhere.csv' does not exist"),
+        (["traffic", "phase-1", "--set", "traffic.session_s.mean_s=0.01"], "greater than or equal to 1; got 0.01"),
+        (["traffic", "phase-1", "--set", "population.users=10"], "100 people cannot be online at once among 10"),
         (["dance"], "No such command 'dance'"),
     ],
 )
@@ -72,6 +77,21 @@ def test_workers_of_a_locust_that_does_not_start_go_with_it_and_repeat_nothing(s
     assert done.err.count("There is no scenario 'phase-9'" if wrong else "does not answer") == 1
     # Their output ends when they do: left alone they would have said this a minute later.
     assert "heartbeat" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["-u", "0"], "-u 0: from 1 to 100,000 people can be asked for"),
+        (["-u", "-5"], "-u -5: from 1 to 100,000 people can be asked for"),
+        (["Chatter"], "where Chatter is named, name Dater, too"),
+    ],
+)
+def test_what_nobody_can_be_asked_for_is_said(shell: Shell, arguments: list[str], sentence: str) -> None:
+    done = shell.locust("--headless", "-H", f"http://127.0.0.1:{free_port()}", "-r", "1", "-t", "5s", *arguments)
+    assert done.code == 2
+    assert sentence in done.err
+    assert "Traceback" not in done.err
 
 
 def test_locust_without_a_host_says_how_to_name_one(shell: Shell) -> None:

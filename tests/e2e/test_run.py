@@ -109,6 +109,17 @@ def test_locusts_config_file_and_tags_work(shell: Shell, stack_file: Path) -> No
     assert "No task has the tag 'swipes'; there are couples, edit_bio, list_matches" in done.err
 
 
+def test_locusts_run_time_is_a_bound_and_who_is_not_named_does_not_come(shell: Shell, stack_file: Path) -> None:
+    argv = ["--headless", "-u", "30", "-r", "1", "-t", "5s", "Dater"]
+    done = shell.locust("--stack", stack_file, *POPULATION, *argv)
+    assert done.code == 0, done.err
+    assert "The time (-t 5 s) is over before all 30 people have come: 5 do." in done.err
+    run = Record.read(shell.record()).run
+    assert run.scenario.load.concurrent_users == 5
+    assert run.duration_asked_s == pytest.approx(5.0, abs=0.01)
+    assert "Traceback" not in done.err
+
+
 def test_the_web_ui_leaves_a_record_too(shell: Shell, stack_file: Path) -> None:
     done = shell.locust(
         *("--stack", stack_file, "--autostart", "--autoquit", "0", "-u", "8", "-r", "8", "-t", "4s"),
@@ -126,6 +137,11 @@ def test_the_web_ui_shows_the_targets(shell: Shell, stack_file: Path) -> None:
     with shell.started(*argv) as process:
         page = f"http://127.0.0.1:{port}"
         wait_for(lambda: listed(page), "targets")
+        for users in ("0", "-5", "many"):
+            asked = f"user_count={users}&spawn_rate=1".encode()
+            refused = json.load(urllib.request.urlopen(f"{page}/swarm", asked, timeout=5))
+            assert not refused["success"]
+            assert "Number of users: " in refused["message"]
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     assert Record.read(shell.record()).run.status in ("interrupted", "finished")

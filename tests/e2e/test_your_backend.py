@@ -88,6 +88,21 @@ def test_a_client_that_is_none_is_said_before_any_load(
     assert sentence in plain(done.err)
 
 
+def test_a_client_that_lets_nobody_in_is_named_and_no_verdict_is_given(
+    shell: Shell, sparks: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from loadtests.client import Api\n"
+        "class Client(Api):\n"
+        "    def sign_in(self, user):\n"
+        "        return user['nobody']\n"
+    )
+    done = shell.matchday("run", SPARKS / "sparks.toml", "--host", sparks, "--client", tmp_path / "mine.py")
+    assert done.code == 2
+    assert "Nobody could sign in: KeyError: 'nobody' (mine.py, line 4)." in plain(done.err)
+    assert "Verdict" not in done.out
+
+
 def test_a_search_asks_for_no_more_people_than_the_file_names(shell: Shell, sparks: str) -> None:
     done = shell.matchday("search", SPARKS / "sparks.toml", "--host", sparks, *OPTIONS, "--most", "150")
     assert done.code == 2

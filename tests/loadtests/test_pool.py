@@ -54,6 +54,12 @@ def test_a_file_names_anybody_by_any_columns(tmp_path: Path) -> None:
     assert [user.columns["name"] for user in from_file(file, worker=1, workers=2)] == ["ben"]
 
 
+def test_a_spreadsheets_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_bytes(b"\xef\xbb\xbfname,password\r\nanna,a\r\n")
+    assert from_file(file)[0].columns == {"name": "anna", "password": "a"}
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

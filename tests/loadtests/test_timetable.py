@@ -75,6 +75,11 @@ def test_visits_are_in_order_and_end_after_they_begin(people: int, hold_s: float
     assert all(visit.ends_s >= visit.at_s for visit in visits)
 
 
+def test_a_worker_without_people_has_no_visits() -> None:
+    rng = random.Random(1)
+    assert timetable(made(5, 60.0).curve, 0, lengths(rng), rng) == []
+
+
 def test_online_counts_who_has_come_and_not_left() -> None:
     online = Online([Visit(0.0, 10.0), Visit(5.0, 10.0, elapsed_s=8.0)])
     assert [int(online.at(at)) for at in (0.0, 5.0, 6.9, 7.0, 10.0)] == [1, 2, 2, 1, 0]

@@ -14,6 +14,7 @@ import pytest
 from loadtests.watching import aws, prometheus, stations
 from loadtests.watching.cloudwatch import CloudWatch
 from loadtests.watching.reading import Reading, Source
+from loadtests.watching.servers import mongo_client
 from loadtests.watching.stations import StationWatch, Watch
 from reference_app.stack import LocalStack
 from scenarios.stack_info import CloudWatchInfo, CloudWatchMetric, PrometheusMetric, PrometheusPage, StackInfo, Station
@@ -134,6 +135,12 @@ def test_a_column_that_a_page_fills_is_not_asked_of_redis(pages: Pages) -> None:
         asked = Watch(pages.stack().model_copy(update=nobody), exits).sample(100)
     assert (told["cache_hits"], told["cache_misses"]) == (14.0, 14.0)
     assert "cache_hits" not in asked
+
+
+def test_closing_mongodb_is_as_impatient_as_asking_it() -> None:
+    """A stack that dies must not hold up the end of its run."""
+    with mongo_client("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=60000", 0.8) as client:
+        assert client.options.server_selection_timeout == client.options.timeout == 0.8
 
 
 def test_the_watching_process_speaks_every_second_and_ends_when_told(pages: Pages) -> None:

@@ -75,6 +75,8 @@ def search(
     own_stack = not (host or stack)
     there = len(from_file(people)) if people else asked.population.users
     most = most or (_MOST if own_stack else _play(there))
+    if start and start > most:
+        raise UsageError(f"--start {start}: the search tries no more than {most:,} people. Raise --most.")
     changes = [*(settings or []), f"load.hold_s={hold_s or _HOLD_S}", "load.stages=[]"]
     if own_stack:
         changes += [f"population.users={max(asked.population.users, round(most * _POPULATION_FACTOR))}"]
@@ -91,7 +93,7 @@ def search(
         local = closing.enter_context(local_stack(resolved)) if own_stack else None
         file = write_stack_file(local) if local else stack
         searching = _Searching(scenario, changes, resolved, folder, arguments, file, processes)
-        limits = Limits(min(start or asked.load.concurrent_users, most), most)
+        limits = Limits(start or min(asked.load.concurrent_users, most), most)
         interrupted = searching.run(limits, budget_s or _BUDGET_S, local.start_over if local else _as_it_is)
     raise typer.Exit(searching.conclude(limits, asked, as_json, interrupted))
 

@@ -38,6 +38,8 @@ def print_fits(out: Console, found: Fits) -> None:
 def _answer(found: Fits) -> str:
     if not found.steps:
         return f"{found.scenario}: nothing was tried."
+    if all(step.held is None for step in found.steps):
+        return f"{found.scenario}: no run could tell whether its people fit"
     if found.high is None:
         beyond = "the most that were tried"
         if found.invalid_from:

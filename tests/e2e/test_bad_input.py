@@ -31,6 +31,7 @@ from tests.e2e.conftest import Shell, plain
         (["run", "phase-1", "--client", "nowhere.py"], "file 'nowhere.py' does not exist"),
         (["run", "phase-1", "--people", "nowhere.csv"], "file 'nowhere.csv' does not exist"),
         (["traffic", "phase-1", "--set", "traffic.session_s.mean_s=0.01"], "greater than or equal to 1; got 0.01"),
+        (["search", "smoke", "--start", "60", "--most", "20"], "--start 60: the search tries no more than 20 people"),
         (["traffic", "phase-1", "--set", "population.users=10"], "100 people cannot be online at once among 10"),
         (["dance"], "No such command 'dance'"),
     ],

@@ -1,6 +1,7 @@
 """What `matchday search` prints at its end."""
 
 import io
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -36,3 +37,10 @@ def test_an_answer_names_runs_interval_machine_and_what_is_open() -> None:
     assert "phase-1: 1,000 people hold every target (950 to 1,050, 95% sure)" in lines
     assert "  Reference work: 1 ms of CPU (1 to 1 in its runs)" in lines
     assert lines[-1] == "  Not settled: its time was over."
+
+
+def test_runs_that_could_not_tell_are_no_answer() -> None:
+    out = Console(file=(text := io.StringIO()), width=80)
+    unclear = replace(HELD, held=None, few=True)
+    print_fits(out, replace(FOUND, low=0, middle=0, high=None, steps=(unclear,)))
+    assert "phase-1: no run could tell whether its people fit" in text.getvalue().splitlines()

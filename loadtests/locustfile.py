@@ -36,7 +36,7 @@ from loadtests.shapes import Stages
 from loadtests.web import people_problem
 from loadtests.users.chatter import Chatter
 from loadtests.users.dater import Dater, Deeds
-from loadtests.users.person import Person
+from loadtests.users.person import NO_SENSE, Person, stop_the_test
 from loadtests.users.pool import PersonPool, from_file, population
 from loadtests.users.world import World
 from loadtests.reach import Reach
@@ -264,6 +264,7 @@ def _meetings(runner: Runner | None) -> Meetings:
         matchmaker = Matchmaker(runner.send_message)
         runner.register_message(LOOKING, lambda environment, msg: matchmaker.looking(msg.node_id, **msg.data))
         runner.register_message(LEFT, lambda environment, msg: matchmaker.left(**msg.data))
+        runner.register_message(NO_SENSE, lambda environment, msg: stop_the_test(environment, msg.data["why"]))
     return Meetings()
 
 

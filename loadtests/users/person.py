@@ -10,7 +10,9 @@ from typing import ClassVar
 
 import gevent
 from locust import User
+from locust.env import Environment
 from locust.exception import StopUser
+from locust.runners import WorkerRunner
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from loadtests.client import Api, Match, Refused, Swipe
@@ -34,6 +36,20 @@ NO_TOKENS = (
     "or with another MATCHDAY_OTP_TEST_SECRET, or a month ago. From now on everybody signs in with a code."
 )
 UNAUTHORIZED = 401
+NO_SENSE = "matchday no sense"  # a worker to the master: why the test cannot go on
+
+
+def stop_the_test(environment: Environment, why: str) -> None:
+    """It makes no sense to go on: say why, end with the exit code of wrong usage. A worker lets its master do it."""
+    runner = environment.runner
+    if environment.process_exit_code is not None or not runner:
+        return
+    environment.process_exit_code = ExitCode.USAGE
+    if isinstance(runner, WorkerRunner):
+        runner.send_message(NO_SENSE, {"why": why})
+        return
+    log.error(why)
+    gevent.spawn(runner.quit)
 
 
 def _nobody_came(error: Exception, api: type[Api]) -> str:
@@ -160,7 +176,7 @@ class Person(User):
             self._keeps_token = "token" in columns
             self.person_id = self.api.sign_in(columns)
             if world.knows_everybody and self.person_id not in world.sex_of:
-                self._stop_the_test(NO_POPULATION)
+                stop_the_test(self.environment, NO_POPULATION)
                 raise StopUser(NO_POPULATION)
             self._plan_session()
             if not self._connect():
@@ -172,7 +188,7 @@ class Person(User):
             raise
         except Exception as error:
             if not world.somebody_came:  # later the log says it, as Locust does: what works mostly is worth a run
-                self._stop_the_test(_nobody_came(error, type(self.api)))
+                stop_the_test(self.environment, _nobody_came(error, type(self.api)))
             raise
         self._here = world.somebody_came = True
         return True
@@ -222,13 +238,6 @@ class Person(User):
             return self.api.matches()
         except Refused:
             return []
-
-    def _stop_the_test(self, why: str) -> None:
-        runner = self.environment.runner
-        if self.environment.process_exit_code is None and runner:
-            log.error(why)
-            self.environment.process_exit_code = ExitCode.USAGE
-            gevent.spawn(runner.quit)
 
     def _leave(self) -> None:
         if self.socket:

@@ -88,8 +88,9 @@ def test_a_client_that_is_none_is_said_before_any_load(
     assert sentence in plain(done.err)
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
 def test_a_client_that_lets_nobody_in_is_named_and_no_verdict_is_given(
-    shell: Shell, sparks: str, tmp_path: Path
+    shell: Shell, sparks: str, tmp_path: Path, processes: str
 ) -> None:
     (tmp_path / "mine.py").write_text(
         "from loadtests.client import Api\n"
@@ -97,7 +98,8 @@ def test_a_client_that_lets_nobody_in_is_named_and_no_verdict_is_given(
         "    def sign_in(self, user):\n"
         "        return user['nobody']\n"
     )
-    done = shell.matchday("run", SPARKS / "sparks.toml", "--host", sparks, "--client", tmp_path / "mine.py")
+    argv: list[str | Path] = ["--host", sparks, "--client", tmp_path / "mine.py", "--processes", processes]
+    done = shell.matchday("run", SPARKS / "sparks.toml", *argv)
     assert done.code == 2
     assert "Nobody could sign in: KeyError: 'nobody' (mine.py, line 4)." in plain(done.err)
     assert "Verdict" not in done.out

@@ -15,25 +15,23 @@ import logging
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
 import gevent
-import psutil
 
 from loadtests.journal import Journal
 from loadtests.adapting import Client, load_client
 from loadtests.driving import couples, drive, without_couples
+from loadtests.forks import end_forks, is_fork
 from loadtests.meetings import LEFT, LOOKING, MET, Matchmaker, Meetings
 from loadtests.recording import listening
 from loadtests.recording.clock import RunClock
 from loadtests.recording.collector import Collector
 from loadtests.recording.probe import PROBE_PATH, answers, refuses_code
 from loadtests.shapes import Stages
-from loadtests.web import people_problem
 from loadtests.users.chatter import Chatter
 from loadtests.users.dater import Dater, Deeds
 from loadtests.users.person import NO_SENSE, Person, stop_the_test
@@ -46,7 +44,7 @@ from scenarios.load import load
 from scenarios.people import LOCAL_OTP_SECRET, otp_test_code, phone_of
 from scenarios.outcome import ExitCode, MatchdayError, UsageError
 from scenarios.schema import Scenario
-from scenarios.stages import Load
+from scenarios.stages import Load, people_problem
 from scenarios.stack_info import STACK_VARIABLE, StackInfo
 
 __all__ = ["Chatter", "Dater", "Stages"]
@@ -91,25 +89,10 @@ def set_up(environment: Environment, **_: Any) -> None:
     try:
         _set_up(environment)
     except MatchdayError as error:
-        if not _is_fork(environment):
+        if not is_fork(environment):
             print(error, file=sys.stderr)
-        _end_forks(environment)
+        end_forks(environment)
         sys.exit(error.exit_code)
-
-
-def _is_fork(environment: Environment) -> bool:
-    """Whether this is a worker of --processes: its main process was given the same, and says what is wrong."""
-    options = environment.parsed_options
-    return bool(options and options.processes) and isinstance(environment.runner, WorkerRunner)
-
-
-def _end_forks(environment: Environment) -> None:
-    """Locust leaves them behind for a minute when its main process ends before a test was started."""
-    options = environment.parsed_options
-    if options and options.processes and isinstance(environment.runner, MasterRunner):
-        for worker in psutil.Process().children():
-            with suppress(psutil.NoSuchProcess):
-                worker.terminate()
 
 
 def _set_up(environment: Environment) -> None:

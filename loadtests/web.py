@@ -8,7 +8,7 @@ from locust.env import Environment
 
 from loadtests.recording.recent import RECENT_S, Recent
 from scenarios.schema import Scenario
-from scenarios.stages import PEOPLE_MAX
+from scenarios.stages import people_problem
 
 _KEY, _STATS, _SWARM = "targets", "/stats/requests", "/swarm"
 _COLUMNS = {
@@ -57,11 +57,6 @@ def refuse_impossible(environment: Environment) -> None:
         return jsonify(success=False, message=f"Number of users: {problem}") if problem else None
 
     web_ui.app.before_request(check)
-
-
-def people_problem(people: int) -> str | None:
-    """Why there cannot be so many."""
-    return None if 1 <= people <= PEOPLE_MAX else f"from 1 to {PEOPLE_MAX:,} people can be asked for."
 
 
 def rows(recent: Recent, scenario: Scenario) -> list[dict[str, Any]]:

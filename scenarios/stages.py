@@ -11,6 +11,11 @@ from scenarios.base import Positive, Share, Strict
 PEOPLE_MAX = 100_000
 
 
+def people_problem(people: int) -> str | None:
+    """Why so many cannot be asked for, where Locust itself would take any number."""
+    return None if 1 <= people <= PEOPLE_MAX else f"from 1 to {PEOPLE_MAX:,} people can be asked for."
+
+
 class Stage(Strict):
     """A part of the time after the ramp: to `share` of the peak, and there until the next stage.
 

@@ -33,6 +33,7 @@ def install(environment: Environment, plan: Plan) -> tuple[Collector, RunClock]:
     clock = RunClock()
     collector = Collector(clock.time, SelfWatch())
     environment.events.request.add_listener(_on_request(collector))
+    environment.events.user_error.add_listener(_on_user_error(collector))
     drift = gevent.spawn(_watch_drift, collector)
     environment.events.quit.add_listener(lambda **_: drift.kill(block=False))
     runner = environment.runner
@@ -60,6 +61,15 @@ def _on_request(collector: Collector) -> Any:
             collector.record(f"SERVICE {full_name}", service_ms, exception is not None)
 
     return on_request
+
+
+def _on_user_error(collector: Collector) -> Any:
+    """Somebody's own client raised: Locust only logs it, and what that person wanted would be missing unseen."""
+
+    def on_user_error(exception: BaseException, **_: Any) -> None:
+        collector.record(f"PERSON {type(exception).__name__}", 0.0, True)
+
+    return on_user_error
 
 
 def _listen(environment: Environment, recorder: Recorder, clock: RunClock) -> None:

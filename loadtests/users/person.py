@@ -187,7 +187,7 @@ class Person(User):
         except StopUser:
             raise
         except Exception as error:
-            if not world.somebody_came:  # later the log says it, as Locust does: what works mostly is worth a run
+            if not world.somebody_came:  # what works mostly is worth a run: then it counts as a failure
                 stop_the_test(self.environment, _nobody_came(error, type(self.api)))
             raise
         self._here = world.somebody_came = True

@@ -105,6 +105,20 @@ def test_a_client_that_lets_nobody_in_is_named_and_no_verdict_is_given(
     assert "Verdict" not in done.out
 
 
+def test_what_a_client_raises_later_is_a_failure_that_the_verdict_sees(
+    shell: Shell, sparks: str, tmp_path: Path
+) -> None:
+    source = (SPARKS / "client.py").read_text()
+    broken = "class Client(Broken):\n    def swipe(self, *args, **more):\n        return [][0]\n"
+    (tmp_path / "mine.py").write_text(source.replace("class Client(", "class Broken(") + "\n\n" + broken)
+    argv: list[str | Path] = ["--client", tmp_path / "mine.py", "--people", SPARKS / "people.csv", *SOON, *BUSY]
+    done = shell.matchday("run", SPARKS / "sparks.toml", "--host", sparks, *argv, "--duration", "6s")
+    record = Record.read(shell.record())
+    assert "PERSON IndexError" in record.names()
+    assert sum(record.all_values("failures")) > 0
+    assert done.code != 0
+
+
 def test_a_search_asks_for_no_more_people_than_the_file_names(shell: Shell, sparks: str) -> None:
     done = shell.matchday("search", SPARKS / "sparks.toml", "--host", sparks, *OPTIONS, "--most", "150")
     assert done.code == 2

@@ -94,7 +94,8 @@ class Launch:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         if (self.folder / RUN_FILE).is_file():
-            reason = f"the load generator was killed by signal {-code}" if code < 0 else f"it ended with code {code}"
+            how = f"was killed by signal {-code}" if code < 0 else f"ended (code {code}) before it closed its record"
+            reason = f"the load generator {how}"
             try:
                 close_abandoned(self.folder, reason)
             except OSError as error:

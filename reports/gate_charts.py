@@ -10,7 +10,7 @@ from reports.gate_rows import compared_title
 from scenarios.outcome import Verdict
 
 _COLOURS = {Verdict.PASS: GREEN, Verdict.FAIL: RED}
-_SHOWN_WITHIN = 0.5  # an interval that is wider leaves the chart
+_SHOWN_WITHIN = 0.5  # an interval that is wider leaves the chart; a change that does is an arrow at its edge
 
 
 def changes(comparison: Comparison) -> str:
@@ -30,13 +30,17 @@ def changes(comparison: Comparison) -> str:
                 100 * max(-_SHOWN_WITHIN, min(_SHOWN_WITHIN, value or 0.0)) for value in (row.change, row.low, row.high)
             )
             axes.plot([low, high], [place, place], color=colour, lw=2 if strong else 1)
-            axes.plot([middle], [place], "o", color=colour, ms=5 if strong else 3)
+            axes.plot([middle], [place], _marker(row.change or 0.0), color=colour, ms=5 if strong else 3)
         axes.axvline(0, color=GREY, lw=1)
         axes.set_yticks(range(len(rows)), [_printable(title) for title, *_ in rows], fontsize=7)
         axes.set_xlabel("change of the candidate, %")
         axes.grid(axis="x", color="#E3E6EA")
         axes.grid(axis="y", visible=False)
     return svg()
+
+
+def _marker(change: float) -> str:
+    return "o" if abs(change) <= _SHOWN_WITHIN else ">" if change > 0 else "<"
 
 
 def trend(history: Trend) -> str:

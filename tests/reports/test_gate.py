@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 from capacity.gate.result import GateResult
 from loadtests.record import Record
 from reports.gate import STEP_SUMMARY, Outputs, benchmark, schema, write
+from reports.gate_charts import changes
 from reports.gate_page import gate_page
 from reports.gate_terminal import print_gate
 from reports.junit import junit
@@ -172,6 +173,18 @@ def test_the_page_opens_offline_and_shows_everything(failed: GateResult, dueled:
         assert not re.search(r"<(script|link|img|iframe)|src=|@import|url\((?!#)", page)
         assert made.verdict in page
     assert gate_page(dueled).count("<svg") == 1
+
+
+def test_a_change_that_leaves_the_chart_is_not_drawn_as_one_at_its_edge(dueled: GateResult) -> None:
+    comparison = dueled.comparison
+    assert comparison
+
+    def drawn(change: float) -> str:
+        first = replace(comparison.quantities[0], change=change)
+        return changes(replace(comparison, quantities=(first, *comparison.quantities[1:])))
+
+    assert drawn(0.5) != drawn(2.0)
+    assert drawn(-0.5) != drawn(-0.9)
 
 
 def test_the_steps_summary_is_appended_to(tmp_path: Path, failed: GateResult, monkeypatch: pytest.MonkeyPatch) -> None:

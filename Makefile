@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test durability proof proof-gate proof-duels proof-ci proof-reader bench-generator bench-backend bench-headroom schema clean
+.PHONY: help install demo test durability proof proof-gate proof-duels proof-ci proof-reader bench-generator bench-backend bench-capacity bench-headroom schema clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -14,7 +14,7 @@ help: ## what can be made
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv \
 	    || { echo "This Python cannot make virtual environments; on Debian or Ubuntu: apt install python3-venv"; exit 2; }
 	@echo "Installing into .venv (1-3 minutes, once) ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,dev]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,fast,dev]'
 	@touch $@
 
 install: .venv/.installed ## set up .venv
@@ -58,6 +58,9 @@ bench-generator: .venv/.installed ## load per CPU second, memory per person, siz
 
 bench-backend: .venv/.installed ## CPU milliseconds of a request of each kind, at each station (about a minute)
 	$(BIN)/python -m tests.bench.backend
+
+bench-capacity: .venv/.installed ## customers a second through the simulator, beside Ciw and SimPy (about a minute)
+	$(BIN)/python -m tests.bench.capacity
 
 REVISIONS ?= HEAD~1 HEAD
 PEOPLE ?= 1000

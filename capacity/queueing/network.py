@@ -1,0 +1,207 @@
+"""What a queueing network is made of: hosts with cores, stations on them, and the flows of people through both.
+
+Times are seconds. A station has threads; its host gives them cores. While all threads that have work find a core, each
+runs at full speed; when there are more, the cores are shared out by weight: a machine on which everything runs is one
+host with all stations, a phase with a server for everything has a host for each.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import exp, isfinite, log, log1p, sqrt
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Law:
+    """How a time is distributed.
+
+    `fixed`, `exponential` and `lognormal` by mean and coefficient of variation (sd / mean); `measured` by its
+    quantiles, equally spaced from 0 to 1, straight lines between them.
+    """
+
+    kind: Literal["fixed", "exponential", "lognormal", "measured"]
+    mean_s: float
+    cv: float = 1.0
+    quantiles_s: tuple[float, ...] = ()
+
+    @classmethod
+    def fixed(cls, mean_s: float) -> "Law":
+        return cls("fixed", mean_s, 0.0)
+
+    @classmethod
+    def exponential(cls, mean_s: float) -> "Law":
+        return cls("exponential", mean_s, 1.0)
+
+    @classmethod
+    def lognormal(cls, mean_s: float, cv: float) -> "Law":
+        return cls("lognormal", mean_s, cv) if cv > 0 else cls.fixed(mean_s)
+
+    @classmethod
+    def measured(cls, quantiles_s: NDArray[np.float64]) -> "Law":
+        """`quantiles_s` (Q,): ascending, two at least."""
+        middles = (quantiles_s[1:] + quantiles_s[:-1]) / 2
+        widths = np.diff(quantiles_s)
+        mean = float(middles.mean())
+        second = float((middles**2 + widths**2 / 12).mean())
+        cv = sqrt(max(0.0, second - mean**2)) / mean if mean else 0.0
+        return cls("measured", mean, cv, tuple(map(float, quantiles_s)))
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.mean_s) and self.mean_s >= 0 and self.cv >= 0):
+            raise ValueError(f"a time has a mean of 0 s or more, and a spread: {self}")
+
+    @property
+    def log_normal(self) -> tuple[float, float]:
+        """(mu, sigma) of the logarithm of a `lognormal` time."""
+        variance = log1p(self.cv**2)
+        return (log(self.mean_s) - variance / 2 if self.mean_s else -745.0), sqrt(variance)
+
+    @property
+    def median_s(self) -> float:
+        match self.kind:
+            case "fixed":
+                return self.mean_s
+            case "exponential":
+                return self.mean_s * log(2)
+            case "lognormal":
+                return exp(self.log_normal[0])
+            case "measured":
+                return float(np.interp(0.5, np.linspace(0, 1, len(self.quantiles_s)), self.quantiles_s))
+
+
+@dataclass(frozen=True)
+class Station:
+    """Where work is done.
+
+    `queues` that each have `servers`: one queue of two servers is a bank's, two queues of one server are two processes,
+    each with work of its own. `balancing`: work goes to any of the queues, or to the one with the least to do.
+    `sharing`: all work that is there gets on at once (processor sharing), else first come, first served. `weight`
+    against the other stations of its host when cores are short. `host` None: a server always has a core.
+    """
+
+    name: str
+    servers: int = 1
+    queues: int = 1
+    balancing: Literal["any", "least"] = "any"
+    sharing: bool = False
+    host: str | None = None
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.servers < 1 or self.queues < 1 or not self.weight > 0:
+            raise ValueError(f"a station has a server, a queue and a weight at least: {self}")
+
+    @property
+    def capacity(self) -> int:
+        """Seconds of work that it can do in a second, if its host lets it."""
+        return self.servers * self.queues
+
+
+@dataclass(frozen=True)
+class Serve:
+    """Work at a station: seconds of one core."""
+
+    station: str
+    law: Law
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Waiting for nobody: a disk, a network, a timer."""
+
+    law: Law
+
+
+@dataclass(frozen=True)
+class Acquire:
+    """Take one of a pool's tokens; wait in line until there is one."""
+
+    pool: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """Give the token back."""
+
+    pool: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The time since the flow began is a sample of that name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Begin so many copies of a flow at once, and go on when all have ended."""
+
+    flow: str
+    copies: int
+
+
+Step = Serve | Wait | Acquire | Release | Mark | Fork
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What somebody waits for: steps, one after the other."""
+
+    name: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class People:
+    """So many people who think for `think_s` on average, then begin one of the flows, in these proportions."""
+
+    count: int
+    think_s: float
+    mix: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Hosts (cores by name), stations, flows, pools (tokens by name), and where the work comes from.
+
+    `people` are closed: who waits does not think. `arrivals_per_s` by flow are open: a Poisson process each.
+    """
+
+    stations: tuple[Station, ...]
+    flows: tuple[Flow, ...]
+    hosts: Mapping[str, float] = field(default_factory=dict)
+    pools: Mapping[str, int] = field(default_factory=dict)
+    people: tuple[People, ...] = ()
+    arrivals_per_s: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if problem := self._problem():
+            raise ValueError(problem)
+
+    def _problem(self) -> str:
+        stations, flows = {s.name for s in self.stations}, {f.name for f in self.flows}
+        for flow in self.flows:
+            for step in flow.steps:
+                match step:
+                    case Serve(station=name) if name not in stations:
+                        return f"flow {flow.name!r} names a station that is not there: {name!r}"
+                    case Fork(flow=name) if name not in flows or self._forks(name):
+                        return f"flow {flow.name!r} forks into what is no flow, or forks itself: {name!r}"
+                    case Acquire(pool=name) | Release(pool=name) if name not in self.pools:
+                        return f"flow {flow.name!r} names a pool that is not there: {name!r}"
+        for name in [*self.arrivals_per_s, *(name for people in self.people for name in people.mix)]:
+            if name not in flows:
+                return f"nobody can begin {name!r}: there is no such flow"
+        if unknown := {s.host for s in self.stations if s.host} - set(self.hosts):
+            return f"stations stand on hosts that are not there: {', '.join(sorted(unknown))}"
+        return ""
+
+    def _forks(self, name: str) -> bool:
+        return any(isinstance(step, Fork) for step in self.flow(name).steps)
+
+    def flow(self, name: str) -> Flow:
+        return next(flow for flow in self.flows if flow.name == name)

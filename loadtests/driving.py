@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from math import inf
 
 import gevent
 from locust import User
@@ -21,8 +22,8 @@ def part_of(whole: int, worker: int, workers: int) -> int:
     return whole * (worker + 1) // workers - whole * worker // workers
 
 
-def drive(environment: Environment, world: World, collector: Collector) -> gevent.Greenlet | None:
-    """Start what the load's model starts by itself. None for the closed model: Locust does it.
+def drive(environment: Environment, world: World, collector: Collector) -> list[gevent.Greenlet]:
+    """Start what the load's model starts by itself (of the closed model Locust does it), and what changes on the way.
 
     Counts how many people were to be there in each second: whether they are tells whether the generator keeps up.
     """
@@ -32,13 +33,13 @@ def drive(environment: Environment, world: World, collector: Collector) -> geven
         chatters, visits = _planned(world, load)
         planned, started_s = Online(visits), time.perf_counter()
         collector.gauge("users_asked", lambda: float(chatters + planned.at(time.perf_counter() - started_s)))
-        return gevent.spawn(_sessions, environment, world, load, visits, chatters)
+        return [gevent.spawn(_sessions, environment, world, load, visits, chatters)]
     curve, started_s = load.curve, time.perf_counter()
     if load.model == "arrivals":
         collector.gauge("users_asked", lambda: people)
-        return gevent.spawn(_deeds, world, load, collector)
+        return [gevent.spawn(_deeds, world, load, collector)]
     collector.gauge("users_asked", lambda: people * curve.share(time.perf_counter() - started_s))
-    return None
+    return [gevent.spawn(_behave, world, load)] if _behaves(world, load, 0) else []
 
 
 def couples(load: Load, wanted: float) -> int:
@@ -94,6 +95,25 @@ def _deeds(world: World, load: Load, collector: Collector) -> None:
             world.ready.popleft().set(started_s + at_s)
         elif at_s > load.ramp_s:  # before, they are still coming
             collector.add("dropped")
+
+
+def _behaves(world: World, load: Load, number: int) -> bool:
+    """Let people behave as that span of the load says. Returns whether another follows it."""
+    spans = load.mix_spans_s
+    more = number + 1 < len(spans)
+    if spans:
+        from_s, to_s, mix = spans[number]
+        ends_s = world.clock.monotonic_s() + to_s - from_s if more else inf
+        world.behave(world.scenario.traffic_of(mix), ends_s)
+    return more
+
+
+def _behave(world: World, load: Load) -> None:
+    """The spans after the first, each at its time."""
+    started_s = time.perf_counter()
+    for number, (from_s, _, _) in enumerate(load.mix_spans_s[1:], 1):
+        _sleep_until(started_s + from_s)
+        _behaves(world, load, number)
 
 
 def _sleep_until(at_s: float) -> None:

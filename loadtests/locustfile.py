@@ -123,13 +123,13 @@ def _set_up(environment: Environment) -> None:
     # Not before somebody listens to the workers: a distant host answers after they have begun to talk.
     if not isinstance(environment.runner, WorkerRunner):
         _check_host(environment, reach, secret if client == Client() and not people else None)
-    driving: list[gevent.Greenlet | None] = []
+    driving: list[gevent.Greenlet] = []
 
     def begin(**_: Any) -> None:
         if not isinstance(environment.runner, MasterRunner):
             with_whom = _Players(client, reach, people, secret)
             Person.world = _world(environment, plan.scenario, with_whom, collector, clock, people_meet)
-            driving.append(drive(environment, Person.world, collector))
+            driving.extend(drive(environment, Person.world, collector))
         # What is here stays: to look through all of it for garbage holds everybody up for 40 ms; so does looking
         # through a thousand people, again and again.
         gc.collect()
@@ -138,8 +138,7 @@ def _set_up(environment: Environment) -> None:
 
     def end(**_: Any) -> None:
         while driving:
-            if driver := driving.pop():
-                driver.kill(block=False)
+            driving.pop().kill(block=False)
         if hasattr(Person, "world"):
             Person.world.end()
 

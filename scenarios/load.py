@@ -11,13 +11,16 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from scenarios.figures import PublishedFigures
+from scenarios.growth import Growth
+from scenarios.machines import Machines
 from scenarios.outcome import UsageError
 from scenarios.schema import Plan, Scenario
 
 _HOME = files("scenarios")
 # Shared by every scenario; a scenario file may override any key of them.
 _SHARED = {"traffic": "traffic.toml", "targets": "targets.toml"}
-_PUBLISHED = "published.toml"
+_PUBLISHED, _GROWTH, _MACHINES = "published.toml", "growth.toml", "machines.toml"
+_NO_SCENARIOS = (*_SHARED.values(), _PUBLISHED, _GROWTH, _MACHINES)
 PHASES = ("phase-1", "phase-2", "phase-3")
 
 
@@ -30,7 +33,7 @@ def names() -> list[str]:
     return sorted(
         entry.name.removesuffix(".toml")
         for entry in _HOME.iterdir()
-        if entry.name.endswith(".toml") and entry.name not in (*_SHARED.values(), _PUBLISHED)
+        if entry.name.endswith(".toml") and entry.name not in _NO_SCENARIOS
     )
 
 
@@ -48,6 +51,9 @@ def load(scenario: str, settings: Sequence[str] = ()) -> Scenario:
     for setting in settings:
         key = _apply(data, setting)
         origin[key.partition(".")[0]] = "--set"
+    mixes = data.get("mixes", {})
+    if isinstance(mixes, dict):  # else the schema refuses it with file and key
+        data["mixes"] = {name: _merged(data["traffic"], mix) for name, mix in mixes.items()}
     return _validated(Scenario, data, lambda key: origin.get(key, source.name))
 
 
@@ -60,6 +66,21 @@ def load_plan() -> Plan:
 def load_published() -> PublishedFigures:
     """What is known of how people use dating apps."""
     return _validated(PublishedFigures, _read(_HOME / _PUBLISHED), lambda _: _PUBLISHED)
+
+
+def load_growth() -> Growth:
+    """How many register, and how they become load."""
+    return _validated(Growth, _read(_HOME / _GROWTH), lambda _: _GROWTH)
+
+
+def load_machines() -> Machines:
+    """What servers can do beside the one that was measured."""
+    return _validated(Machines, _read(_HOME / _MACHINES), lambda _: _MACHINES)
+
+
+def hours_of_day() -> tuple[float, ...]:
+    """Load of each hour beside the busiest, from midnight: the scenario `day`."""
+    return tuple(stage.share for stage in load("day").load.stages)
 
 
 def _extended(data: dict[str, Any], file: str) -> dict[str, Any]:

@@ -226,7 +226,23 @@ class Scenario(Strict):
     backend: Backend = Backend()
     costs: PhaseCosts
     traffic: Traffic
+    mixes: dict[str, Traffic] = Field({}, description="other ways to behave, each on top of `traffic`: for stages")
     targets: Targets
+
+    def traffic_of(self, mix: str) -> Traffic:
+        """How people behave in a stage of that mix."""
+        return self.mixes[mix] if mix else self.traffic
+
+    @model_validator(mode="after")
+    def _mixes_are_there(self) -> Self:
+        if unknown := sorted({stage.mix for stage in self.load.stages} - {"", *self.mixes}):
+            raise ValueError(
+                f"a stage names mix {unknown[0]!r}; there are: {', '.join(sorted(self.mixes)) or 'no [mixes]'}"
+            )
+        for name, mix in self.mixes.items():
+            if mix.couples != self.traffic.couples:
+                raise ValueError(f"mixes.{name} changes `couples`: there are as many in all stages")
+        return self
 
 
 class TeamLine(Strict):

@@ -1,7 +1,7 @@
 """How much is sent, and when: a model, and the curve that it follows."""
 
 from bisect import bisect_right
-from itertools import accumulate, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -20,12 +20,13 @@ class Stage(Strict):
     """A part of the time after the ramp: to `share` of the peak, and there until the next stage.
 
     `part` is its length beside the other stages'; `ramp_share` says how much of it the way takes: 0 is a jump, 1 a
-    straight line to the stage's end.
+    straight line to the stage's end. `mix` names one of the scenario's `mixes`: in this stage people behave so.
     """
 
     share: Share
     part: Positive
     ramp_share: Share = 0.0
+    mix: str = ""
 
 
 class Load(Strict):
@@ -70,6 +71,16 @@ class Load(Strict):
         ends = [self.ramp_s + self.hold_s * done / parts for done in accumulate(stage.part for stage in self.stages)]
         return list(pairwise([self.ramp_s, *ends]))
 
+    @property
+    def mix_spans_s(self) -> list[tuple[float, float, str]]:
+        """From when to when people behave as which mix says, in seconds since the start: the first begins at 0."""
+        spans = zip(self.stage_spans_s, (stage.mix for stage in self.stages), strict=True)
+        found = []
+        for mix, same in groupby(spans, key=lambda span: span[1]):
+            times = [span for span, _ in same]
+            found.append((times[0][0], times[-1][1], mix))
+        return [(0.0 if number == 0 else start, end, mix) for number, (start, end, mix) in enumerate(found)]
+
     @model_validator(mode="after")
     def _something_is_left(self) -> Self:
         if self.warm_up_s >= self.hold_s:
@@ -83,6 +94,12 @@ class Load(Strict):
     def _a_stage_is_the_peak(self) -> Self:
         if self.stages and max(stage.share for stage in self.stages) != 1:
             raise ValueError("one of the stages must have share = 1: concurrent_users is the peak")
+        return self
+
+    @model_validator(mode="after")
+    def _who_changes_is_replaced(self) -> Self:
+        if self.model != "users" and any(stage.mix for stage in self.stages):
+            raise ValueError('stages with a mix need model = "users"')
         return self
 
     @model_validator(mode="after")

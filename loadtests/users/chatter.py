@@ -54,7 +54,7 @@ class Chatter(Person):
             if match_id := self._match(meeting):
                 self._talk(match_id, meeting)
         except Refused:
-            self.pause(self.world.mind.duration_s(self.world.scenario.traffic.elsewhere_dwell))
+            self.pause(self.world.mind.duration_s(self.world.mind.traffic.elsewhere_dwell))
 
     def _match(self, meeting: Meeting) -> str | None:
         """Like, and wait for the match. Returns its id; None when there is none."""
@@ -99,11 +99,12 @@ class Chatter(Person):
         return bool(heard.is_set())
 
     def _talk(self, match_id: str, meeting: Meeting) -> None:
-        law, mind = self.world.scenario.traffic.conversations, self.world.mind
+        mind = self.world.mind
+        law = mind.traffic.conversations
         assert self.socket
         inbox = self.socket.inbox(match_id)
         patience_s = LOST_AFTER_S + PATIENCE_IN_TYPING_TIMES * law.typing_s.mean_s
-        turns_left = round(self.world.scenario.traffic.couple_messages.value) if meeting.leads else 0
+        turns_left = round(mind.traffic.couple_messages.value) if meeting.leads else 0
         sent = None
         while True:
             if turns_left:

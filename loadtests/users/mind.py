@@ -34,10 +34,15 @@ class Mind:
 
     def __init__(self, traffic: Traffic, popularity_of: Mapping[str, float], rng: random.Random) -> None:
         """`popularity_of`: how much more than average somebody is liked, by id; strangers are average."""
-        self.traffic, self.rng = traffic, rng
-        popular = np.fromiter(popularity_of.values(), float)
+        self.rng, self._popularity_of = rng, popularity_of
+        self.behave(traffic)
+
+    def behave(self, traffic: Traffic) -> None:
+        """From now on people behave so."""
+        self.traffic = traffic
+        popular = np.fromiter(self._popularity_of.values(), float)
         shares = {sex: shares_by_popularity(traffic.like_share.of(sex), popular).tolist() for sex in Sex}
-        self._like_share_of = {sex: dict(zip(popularity_of, found, strict=True)) for sex, found in shares.items()}
+        self._like_share_of = {sex: dict(zip(self._popularity_of, found, strict=True)) for sex, found in shares.items()}
         self.lengths = ConversationLengths(traffic.conversations)
         self._elsewhere = list(traffic.elsewhere)
         self._weights = [share.value for share in traffic.elsewhere.values()]

@@ -26,6 +26,8 @@ from scenarios.people import Sex
 
 # After a refused sign-in: a client that hammers a struggling backend measures itself.
 BACK_OFF_S = 1.0
+# When people are to behave otherwise they come anew, not all in one instant.
+MIX_CHANGES_WITHIN_S = 5.0
 log = logging.getLogger(__name__)
 NO_POPULATION = (
     "This backend does not know the scenario's people: fill it with `python -m reference_app.population`, "
@@ -219,12 +221,13 @@ class Person(User):
         if self.visit:
             self.opened_s, self.leaves_s, self.elapsed_share = self.visit
             return
-        length_s, now_s = self.world.scenario.traffic.session_s, self.world.clock.monotonic_s()
+        length_s, now_s = self.world.mind.traffic.session_s, self.world.clock.monotonic_s()
         whole_s, elapsed_s = self.world.mind.duration_s(length_s), 0.0
         if self._first:
             whole_s, elapsed_s = self.world.mind.under_way(length_s)
             self._first = False
-        self.opened_s, self.leaves_s = now_s - elapsed_s, now_s - elapsed_s + whole_s
+        leave_s = self.world.mix_ends_s + self.world.rng.random() * MIX_CHANGES_WITHIN_S
+        self.opened_s, self.leaves_s = now_s - elapsed_s, min(now_s - elapsed_s + whole_s, leave_s)
         self.elapsed_share = elapsed_s / whole_s
 
     def history(self, match_id: str, after: int) -> list[Letter]:

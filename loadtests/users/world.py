@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import inf
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -20,6 +21,7 @@ from loadtests.users.mind import Mind
 from loadtests.users.pool import PersonPool, worker_of
 from scenarios.people import Sex, person_id_of, popularity, sex_of
 from scenarios.schema import Scenario
+from scenarios.traffic import Traffic
 
 _HOME_AFTER_S = 0.1
 
@@ -40,6 +42,7 @@ class World:
     knows_everybody: bool = True  # the people are the scenario's population
     knows_tokens: bool = True  # so long as the backend has not refused one that a phone has kept
     somebody_came: bool = False
+    mix_ends_s: float = inf  # on the clock: then people behave otherwise, and whoever is online has left
     reach: Reach = field(default_factory=Reach)
     journal: Journal = field(default_factory=lambda: Journal(None))
     post: Post = field(init=False)
@@ -79,6 +82,11 @@ class World:
             yield
         finally:
             self._idle.discard(current)
+
+    def behave(self, traffic: Traffic, until_s: float) -> None:
+        """From now on people behave so, until that time on the clock."""
+        self.mind.behave(traffic)
+        self.mix_ends_s = until_s
 
     def end(self) -> None:
         """The test ends."""

@@ -121,3 +121,12 @@ def test_a_later_turn_of_the_same_conversation_takes_the_place_of_the_earlier() 
 def test_a_message_is_news_once() -> None:
     store = Store()
     assert [store.has_read("m", seq) for seq in (2, 1, 2, 3)] == [True, False, False, True]
+
+
+def test_people_can_be_told_to_behave_otherwise(mind: Mind) -> None:
+    mixes = load("calibration")
+    mind.behave(mixes.traffic_of("moves"))
+    deeds = [mind.next_deed(Store(opened_s=0.0, leaves_s=1e9), 0.0) for _ in range(1000)]
+    assert deeds.count(Deed.MOVE) / len(deeds) == pytest.approx(0.9, abs=0.05)
+    mind.behave(mixes.traffic_of("likes"))
+    assert mean(mind.likes(Sex.FEMALE, other) for other in IDS) == pytest.approx(0.9, abs=0.05)

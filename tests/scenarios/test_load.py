@@ -62,8 +62,8 @@ def test_a_wrong_setting_says_what_is_allowed(settings: list[str], sentence: str
 
 def test_an_unknown_scenario_names_those_there_are() -> None:
     assert problems("phase-9") == [
-        "There is no scenario 'phase-9'. There are: breakpoint, day, phase-1, phase-2, phase-3, smoke, soak, spike, "
-        "sprint, steps; or give the path of a .toml file."
+        "There is no scenario 'phase-9'. There are: breakpoint, calibration, day, phase-1, phase-2, phase-3, smoke, "
+        "soak, spike, sprint, steps; or give the path of a .toml file."
     ]
 
 

@@ -1,4 +1,6 @@
-"""The curve that a load follows."""
+"""The curve that a load follows, and how people behave on the way."""
+
+import re
 
 import pytest
 from hypothesis import given
@@ -56,7 +58,8 @@ def test_what_makes_no_load_is_refused(setting: str, sentence: str) -> None:
 
 
 def test_every_shipped_scenario_can_be_read_and_reaches_its_peak() -> None:
-    assert {"phase-1", "phase-2", "phase-3", "smoke", "spike", "soak", "steps", "breakpoint", "day"} <= set(names())
+    shipped = {"phase-1", "phase-2", "phase-3", "smoke", "spike", "soak", "steps", "breakpoint", "calibration", "day"}
+    assert shipped <= set(names())
     for name in names():
         load_ = load(name).load
         assert max(share for _, share in load_.curve.points) == 1.0, name
@@ -70,3 +73,37 @@ def test_those_who_stay_are_part_of_each_stage_and_the_others_make_up_the_rest()
         assert 0.16 + 0.84 * others.share((from_s + to_s) / 2) == pytest.approx(max(share, 0.16))
     half_way = load_.ramp_s / 2
     assert 0.16 / 2 + 0.84 * others.share(half_way) == pytest.approx(load_.curve.share(half_way))
+
+
+def test_mixes_last_as_long_as_their_stages() -> None:
+    stages = [Stage(share=1.0, part=1, mix=mix) for mix in ("swipes", "swipes", "", "talks")]
+    load_ = Load(model="users", concurrent_users=10, ramp_s=10.0, hold_s=40.0, warm_up_s=0.0, stages=tuple(stages))
+    assert load_.mix_spans_s == [(0.0, 30.0, "swipes"), (30.0, 40.0, ""), (40.0, 50.0, "talks")]
+    assert made(Stage(share=1.0, part=1)).mix_spans_s == [(0.0, 110.0, "")]
+    assert made().mix_spans_s == []
+
+
+def test_mixes_lie_on_top_of_the_traffic() -> None:
+    scenario = load("calibration", ["traffic.profile_share.value=0.3"])
+    assert scenario.traffic_of("") == scenario.traffic
+    assert scenario.traffic_of("pages").profile_share.value == 1.0
+    assert scenario.traffic_of("opens").profile_share.value == 0.3
+    assert scenario.traffic_of("opens").session_s.mean_s == 10.0
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ('load.stages=[{share=1,part=1,mix="naps"}]', "a stage names mix 'naps'; there are: bios, likes, lists"),
+        ('load.model="sessions"', 'stages with a mix need model = "users"'),
+        ('mixes.pages.couples={value=2,source="assumption"}', "mixes.pages changes `couples`"),
+        (
+            "mixes.pages.profile_share.value=2",
+            "--set: mixes.pages.profile_share.value: Input should be less than or equal to 1",
+        ),
+        ("mixes=3", "mixes: must be a table; got 3"),
+    ],
+)
+def test_mixes_that_make_no_sense_are_refused(setting: str, sentence: str) -> None:
+    with pytest.raises(ScenarioError, match=re.escape(sentence)):
+        load("calibration", [setting])

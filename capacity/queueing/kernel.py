@@ -44,6 +44,9 @@ def run(m: Model, warm_up: int, wanted: int, rng: np.random.Generator) -> bool:
         for q in range(len(m.queues)):
             if m.queues[q].next < now:
                 now, event = m.queues[q].next, q
+        if state.turn < now:
+            turned(m, state.turn)
+            continue
         if now == NEVER:
             break  # everybody waits for everybody
         state.now = now
@@ -295,7 +298,7 @@ def brought_up(m: Model, q: int, now: float) -> None:
     queue.at = now
     if queue.serving > 0:
         queue.clock += passed * queue.speed
-        queue.work += passed * queue.speed * queue.serving
+        queue.work += passed * queue.share * min(queue.serving, queue.servers)
         queue.number += passed * (queue.serving + queue.waiting)
 
 
@@ -316,6 +319,8 @@ def timed(m: Model, q: int, now: float) -> None:
         queue.next = NEVER
         return
     speed = queue.share
+    if queue.host >= 0:
+        speed *= m.hosts[queue.host].speed
     if queue.sharing and queue.serving > queue.servers:
         speed *= queue.servers / queue.serving
     queue.speed = speed
@@ -337,6 +342,19 @@ def shared_out(m: Model, host: int, now: float) -> None:
             brought_up(m, q, now)
             m.queues[q].share = share
             timed(m, q, now)
+
+
+@inlined
+def turned(m: Model, now: float) -> None:
+    """The hosts' next period begins: from now on they are as fast as it says."""
+    state = m.state[0]
+    state.now, state.turn = now, now + m.period_s
+    for host in range(len(m.hosts)):
+        m.hosts[host].speed = m.speeds[host, state.turns % m.speeds.shape[1]]
+        for q in range(m.hosts[host].first, m.hosts[host].end):
+            brought_up(m, q, now)
+            timed(m, q, now)
+    state.turns += 1
 
 
 @inlined

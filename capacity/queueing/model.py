@@ -16,7 +16,7 @@ NOBODY = -1
 NEVER = np.inf
 TO_BE_DRAWN = -1.0
 
-HOST = np.dtype([("cores", "f8"), ("first", "i8"), ("end", "i8")])  # its queues
+HOST = np.dtype([("cores", "f8"), ("speed", "f8"), ("first", "i8"), ("end", "i8")])  # its queues
 STATION = np.dtype([("first", "i8"), ("end", "i8"), ("least", "?")])  # its queues; work goes to the least busy
 FLOW = np.dtype([("first", "i8"), ("end", "i8"), ("ended", "i8")])  # its steps; how often it came to its end
 STEP = np.dtype([("kind", "i8"), ("what", "i8"), ("law", "i8"), ("copies", "i8")])
@@ -39,7 +39,7 @@ QUEUE = np.dtype(
         ("last", "i8"),
         ("serving", "i8"),
         ("waiting", "i8"),
-        ("work", "f8"),  # integrals over time: core seconds done
+        ("work", "f8"),  # integrals over time: core seconds busy
         ("number", "f8"),  # job seconds, waiting and in service
     ]
 )
@@ -62,6 +62,8 @@ STATE = np.dtype(
         ("now", "f8"),
         ("since", "f8"),  # when the warm-up was over
         ("arrival", "f8"),  # the next
+        ("turn", "f8"),  # when the hosts' speeds change next
+        ("turns", "i8"),
         ("free", "i8"),  # the first job that nobody is
         ("ready", "i8"),  # the first job that can take its next step
         ("waits", "i8"),  # heap of those who wait for a time
@@ -76,6 +78,8 @@ class Model(NamedTuple):
     """Everything that the kernel reads and writes; `state` has one record."""
 
     hosts: Records
+    speeds: Floats  # (H, K): of each host in each period, over and over
+    period_s: float
     stations: Records
     queues: Records
     flows: Records

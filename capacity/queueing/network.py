@@ -168,7 +168,8 @@ class People:
 class Network:
     """Hosts (cores by name), stations, flows, pools (tokens by name), and where the work comes from.
 
-    `people` are closed: who waits does not think. `arrivals_per_s` by flow are open: a Poisson process each.
+    `people` are closed: who waits does not think. `arrivals_per_s` by flow are open: a Poisson process each. `speeds`
+    by host: how fast its cores are in each `period_s`, one after the other and over again; 1 where none are given.
     """
 
     stations: tuple[Station, ...]
@@ -177,6 +178,8 @@ class Network:
     pools: Mapping[str, int] = field(default_factory=dict)
     people: tuple[People, ...] = ()
     arrivals_per_s: Mapping[str, float] = field(default_factory=dict)
+    speeds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    period_s: float = 5.0
 
     def __post_init__(self) -> None:
         if problem := self._problem():
@@ -196,6 +199,8 @@ class Network:
         for name in [*self.arrivals_per_s, *(name for people in self.people for name in people.mix)]:
             if name not in flows:
                 return f"nobody can begin {name!r}: there is no such flow"
+        if any(not speed > 0 for speeds in self.speeds.values() for speed in speeds):
+            return "a host that stands still serves nobody: speeds are above 0"
         if unknown := {s.host for s in self.stations if s.host} - set(self.hosts):
             return f"stations stand on hosts that are not there: {', '.join(sorted(unknown))}"
         return ""

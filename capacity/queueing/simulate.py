@@ -46,8 +46,10 @@ _KINDS = {"fixed": FIXED, "exponential": EXPONENTIAL, "lognormal": LOGNORMAL, "m
 
 @dataclass(frozen=True)
 class StationSeen:
-    """A station over the measured time: the busy share of its servers, and how many were there, served or waiting."""
+    """A station over the measured time: cores busy on average, that as a share of its servers, and how many were there,
+    served or waiting."""
 
+    busy_cores: float
     utilisation: float
     number: float
 
@@ -91,8 +93,8 @@ def _read(network: Network, m: Model, marks: Sequence[str], steady: bool) -> Sim
     stations = {}
     for number, name in enumerate(_names(_placed(network))):
         own = m.queues[m.stations[number].first : m.stations[number].end]
-        capacity = float(own["servers"].sum())
-        stations[name] = StationSeen(own["work"].sum() * per_s / capacity, own["number"].sum() * per_s)
+        busy = float(own["work"].sum() * per_s)
+        stations[name] = StationSeen(busy, busy / float(own["servers"].sum()), float(own["number"].sum() * per_s))
     return Simulated(
         steady,
         duration_s,
@@ -113,6 +115,8 @@ def _model(network: Network, marks: Sequence[str], wanted: int) -> Model:
     samples = (wanted + jobs) * max(_marks(network, flow) for flow in network.flows)
     return Model(
         hosts=_hosts(network, placed),
+        speeds=_speeds(network),
+        period_s=network.period_s,
         stations=_stations(placed),
         queues=_queues(network, placed),
         flows=_spans(FLOW, [len(flow.steps) for flow in network.flows]),
@@ -124,7 +128,14 @@ def _model(network: Network, marks: Sequence[str], wanted: int) -> Model:
         pools=np.array([(tokens, NOBODY, NOBODY) for tokens in network.pools.values()], POOL).view(np.recarray),
         jobs=records(jobs, JOB, following=[*range(1, jobs), NOBODY][:jobs]),
         state=records(
-            1, STATE, since=NEVER, arrival=TO_BE_DRAWN, free=0 if jobs else NOBODY, ready=NOBODY, waits=NOBODY
+            1,
+            STATE,
+            since=NEVER,
+            arrival=TO_BE_DRAWN,
+            turn=0.0 if network.speeds else NEVER,
+            free=0 if jobs else NOBODY,
+            ready=NOBODY,
+            waits=NOBODY,
         ),
         names=np.zeros(samples, np.int64),
         values=np.zeros(samples, np.float64),
@@ -150,7 +161,16 @@ def _spans(dtype: np.dtype[np.void], lengths: Sequence[int]) -> Records:
 def _hosts(network: Network, placed: Sequence[Station]) -> Records:
     found = _spans(HOST, [sum(s.queues for s in placed if s.host == name) for name in network.hosts])
     found["cores"] = list(network.hosts.values())
+    found["speed"] = 1.0
     return found
+
+
+def _speeds(network: Network) -> Floats:
+    """(H, K): as many periods as the longest of them has."""
+    given = [network.speeds.get(host, (1.0,)) for host in network.hosts]
+    return np.array([np.resize(speeds, max(map(len, given), default=1)) for speeds in given], np.float64).reshape(
+        len(given), -1 if given else 1
+    )
 
 
 def _stations(placed: Sequence[Station]) -> Records:

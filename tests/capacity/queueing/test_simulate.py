@@ -142,6 +142,21 @@ def test_weight_comes_first() -> None:
     )
 
 
+def test_speed_of_a_host_changes() -> None:
+    """Periods that are long against everything else: the mean of both speeds, weighed by arrivals."""
+    network = queue(
+        Serve("s", Law.exponential(1.0)),
+        stations=(Station("s", host="machine"),),
+        arrivals_per_s=0.4,
+        hosts={"machine": 1.0},
+        speeds={"machine": (1.0, 2.0)},
+        period_s=250.0,
+    )
+    half = [formulas.mm1_response_s(0.4, service_s) for service_s in (1.0, 0.5)]
+    assert_within(network, mean_of, sum(half) / 2)
+    assert_within(network, lambda found: found.stations["s"].utilisation, (0.4 + 0.2) / 2)
+
+
 def test_pool_is_a_station_with_as_many_servers() -> None:
     network = queue(
         Acquire("connections"),
@@ -269,4 +284,5 @@ def small() -> Network:
         {"connections": 4},
         (People(20, 0.5, {"visit": 2, "picture": 1}),),
         {"picture": 5.0},
+        {"machine": (1.0, 0.7)},
     )

@@ -10,7 +10,7 @@ from types import FrameType
 
 import typer
 
-from cli import costs, duels, gates, runs, searches, stacks, traffic
+from cli import capacity, costs, duels, gates, runs, searches, stacks, traffic, verifying
 from cli.options import ManyAfterBaseline
 from scenarios.outcome import ExitCode, MatchdayError
 
@@ -37,6 +37,9 @@ app.command(cls=ManyAfterBaseline)(gates.gate)
 app.command()(duels.duel)
 app.add_typer(gates.baselines, name="baseline")
 app.command()(traffic.traffic)
+app.command()(capacity.calibrate)
+app.command()(capacity.predict)
+app.command()(verifying.verify)
 app.command()(costs.cost)
 app.command()(runs.report)
 

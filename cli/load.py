@@ -5,14 +5,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports.load_terminal import LoadScreen, Now, View
+from scenarios.load import load
 from scenarios.schema import Scenario, ValidityLimits
 
 if TYPE_CHECKING:
     from loadtests.launch import Live
+    from loadtests.record import Record
+
+_PEOPLE_A_SECOND = 25.0  # that arrive in a ramp: a signing-in takes about 20 ms of the backend's CPU
 
 
 def scenario_arguments(name: str, settings: Sequence[str]) -> list[str]:
     return ["--scenario", name, *(part for setting in settings for part in ("--set", setting))]
+
+
+def ramp_s(people: int, least_s: float) -> float:
+    """How long so many people take to come, no faster than a backend can let them in."""
+    return max(least_s, people / _PEOPLE_A_SECOND)
+
+
+def people_settings(people: int, least_ramp_s: float) -> list[str]:
+    """A scenario with so many people."""
+    return [f"load.concurrent_users={people}", f"load.ramp_s={ramp_s(people, least_ramp_s)}"]
 
 
 def backend_arguments(host: str | None, client: Path | None, people: Path | None) -> list[str]:
@@ -28,6 +42,30 @@ def distributed_arguments(processes: int) -> list[str]:
     port = str(free_port())
     bind = ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
     return ["--processes", str(processes), *bind]
+
+
+def measured(
+    folder: Path,
+    name: str,
+    settings: Sequence[str],
+    arguments: Sequence[str],
+    stack_file: Path | None,
+    screen: LoadScreen,
+) -> "Record":
+    """Let Locust run a scenario, shown on a screen; its record goes to `folder`, which is empty or not there yet."""
+    from loadtests.launch import Launch
+    from loadtests.record import Record
+
+    folder.mkdir(parents=True, exist_ok=True)
+    resolved = load(name, settings)
+    launch = Launch(folder, [*scenario_arguments(name, settings), *arguments], stack_file)
+    try:
+        for live in launch.follow():
+            show_load(screen, live, resolved)
+    except BaseException:
+        launch.stop()
+        raise
+    return Record.read(folder)
 
 
 def show_load(screen: LoadScreen, live: "Live", scenario: Scenario) -> None:

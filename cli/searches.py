@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.load import backend_arguments, distributed_arguments, scenario_arguments, show_load
+from cli.load import backend_arguments, distributed_arguments, measured, people_settings, ramp_s
 from cli.options import (
     RUNS,
     AsJson,
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from loadtests.search import Limits, Tried
 
 _BUDGET_S, _HOLD_S = 2700.0, 40.0
-_PEOPLE_A_SECOND = 25.0  # that arrive in a ramp: a signing-in takes about 20 ms of the backend's CPU
 _MOST = 2000
 # A person rests between two sessions; and nobody must be met by everybody.
 _POPULATION_FACTOR = 1.5
@@ -149,34 +148,17 @@ class _Searching:
 
         return [Tried(step.people, step.held, step.few) for step in self.steps]
 
-    def _ramp_s(self, people: int) -> float:
-        return max(self._scenario.load.ramp_s, people / _PEOPLE_A_SECOND)
-
     def _takes_s(self, people: int) -> float:
-        return self._ramp_s(people) + self._scenario.load.hold_s
-
-    def _with(self, people: int) -> Scenario:
-        asked = {"concurrent_users": people, "ramp_s": self._ramp_s(people)}
-        return self._scenario.model_copy(update={"load": self._scenario.load.model_copy(update=asked)})
+        return ramp_s(people, self._scenario.load.ramp_s) + self._scenario.load.hold_s
 
     def _try(self, people: int, steps: LoadScreen) -> "Step":
         from capacity.fits import step_of
-        from loadtests.launch import Launch
-        from loadtests.record import Record
 
-        settings = [*self._settings, f"load.concurrent_users={people}", f"load.ramp_s={self._ramp_s(people)}"]
+        settings = [*self._settings, *people_settings(people, self._scenario.load.ramp_s)]
         folder = self._folder / f"{len(self.steps) + 1:02}-{people}"
-        folder.mkdir()
         more = distributed_arguments(self._processes) if self._processes > 1 else []
-        arguments = [*scenario_arguments(self._name, settings), *self._arguments, *more]
-        launch = Launch(folder, arguments, self._stack_file)
-        try:
-            for live in launch.follow():
-                show_load(steps, live, self._with(people))
-        except BaseException:
-            launch.stop()
-            raise
-        return step_of(Record.read(folder), people)
+        record = measured(folder, self._name, settings, [*self._arguments, *more], self._stack_file, steps)
+        return step_of(record, people)
 
     def conclude(self, limits: "Limits", asked: Scenario, as_json: bool, interrupted: bool) -> ExitCode:
         from capacity.fits import Fits, broke_first, nearest_held

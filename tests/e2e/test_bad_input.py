@@ -15,7 +15,7 @@ from tests.e2e.conftest import Shell, plain
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["run", "phase-9"], "There is no scenario 'phase-9'. There are: breakpoint, day, phase-1, phase-2"),
+        (["run", "phase-9"], "There is no scenario 'phase-9'. There are: breakpoint, calibration, day, phase-1"),
         (
             ["run", "phase-1", "--set", "load.hold=3"],
             "load.hold: unknown key; allowed are: concurrent_users, deeds_per_s, hold_s",
@@ -33,6 +33,10 @@ from tests.e2e.conftest import Shell, plain
         (["traffic", "phase-1", "--set", "traffic.session_s.mean_s=0.01"], "greater than or equal to 1; got 0.01"),
         (["search", "smoke", "--start", "60", "--most", "20"], "--start 60: the search tries no more than 20 people"),
         (["traffic", "phase-1", "--set", "population.users=10"], "100 people cannot be online at once among 10"),
+        (["calibrate", "nowhere"], "There is no run record at nowhere"),
+        (["predict", "phase-1"], "calibration.json cannot be read: No such file or directory."),
+        (["predict", "phase-1", "--users", "0"], "Input should be greater than or equal to 1"),
+        (["verify", "phase-9"], "There is no scenario 'phase-9'"),
         (["dance"], "No such command 'dance'"),
     ],
 )

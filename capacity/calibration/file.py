@@ -1,0 +1,146 @@
+"""calibration.json: what a calibration found, for whoever predicts."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from loadtests.record import Machine
+from scenarios.outcome import UsageError
+
+SCHEMA_VERSION = 1
+CALIBRATION_FILE = Path("calibration.json")
+
+
+class CalibrationError(UsageError):
+    """Runs that no demands can be told from, or a file that holds none. The text says what is missing."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Estimate(_Part):
+    """A value with its 90 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Action(_Part):
+    """What one request or socket event costs.
+
+    `cpu_ms` by station; `counts` by what the cost model asks for (database queries, cache hits). `with_` names what
+    always came together with it: then only their sum was measured, and shared out in proportion to their latencies.
+    `latency_ms` are quantiles at low load, equally spaced from 0 to 1; `wait_ms` the part of it that is no CPU and no
+    queue: disk, network, timers. `cv` is the coefficient of variation of its CPU time.
+    """
+
+    counted: float
+    variance_inflation: float
+    with_: tuple[str, ...]
+    cpu_ms: dict[str, Estimate]
+    counts: dict[str, Estimate]
+    cv: float
+    samples: int
+    latency_ms: tuple[float, ...]
+    wait_ms: tuple[float, ...]
+
+
+class Station(_Part):
+    """A station where it was measured: its cores, what it uses by itself, and the median error of a window's fit.
+
+    Memory is that of all its processes: without anybody, and what each open socket adds (never less than nothing).
+    """
+
+    cores: float
+    idle_cores: Estimate
+    error_share: float
+    idle_memory_mb: float
+    memory_mb_a_socket: float
+
+
+class Stretch(_Part):
+    """A part of a run with one behaviour: `cost` of each window beside what was expected; `rates` a person a second."""
+
+    title: str
+    scenario: str
+    mix: str
+    people: float
+    machine_utilisation: float
+    cost: tuple[float, ...]
+    rates: dict[str, float]
+
+
+class Calibration(_Part):
+    """calibration.json. `draws` (B x actions x stations, then B x stations) are bootstrap repetitions in CPU ms."""
+
+    schema_version: Literal[1] = 1
+    created_at: datetime
+    runs: tuple[str, ...]
+    git_revision: str | None
+    phase: int
+    machine: Machine
+    window_s: int
+    windows_used: int
+    windows_rejected: dict[str, int]
+    reference_work_cpu_ms: float
+    stations: dict[str, Station]
+    actions: dict[str, Action]
+    unaccounted_cores: float  # busy, but of no station: what watches them
+    pool_size: float | None  # connections to the database that a process of the app may have
+    stretches: tuple[Stretch, ...]
+    draws_cpu_ms: tuple[tuple[tuple[float, ...], ...], ...]
+    draws_idle_cores: tuple[tuple[float, ...], ...]
+
+    @property
+    def people_least(self) -> float:
+        return min(stretch.people for stretch in self.stretches)
+
+    @property
+    def people_most(self) -> float:
+        return max(stretch.people for stretch in self.stretches)
+
+    @property
+    def utilisation_most(self) -> float:
+        return max(stretch.machine_utilisation for stretch in self.stretches)
+
+
+def write(calibration: Calibration, path: Path) -> None:
+    """Raises CalibrationError where the file cannot be written."""
+    try:
+        path.write_text(calibration.model_dump_json(by_alias=True) + "\n")
+    except OSError as error:
+        raise CalibrationError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def read(path: Path) -> Calibration:
+    """Raises CalibrationError, naming the file and what is wrong with it."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CalibrationError(
+            f"{path} cannot be read: {error.strerror}. `matchday run calibration`, then `matchday calibrate latest` "
+            "makes one."
+        ) from error
+    try:
+        _check_version(path, json.loads(data))
+        return Calibration.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "file"
+        raise CalibrationError(f"{path} is no calibration: {where}: {first['msg']}.") from error
+    except ValueError as error:
+        raise CalibrationError(f"{path} is cut off or no JSON: {error}.") from error
+
+
+def _check_version(path: Path, found: Any) -> None:
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    if version != SCHEMA_VERSION:
+        raise CalibrationError(
+            f"{path} has schema version {version}, this Matchday reads {SCHEMA_VERSION}: calibrate again with "
+            "`matchday calibrate RUN ...`."
+        )

@@ -1,0 +1,179 @@
+"""`matchday predict`: what so many people meet at a stack that was calibrated.
+
+Means come from mean value analysis, percentiles from simulated runs of the same network: each draws demands from the
+bootstrap, and the machine's speed from what it did while it was calibrated, so that the spread of the answers is that
+of runs, not of a mean.
+"""
+
+from collections.abc import Iterator, Sequence
+from math import ceil
+
+import numpy as np
+
+from capacity.calibration.file import Action
+from capacity.prediction.bounds import bounds
+from capacity.prediction.flows import latency_targets, missing_of
+from capacity.prediction.knee import Knee
+from capacity.prediction.result import NEEDED_SHARE, Interval, Prediction, StationUse, TargetLatency
+from capacity.prediction.runs import Question, Run, interval
+from capacity.prediction.site import Drawn, Site
+from capacity.queueing import mva
+
+DRAWS = 40
+FULL = 0.9  # busier than this on average, and a small error of the demand is a large one of the latency
+PERCENTILES = (50.0, 95.0, 99.0)
+_FAR = 2.0  # times what was measured
+_HOPELESS = 1.5  # times the people with whom a host is full
+
+
+def predicted(question: Question, people: int, knee: Knee | None = None) -> Prediction:
+    """What `people` of them at once meet. The same question, the same answer.
+
+    Far beyond what the hosts can do nobody's latency is simulated: it is a ranking of hosts, and how many are needed.
+    """
+    asked = [question.there(draw) for draw in range(DRAWS)]
+    if people > _HOPELESS * np.median([there.fullest(question.rates)[1] for there in asked]):
+        return _ranked(question, asked, people, knee)
+    runs = [question.run(people, draw) for draw in range(DRAWS)]
+    fullest = float(np.median([max(run.hosts.values()) for run in runs]))
+    saturated = fullest > FULL
+    return Prediction(
+        question.scenario.name,
+        people,
+        ", ".join(question.calibration.runs),
+        interval([run.requests_per_s for run in runs]),
+        interval([1000 * _mean_response_s(question, run.there, people) for run in runs]),
+        tuple(sorted(_stations(question, runs), key=lambda use: use.utilisation.value, reverse=True)),
+        tuple(_targets(question, runs, saturated)),
+        saturated,
+        tuple(bounds(question.site, question.calibration)),
+        knee.people if knee else None,
+        knee.broke_first if knee else None,
+        tuple(_notes(question, people, fullest)),
+    )
+
+
+def _mean_response_s(question: Question, there: Drawn, people: int) -> float:
+    """Of all requests, by mean value analysis: one class of people, the hosts as stations."""
+    demands_s, servers = there.centres(question.rates, people)
+    think_s = np.array([1 / question.requests_a_person_s])
+    return float(mva.solved(demands_s, servers, think_s, [people]).response_s[0])
+
+
+def _stations(question: Question, runs: Sequence[Run]) -> Iterator[StationUse]:
+    """Hosts, then stations."""
+    first = runs[0].there
+    cpu_ms = {station: _cpu_ms(question, [run.there for run in runs], station) for station in first.host}
+    for host in first.cores:
+        cores = float(np.median([run.there.cores[host] for run in runs]))
+        spent = sum(cpu_ms[station] for station, on in first.host.items() if on == host)
+        busy = interval([run.hosts[host] for run in runs])
+        yield StationUse(host, cores, busy, spent, needed=_needed(question.site, host, busy))
+    for station in first.stations:
+        threads = question.calibration.stations[station.name].cores if station.servers > 1 else float(station.queues)
+        yield StationUse(
+            f"{station.name}, threads" if station.name in first.cores else station.name,
+            threads,
+            interval([run.seen.stations[station.name].busy_cores / threads for run in runs]),
+            cpu_ms[station.name],
+            interval([run.seen.stations[station.name].number for run in runs]),
+        )
+
+
+def _needed(site: Site, host: str, busy: Interval) -> Interval:
+    """Hosts of this kind, so that each is busy by NEEDED_SHARE at most."""
+    counts = site.hosts()[host][1]
+    low, middle, high = (float(ceil(counts * share / NEEDED_SHARE)) for share in (busy.low, busy.value, busy.high))
+    return Interval(max(1.0, middle), max(1.0, low), max(1.0, high))
+
+
+def _ranked(question: Question, asked: Sequence[Drawn], people: int, knee: Knee | None) -> Prediction:
+    """By the utilisation law alone: what would be asked of each host."""
+    first, rates = asked[0], question.rates
+    uses = []
+    for host in first.cores:
+        busy = interval([there.asked(rates, people)[host] for there in asked])
+        spent = sum(_cpu_ms(question, asked, station) for station, on in first.host.items() if on == host)
+        cores = float(np.median([there.cores[host] for there in asked]))
+        uses.append(StationUse(host, cores, busy, spent, needed=_needed(question.site, host, busy)))
+    per_s, users = people * question.requests_a_person_s, question.scenario.population.users
+    no_latency = [
+        TargetLatency(key, t.title, t.unit, t.limit_at(users), t.percentile or 95.0, None, 0.0)
+        for key, t in latency_targets(question.scenario).items()
+    ]
+    return Prediction(
+        question.scenario.name,
+        people,
+        ", ".join(question.calibration.runs),
+        Interval(per_s, per_s, per_s),
+        None,
+        tuple(sorted(uses, key=lambda use: use.utilisation.value, reverse=True)),
+        tuple(no_latency),
+        True,
+        tuple(bounds(question.site, question.calibration)),
+        knee.people if knee else None,
+        knee.broke_first if knee else None,
+        tuple(_notes(question, people, uses[0].utilisation.value)),
+    )
+
+
+def _cpu_ms(question: Question, sites: Sequence[Drawn], station: str) -> float:
+    """Of a request, over the whole mix; the median draw."""
+    rates = question.rates
+    spent = [
+        sum(rates.get(action, 0.0) * cpu_s[station] for action, cpu_s in there.demands.cpu_s.items()) for there in sites
+    ]
+    return 1000 * float(np.median(spent)) / question.requests_a_person_s
+
+
+def _targets(question: Question, runs: Sequence[Run], saturated: bool) -> Iterator[TargetLatency]:
+    known = [action for action, found in question.calibration.actions.items() if found.latency_ms]
+    for key, target in latency_targets(question.scenario).items():
+        limit, missing = target.limit_at(question.scenario.population.users), missing_of(target, known)
+        samples = [run.latencies_ms[key] for run in runs if key in run.latencies_ms]
+        if not samples and not missing:
+            missing = tuple(target.samples)
+        decides = target.percentile or 95.0
+        wanted = sorted({*PERCENTILES, decides})
+        found = np.array([np.percentile(one, wanted) for one in samples]).reshape(-1, len(wanted))
+        percentiles = {p: interval(list(found[:, column])) for column, p in enumerate(wanted)} if samples else None
+        yield TargetLatency(
+            key,
+            target.title,
+            target.unit,
+            limit,
+            decides,
+            None if saturated or missing else percentiles,
+            float((found[:, wanted.index(decides)] < limit).mean()) if samples else 0.0,
+            missing,
+        )
+
+
+def _notes(question: Question, people: int, fullest: float) -> Iterator[str]:
+    """How far the prediction reaches beyond what was measured."""
+    calibration, rates = question.calibration, question.rates
+    never = sorted(action for action, rate in rates.items() if rate > 0 and action not in calibration.actions)
+    if never:
+        yield f"Never measured, and left out: {', '.join(never)}. Calibrate a run in which people do it, too."
+    if question.scenario.phase != calibration.phase:
+        yield (
+            f"Calibrated on phase {calibration.phase}: what phase {question.scenario.phase} does apart is counted "
+            f"where it was done there. `matchday verify {question.scenario.name}` measures it."
+        )
+    if fullest > calibration.utilisation_most:
+        yield (
+            f"The fullest host would be {fullest:.0%} busy; calibrated up to {calibration.utilisation_most:.0%}. "
+            "What a request costs on a fuller one was never measured."
+        )
+    if wide := [name for name, found in calibration.actions.items() if _unsure(found) and rates.get(name)]:
+        yield f"Known to no better than half of their value: the demands of {', '.join(wide)}."
+    if people > _FAR * calibration.people_most:
+        yield (
+            f"{people / calibration.people_most:.0f} times as many people as were there in the calibration: memory, "
+            "sockets and the size of what is stored are not in this."
+        )
+
+
+def _unsure(action: Action) -> bool:
+    total = sum(one.value for one in action.cpu_ms.values())
+    return sum(one.high - one.low for one in action.cpu_ms.values()) > 2 * total

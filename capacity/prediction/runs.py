@@ -1,0 +1,92 @@
+"""Simulated runs: what is asked, and what one run of it says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capacity.calibration.calibrate import demands_of
+from capacity.calibration.file import Calibration, CalibrationError
+from capacity.calibration.observations import OFFLINE_MESSAGE, SOCKET
+from capacity.prediction.flows import samples_of
+from capacity.prediction.result import Interval
+from capacity.prediction.site import Drawn, Site
+from capacity.queueing.simulate import Simulated, simulate
+from scenarios.schema import Scenario
+
+RUN_S, WARM_UP_S = 60.0, 10.0
+# Shorter runs say as much where more people come: percentiles of so many are steady.
+FLOWS_MAX = 60_000
+LOW, HIGH = 5.0, 95.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One simulated run: where it was, what was seen, latencies in ms by target, and the busy share of each host."""
+
+    there: Drawn
+    seen: Simulated
+    latencies_ms: Mapping[str, NDArray[np.float64]]
+    hosts: Mapping[str, float]
+
+    @property
+    def requests_per_s(self) -> float:
+        return sum(len(samples) for samples in self.seen.samples_s.values()) / self.seen.duration_s
+
+
+@dataclass(frozen=True)
+class Question:
+    """A scenario's people on a site: `rates` is what one of them does a second, by action.
+
+    Every draw is one way how it may be; the same seed and draw are the same run. Raises CalibrationError when nothing
+    of what they do was calibrated.
+    """
+
+    calibration: Calibration
+    scenario: Scenario
+    rates: Mapping[str, float]
+    site: Site
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not self.requests_a_person_s:
+            raise CalibrationError(f"Nothing that the people of {self.scenario.name} do was calibrated.")
+
+    @property
+    def requests_a_person_s(self) -> float:
+        """Of those actions whose cost is known."""
+        return sum(rate for action, rate in self.rates.items() if self._is_request(action))
+
+    def _is_request(self, action: str) -> bool:
+        return action in self.calibration.actions and action not in (SOCKET, OFFLINE_MESSAGE)
+
+    def there(self, draw: int) -> Drawn:
+        """Demands and site of a draw."""
+        return self._there(draw, np.random.default_rng([self.seed, draw]))
+
+    def run(self, people: int, draw: int) -> Run:
+        """One run of RUN_S after a warm-up, or of as many flows as say as much."""
+        rng = np.random.default_rng([self.seed, draw])
+        there = self._there(draw, rng)
+        network = there.network(self.rates, people)
+        a_second = people / network.people[0].think_s + sum(network.arrivals_per_s.values())
+        flows, warm_up = (min(FLOWS_MAX, round(a_second * seconds)) for seconds in (RUN_S, WARM_UP_S))
+        seen = simulate(network, flows, int(rng.integers(2**62)), warm_up)
+        busy = dict.fromkeys(there.cores, 0.0)
+        for station in network.stations:
+            if station.host:
+                busy[station.host] += seen.stations[station.name].busy_cores
+        hosts = {host: cores / there.cores[host] for host, cores in busy.items()}
+        return Run(there, seen, samples_of(self.scenario, seen), hosts)
+
+    def _there(self, draw: int, rng: np.random.Generator) -> Drawn:
+        demands = demands_of(self.calibration, draw % len(self.calibration.draws_cpu_ms))
+        return self.site.drawn(demands, rng, ceil((RUN_S + WARM_UP_S) / self.calibration.window_s))
+
+
+def interval(values: list[float]) -> Interval:
+    """The median, and where 90 % lie."""
+    low, middle, high = np.percentile(values, [LOW, 50.0, HIGH])
+    return Interval(float(middle), float(low), float(high))

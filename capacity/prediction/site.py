@@ -1,0 +1,211 @@
+"""Where the stations stand: on the machine that was measured, or on the servers that a plan draws."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capacity.calibration.demands import ServiceDemands, on_one_machine
+from capacity.calibration.file import Calibration
+from capacity.calibration.observations import GENERATOR
+from capacity.calibration.paths import flow_of
+from capacity.prediction.environment import speeds
+from capacity.queueing.network import Flow, Law, Network, People, Serve, Station
+from scenarios.machines import Between, Machines
+from scenarios.schema import Infrastructure
+
+MACHINE, POOL = "machine", "connections to the database"
+# What a managed service does is not ours to size: it waits for its answer that counts.
+MANAGED = ("proxy", "aws")
+SERVICES = ("auth", "match", "chat")
+_PIECE_S, _MANY = 0.001, 64
+
+
+class Site(Protocol):
+    """Hosts with cores, and the network of so many people on them. A draw is one way how it may be."""
+
+    def hosts(self) -> Mapping[str, tuple[str, int]]:
+        """Server type and number of each host."""
+
+    def drawn(self, demands: ServiceDemands, rng: np.random.Generator, windows: int) -> "Drawn":
+        """The site as it may be in one run of so many windows."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """`demands` there, `cores` by host, which `host` a station stands on, and how fast the hosts are."""
+
+    demands: ServiceDemands
+    cores: Mapping[str, float]
+    host: Mapping[str, str]
+    stations: tuple[Station, ...]
+    speeds: Mapping[str, tuple[float, ...]]
+    period_s: float
+    connections: int | None = None  # to the database, of all processes of the app together
+
+    def network(self, rates: Mapping[str, float], people: int) -> Network:
+        """So many people, each of whom does `rates` a second."""
+        demands = self.demands
+        mix = demands.mix(rates)
+        pool = POOL if self.connections else None
+        flows = [flow_of(a, demands.cpu_s[a], demands.cv.get(a, 1.0), demands.waits.get(a), pool) for a in mix]
+        idle = self.background(rates, people)
+        own = tuple(Station(f"{host}, itself", servers=_MANY, host=host) for host in self.cores)
+        pieces = [Flow(s.name, (Serve(s.name, Law.exponential(_PIECE_S)),)) for s in own]
+        return Network(
+            (*self.stations, *own),
+            (*flows, *pieces),
+            self.cores,
+            {POOL: self.connections} if self.connections else {},
+            people=(People(people, 1 / sum(mix.values()), mix),),
+            arrivals_per_s={f"{host}, itself": cores / _PIECE_S for host, cores in idle.items()},
+            speeds=self.speeds,
+            period_s=self.period_s,
+        )
+
+    def background(self, rates: Mapping[str, float], people: float) -> dict[str, float]:
+        """Cores of each host that are busy apart from requests."""
+        first, found = next(iter(self.cores)), dict.fromkeys(self.cores, 0.0)
+        for station, cores in self.demands.background_cores(rates, people).items():
+            found[self.host.get(station, first)] += cores
+        return found
+
+    def busy_cores(self, rates: Mapping[str, float]) -> dict[str, float]:
+        """Of each host, a second of one person, their open socket included."""
+        found = dict.fromkeys(self.cores, 0.0)
+        for action, rate in rates.items():
+            for station, cpu_s in self.demands.cpu_s.get(action, {}).items():
+                if station in self.host:
+                    found[self.host[station]] += rate * cpu_s
+        return found
+
+    def fullest(self, rates: Mapping[str, float]) -> tuple[str, float]:
+        """The host that is full first, and with how many people: the asymptotic bound (Denning & Buzen 1978)."""
+        busy, idle = self.busy_cores(rates), self.background(rates, 0)
+        left = {host: max(0.0, cores - idle[host]) for host, cores in self.cores.items()}
+        full = {host: left[host] / used for host, used in busy.items() if used > 0}
+        first = min(full, key=lambda host: full[host])
+        return first, full[first]
+
+    def asked(self, rates: Mapping[str, float], people: int) -> dict[str, float]:
+        """Busy share of each host that so many people would need: the utilisation law, above 1 where it is too much."""
+        busy, idle = self.busy_cores(rates), self.background(rates, 0)
+        return {host: (people * busy[host] + idle[host]) / cores for host, cores in self.cores.items()}
+
+    def centres(self, rates: Mapping[str, float], people: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """(1, hosts + 1) seconds of a request at each host and in waiting, and the servers there, for MVA.
+
+        A host has whole servers there: as many as its cores, rounded, each slower by what was rounded and by what the
+        stations use by themselves.
+        """
+        asked, idle = self.demands.mix(rates), self.background(rates, people)
+        total, busy = sum(asked.values()), self.busy_cores(asked)
+        servers = [max(1, round(cores)) for cores in self.cores.values()]
+        seconds = [
+            busy[host] / total * count / max(1e-6, cores - idle[host])
+            for (host, cores), count in zip(self.cores.items(), servers, strict=True)
+        ]
+        waits = self.demands.waits
+        waiting = sum(rate * waits[action].mean_s for action, rate in asked.items() if action in waits) / total
+        return np.array([[*seconds, waiting]]), np.array([*servers, 0], np.int64)
+
+
+@dataclass(frozen=True)
+class Here:
+    """Everything on the machine that was calibrated, generator and all; as fast as it was then, minute by minute."""
+
+    calibration: Calibration
+
+    def hosts(self) -> dict[str, tuple[str, int]]:
+        return {MACHINE: (self.calibration.machine.cpu_model, 1)}
+
+    def drawn(self, demands: ServiceDemands, rng: np.random.Generator, windows: int) -> Drawn:
+        found = self.calibration
+        network = on_one_machine(demands, dict.fromkeys(demands.cpu_s, 1.0), 1, found.machine.cpus)
+        stations = tuple(station for station in network.stations if station.name in demands.cores)
+        host = dict.fromkeys(demands.cores, MACHINE)
+        path = {MACHINE: speeds(found, windows, rng)}
+        cores = {MACHINE: float(found.machine.cpus)}
+        processes = max(1, round(demands.cores.get("app", 1.0)))
+        return Drawn(demands, cores, host, stations, path, found.window_s, _connections(found, processes))
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The servers of a plan, each kind a host: how many cores they have, and how fast those are, lies between bounds.
+
+    App servers share work, Redis nodes their keys; of MongoDB's members the primary does it all, for writes do not
+    scale with replicas. Balancer, object store and queue are the provider's. Nothing here generates load.
+    """
+
+    calibration: Calibration
+    infrastructure: Infrastructure
+    machines: Machines
+
+    def hosts(self) -> dict[str, tuple[str, int]]:
+        plan = self.infrastructure
+        services = {service: (plan.app_instance, 1) for service in SERVICES if service in self.calibration.stations}
+        return {
+            "app": (plan.app_instance, plan.apps),
+            **services,
+            "mongod": (self.machines.databases[plan.mongodb], 1),
+            "valkey": ("redis", plan.redis_nodes),
+        }
+
+    def drawn(self, demands: ServiceDemands, rng: np.random.Generator, windows: int) -> Drawn:
+        hosts, types = self.hosts(), self.machines.machines
+        drawn = {kind: (_drawn(types[kind].work_ms, rng), _drawn(types[kind].cores, rng)) for kind, _ in hosts.values()}
+        host = {station: station if station in hosts else "app" for station in demands.cores if _sized(station)}
+        slower = {
+            station: drawn[hosts[on][0]][0] / self.calibration.reference_work_cpu_ms for station, on in host.items()
+        }
+        cores = {name: count * drawn[kind][1] for name, (kind, count) in hosts.items()}
+        there = replace(
+            demands,
+            cpu_s={
+                action: {station: cpu_s[station] * slower[station] for station in host}
+                for action, cpu_s in demands.cpu_s.items()
+            },
+            idle_cores={station: demands.idle_cores[station] * slower[station] for station in host},
+            waits=self._waits(demands.waits, _drawn(self.machines.network.round_trip_ms, rng) / 1000),
+        )
+        stations = tuple(self._station(name, on) for name, on in host.items())
+        plan = self.infrastructure
+        return Drawn(
+            there, cores, host, stations, {}, 5.0, _connections(self.calibration, plan.apps * plan.app_processes)
+        )
+
+    def _station(self, name: str, host: str) -> Station:
+        plan = self.infrastructure
+        if name == "app":
+            return Station(name, queues=plan.apps * plan.app_processes, host=host)
+        if name == "valkey":
+            return Station(name, queues=plan.redis_nodes, host=host)
+        return Station(name, servers=_MANY if name == "mongod" else 1, host=host)
+
+    def _waits(self, waits: Mapping[str, Law], round_trip_s: float) -> dict[str, Law]:
+        """Between servers each question to the database, and one to Redis, takes a round trip more."""
+        found = dict(waits)
+        for action, measured in self.calibration.actions.items():
+            queries = measured.counts["database_queries"].value if "database_queries" in measured.counts else 0.0
+            more_s = (1 + queries) * round_trip_s
+            law = waits.get(action, Law.fixed(0.0))
+            quantiles = np.array(law.quantiles_s or (law.mean_s, law.mean_s)) + more_s
+            found[action] = Law.measured(quantiles)
+        return found
+
+
+def _connections(calibration: Calibration, processes: int) -> int | None:
+    return round(calibration.pool_size * processes) if calibration.pool_size else None
+
+
+def _sized(station: str) -> bool:
+    return station != GENERATOR and station not in MANAGED
+
+
+def _drawn(between: Between, rng: np.random.Generator) -> float:
+    if between.low == between.high:
+        return between.middle
+    return float(rng.triangular(between.low, between.middle, between.high))

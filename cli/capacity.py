@@ -1,0 +1,149 @@
+"""What a backend would need: `matchday calibrate`, `predict`."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import RUNS, AsJson, Runs, ScenarioName, Settings, interruptible, record_of
+from reports.as_json import dumps
+from reports.terminal import Steps, console
+from scenarios.load import PHASES, hours_of_day, load, load_growth, load_machines, load_published
+from scenarios.outcome import ExitCode, UsageError
+from scenarios.schema import Scenario
+
+if TYPE_CHECKING:
+    from capacity.calibration.file import Calibration
+    from capacity.prediction.result import Prediction
+
+
+class On(StrEnum):
+    HERE = "here"
+    PLAN = "plan"
+
+
+CALIBRATION = Path("calibration.json")
+CalibrationFile = Annotated[
+    Path, typer.Option("--calibration", metavar="FILE", help="What `matchday calibrate` has written.")
+]
+
+
+@interruptible()
+def calibrate(
+    named: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run records: `latest`, names or paths.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")] = CALIBRATION,
+    as_json: AsJson = False,
+    runs: Runs = RUNS,
+) -> None:
+    """What every request costs at every station, from runs with different mixes."""
+    from capacity.calibration import file
+    from capacity.calibration.calibrate import calibrated
+    from reports.calibration_terminal import print_calibration
+
+    records = [record_of(run, runs) for run in named]
+    with Steps(console(stderr=True), "Calibration"):
+        found = calibrated(records)
+    file.write(found, out)
+    if as_json:
+        print(dumps(found))
+    else:
+        print_calibration(console(), found)
+        console().print(f"Calibration: {out}", soft_wrap=True)
+
+
+@interruptible()
+def predict(
+    scenario: ScenarioName = "phase-1",
+    users: Annotated[int | None, typer.Option(min=1, help="Concurrent people; else the scenario's.")] = None,
+    calibration: CalibrationFile = CALIBRATION,
+    on: Annotated[
+        On, typer.Option(help="Where: on the machine that was calibrated, or on the servers of the scenario's plan.")
+    ] = On.HERE,
+    weeks: Annotated[
+        int | None, typer.Option(min=1, max=520, help="Instead: growth, and which week breaks which phase's servers.")
+    ] = None,
+    usage: Annotated[str, typer.Option(help="With --weeks: how people use the app, a table of growth.toml.")] = "plan",
+    seed: Annotated[int, typer.Option(min=0, help="Of the simulated runs.")] = 1,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """What so many people would meet: throughput, utilisation, latencies, the knee; with intervals."""
+    if weeks:
+        _grow(file_of(calibration), weeks, usage, seed, as_json)
+        return
+    from capacity.prediction.knee import knee
+    from capacity.prediction.predict import predicted
+    from capacity.prediction.runs import Question
+    from capacity.prediction.site import Here, Planned
+    from reports.prediction_terminal import print_prediction
+
+    asked, measured = load(scenario, settings or []), file_of(calibration)
+    site = Planned(measured, asked.infrastructure, load_machines()) if on is On.PLAN else Here(measured)
+    with Steps(console(stderr=True), "Prediction") as steps:
+        steps.show("how people behave")
+        question = Question(measured, asked, rates_of(asked), site, seed)
+        steps.show("the knee")
+        breaks = knee(question)
+        steps.show("simulated runs")
+        found = predicted(question, users or asked.load.concurrent_users, breaks)
+    if as_json:
+        print(dumps(found))
+    else:
+        print_prediction(console(), found)
+    raise typer.Exit(_exit_code(found))
+
+
+def file_of(calibration: Path) -> "Calibration":
+    from capacity.calibration import file
+
+    return file.read(calibration)
+
+
+def _grow(measured: "Calibration", weeks: int, usage: str, seed: int, as_json: bool) -> None:
+    """The three phases' servers, as the plan draws them, over so many weeks."""
+    from capacity.prediction.growth import PhaseCapacity, grown
+    from capacity.prediction.knee import knee
+    from capacity.prediction.runs import Question
+    from capacity.prediction.site import Planned
+    from reports.growth_terminal import print_growth
+
+    growth, machines, phases = load_growth(), load_machines(), []
+    if usage not in growth.usage:
+        raise UsageError(f"--usage {usage}: there are {', '.join(growth.usage)} in scenarios/growth.toml.")
+    with Steps(console(stderr=True), "Growth") as steps:
+        rates = rates_of(load(PHASES[0]))
+        for name in PHASES:
+            steps.show(name)
+            scenario = load(name)
+            site = Planned(measured, scenario.infrastructure, machines)
+            found = knee(Question(measured, scenario, rates, site, seed))
+            phases.append(PhaseCapacity(name, scenario.title, scenario.weeks, found))
+    plan = grown(growth, growth.usage[usage], hours_of_day(), weeks, phases, seed)
+    if as_json:
+        print(dumps(plan))
+    else:
+        print_growth(console(), plan)
+
+
+def rates_of(scenario: Scenario) -> Mapping[str, float]:
+    """What a person of the scenario does a second, by action: imagined, without a network."""
+    from capacity.calibration.observations import SOCKET
+    from loadtests.users.emergent import behaviour
+
+    found = behaviour(scenario, load_published())
+    a_minute = {figure.key: figure.value for figure in found.figures}
+    events = {
+        "WS match detection": a_minute["matches_a_minute"],
+        "WS message delivery": a_minute["messages_a_minute"],
+    }
+    rates = {name: rate / 60 for name, rate in (found.requests_a_minute | events).items()}
+    return rates | {SOCKET: 1.0}
+
+
+def _exit_code(found: "Prediction") -> ExitCode:
+    verdicts = {target.verdict for target in found.targets}
+    if found.saturated or "breaks" in verdicts:
+        return ExitCode.FAIL
+    return ExitCode.INCONCLUSIVE if verdicts & {"open", "unknown"} else ExitCode.PASS

@@ -1,0 +1,159 @@
+"""`matchday verify`: a prediction from small loads, then the larger ones measured, both side by side."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.capacity import rates_of
+from cli.load import measured, people_settings
+from cli.options import RUNS, AsJson, Runs, ScenarioName, Settings, interruptible
+from cli.stacks import local_stack, write_stack_file
+from reports.as_json import dumps
+from reports.load_terminal import LoadScreen
+from reports.terminal import Steps, console
+from scenarios.load import load
+from scenarios.outcome import ExitCode
+from scenarios.schema import Scenario
+
+if TYPE_CHECKING:
+    from capacity.calibration.file import Calibration
+    from capacity.prediction.result import Prediction
+    from capacity.prediction.verify import Verification
+    from loadtests.record import Record
+
+# Shares of the knee as it is predicted from the calibration alone.
+_LOWER, _HIGHER = (0.2, 0.35, 0.5), (0.6, 0.7, 0.8, 0.9, 1.0)
+_HOLD_S = 70.0
+_POPULATION_FACTOR = 1.5
+
+
+@interruptible()
+def verify(
+    scenario: ScenarioName,
+    calibration: Annotated[
+        Path | None,
+        typer.Option("--calibration", metavar="RUN", help="A run of `calibration` on this machine."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the simulated runs.")] = 1,
+    settings: Settings = None,
+    as_json: AsJson = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Calibrates up to half the knee, stores its prediction, measures the higher steps, prints both with the error."""
+    from loadtests.record import Record, new_folder
+    from loadtests.recording.writer import check_writable
+
+    asked = load(scenario, settings or [])
+    check_writable(runs)
+    folder = new_folder(runs, f"verify-{asked.name}")
+    verifying = _Verifying(scenario, settings or [], asked, folder, seed)
+    mixes = Record.read(calibration) if calibration else verifying.measure_mixes()
+    verification = verifying.run(mixes)
+    (folder / "verification.json").write_text(dumps(verification) + "\n")
+    if as_json:
+        print(dumps(verification))
+    else:
+        _print(verification, folder)
+    raise typer.Exit(ExitCode.PASS if verification.summaries else ExitCode.INVALID)
+
+
+def _print(verification: "Verification", folder: Path) -> None:
+    from reports.verification_page import write_pages
+    from reports.verification_terminal import print_verification
+
+    page = write_pages(verification, folder)
+    print_verification(console(), verification)
+    console().print(f"Prediction, runs and figures: {folder}", soft_wrap=True)
+    console().print(f"Report: {page}", soft_wrap=True)
+
+
+class _Verifying:
+    def __init__(self, name: str, settings: Sequence[str], scenario: Scenario, folder: Path, seed: int) -> None:
+        self._name, self._scenario, self._folder, self._seed = name, scenario, folder, seed
+        self._settings = [*settings, f"load.hold_s={_HOLD_S}", "load.stages=[]"]
+
+    def measure_mixes(self) -> "Record":
+        """A run of the calibration scenario against this phase's stack."""
+        settings = _as_calibration(self._scenario)
+        with local_stack(load("calibration", settings)) as stack:
+            return self._measured("calibration", "calibration", settings, write_stack_file(stack))
+
+    def run(self, mixes: "Record") -> "Verification":
+        from capacity.calibration import file
+        from capacity.calibration.calibrate import calibrated
+        from capacity.prediction.verify import Verification, compared, scaling
+
+        knee = self._first_guess(calibrated([mixes]))
+        users = max(self._scenario.population.users, round(knee * _POPULATION_FACTOR))
+        self._settings.append(f"population.users={users}")
+        with local_stack(load(self._name, self._settings)) as stack:
+            stack_file = write_stack_file(stack)
+
+            def step(share: float) -> "Record":
+                stack.start_over()
+                return self._step(round(knee * share), stack_file)
+
+            lower = [step(share) for share in _LOWER]
+            calibration = calibrated([mixes, *lower])
+            file.write(calibration, self._folder / "calibration.json")
+            predictions = self._predictions(calibration, [round(knee * share) for share in _HIGHER])
+            (self._folder / "prediction.json").write_text(dumps(predictions) + "\n")
+            higher = [step(share) for share in _HIGHER]
+        return Verification(
+            self._scenario.name,
+            round(knee * _LOWER[-1]),
+            predictions[0].knee_people,
+            tuple(compared(one, record) for one, record in zip(predictions, higher, strict=True)),
+            scaling([*lower, *higher]),
+        )
+
+    def _first_guess(self, calibration: "Calibration") -> float:
+        from capacity.prediction.knee import knee
+        from capacity.prediction.runs import Question
+        from capacity.prediction.site import Here
+
+        with Steps(console(stderr=True), "The knee, from the calibration") as steps:
+            rates = rates_of(self._scenario)
+            found = knee(Question(calibration, self._scenario, rates, Here(calibration), self._seed)).people
+            steps.say(f"about {found.value:,.0f} people")
+        return found.value
+
+    def _predictions(self, calibration: "Calibration", people: Sequence[int]) -> list["Prediction"]:
+        from capacity.prediction.knee import knee
+        from capacity.prediction.predict import predicted
+        from capacity.prediction.runs import Question
+        from capacity.prediction.site import Here
+        from capacity.prediction.verify import rates_measured
+
+        scenario = load(self._name, self._settings)
+        with Steps(console(stderr=True), "Prediction") as steps:
+            rates = rates_measured(calibration, scenario.name)
+            question = Question(calibration, scenario, rates, Here(calibration), self._seed)
+            breaks = knee(question)
+            found = [predicted(question, number, breaks) for number in people]
+            steps.say(f"stored in {self._folder}")
+        return found
+
+    def _step(self, people: int, stack_file: Path) -> "Record":
+        settings = [*self._settings, *people_settings(people, self._scenario.load.ramp_s)]
+        return self._measured(f"{people:05}", self._name, settings, stack_file)
+
+    def _measured(self, folder: str, name: str, settings: Sequence[str], stack_file: Path) -> "Record":
+        with LoadScreen(console(stderr=True), f"Load: {folder}") as screen:
+            return measured(self._folder / folder, name, settings, ["--headless"], stack_file, screen)
+
+
+def _as_calibration(scenario: Scenario) -> list[str]:
+    """What makes the calibration scenario one of another phase."""
+    infrastructure = ", ".join(
+        f"{key} = {_toml(value)}" for key, value in scenario.infrastructure.model_dump(mode="json").items()
+    )
+    return [f"phase={scenario.phase}", f"infrastructure={{{infrastructure}}}"]
+
+
+def _toml(value: object) -> str:
+    """JSON's words are TOML's for what an infrastructure holds."""
+    return json.dumps(value)

@@ -1,0 +1,64 @@
+"""`matchday calibrate` in a terminal: what each request costs, and how well that is known."""
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from capacity.calibration.file import Action, Calibration, Estimate
+from reports.figures import number
+from reports.terminal import indented
+
+_STATIONS_SHOWN = 3
+
+
+def print_calibration(out: Console, found: Calibration) -> None:
+    """Demands by action and station, then what was left out."""
+    out.print()
+    out.print(_actions(found))
+    out.print()
+    rejected = ", ".join(f"{count} because {reason}" for reason, count in sorted(found.windows_rejected.items()))
+    out.print(f"{found.windows_used} windows of {found.window_s} s from {len(found.runs)} run(s)", end="")
+    out.print(f"; left out: {rejected}" if rejected else "")
+    low, high = found.people_least, found.people_most
+    out.print(
+        f"{number(low)} to {number(high)} people, the machine up to {found.utilisation_most:.0%} busy; "
+        f"reference work {number(found.reference_work_cpu_ms)} ms"
+    )
+    for bundle in _bundles(found):
+        out.print(indented(f"Always together, so only their sum is measured: {', '.join(bundle)}", "dim"))
+
+
+def _actions(found: Calibration) -> Table:
+    table = Table("Request", "CPU ms", "90 %", "Of it", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.columns[1].justify = "right"
+    for name, action in sorted(found.actions.items(), key=lambda item: -_sum(item[1])):
+        table.add_row(name, number(_sum(action)), _range(action), Text(_dearest(action.cpu_ms), "dim"))
+    table.add_section()
+    idle = {name: _in_ms(station.idle_cores) for name, station in found.stations.items()}
+    table.add_row("nobody, a second", number(sum(one.value for one in idle.values())), "", Text(_dearest(idle), "dim"))
+    return table
+
+
+def _dearest(cpu_ms: Mapping[str, Estimate]) -> str:
+    """The stations at which most of it is spent."""
+    most = sorted(cpu_ms, key=lambda station: -cpu_ms[station].value)[:_STATIONS_SHOWN]
+    return ", ".join(f"{station} {number(cpu_ms[station].value)}" for station in most if cpu_ms[station].value > 0)
+
+
+def _in_ms(cores: Estimate) -> Estimate:
+    return Estimate(value=1000 * cores.value, low=1000 * cores.low, high=1000 * cores.high)
+
+
+def _sum(action: Action) -> float:
+    return sum(one.value for one in action.cpu_ms.values())
+
+
+def _range(action: Action) -> str:
+    low, high = (sum(getattr(one, end) for one in action.cpu_ms.values()) for end in ("low", "high"))
+    return f"{number(low)} to {number(high)}"
+
+
+def _bundles(found: Calibration) -> list[tuple[str, ...]]:
+    return sorted({tuple(sorted((name, *action.with_))) for name, action in found.actions.items() if action.with_})

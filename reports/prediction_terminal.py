@@ -1,0 +1,92 @@
+"""`matchday predict` in a terminal."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from capacity.prediction.result import Interval, Prediction, TargetLatency
+from reports.figures import number
+from reports.terminal import indented
+
+_VERDICTS = {
+    "holds": Text("holds", "green"),
+    "breaks": Text("breaks", "bold red"),
+    "open": Text("open", "yellow"),
+    "unknown": Text("unknown", "yellow"),
+}
+
+
+def print_prediction(out: Console, found: Prediction) -> None:
+    """Throughput, stations, targets, the knee, and how far to trust it."""
+    out.print()
+    out.print(Text(f"{found.scenario} with {found.people:,} people at once", "bold"))
+    each = f", {_spread(found.response_ms)} ms each on average" if found.response_ms else " would be asked for"
+    out.print(f"  {_spread(found.requests_per_s)} requests/s{each}")
+    out.print()
+    out.print(_stations(found))
+    out.print()
+    out.print(_targets(found))
+    out.print()
+    if len(found.stations) > 1:
+        out.print(f"Bottleneck: {found.bottleneck.name}; next: {found.stations[1].name}")
+    for bound in found.bounds:
+        out.print(indented(f"{bound.what}: {bound.people:,} people at most ({bound.why})"))
+    if found.knee_people:
+        first = f"; {found.broke_first} breaks first" if found.broke_first else ""
+        out.print(f"{_spread(found.knee_people)} people hold every target{first}")
+    if found.headroom is not None:
+        out.print(f"  {found.headroom:.0%} headroom" if found.headroom >= 0 else "  That is fewer than these")
+    how = "CPU of a request; needed: hosts, each busy by 70 % at most; in brackets: where 90 % of runs lie"
+    out.print(f"{how}. Calibrated by {found.calibration}", style="dim", soft_wrap=True)
+    for note in found.notes:
+        out.print(indented(note, "yellow"))
+
+
+def _spread(found: Interval) -> str:
+    if found.low == found.high:
+        return number(found.value)
+    return f"{number(found.value)} ({number(found.low)} to {number(found.high)})"
+
+
+def _stations(found: Prediction) -> Table:
+    table = Table("Station", "CPU ms", "Busy", "", "There", "Needed", box=None, padding=(0, 2, 0, 0))
+    table.header_style = "bold"
+    for column in (*table.columns[1:3], table.columns[4]):
+        column.justify = "right"
+    for use in found.stations:
+        busy = use.utilisation
+        spread = f"({busy.low:.0%} to {busy.high:.0%}) of {use.cores:g}"
+        there = number(use.number.value) if use.number else ""
+        needed = _ends(use.needed) if use.needed else ""
+        table.add_row(use.name, number(use.cpu_ms_a_request), f"{busy.value:.0%}", spread, there, needed)
+    return table
+
+
+def _targets(found: Prediction) -> Table:
+    table = Table("Target, ms", "p50", "p95", "", "p99", "Limit", "", box=None, padding=(0, 1, 0, 0))
+    table.header_style = "bold"
+    for column in (*table.columns[1:3], table.columns[4]):
+        column.justify = "right"
+    for target in found.targets:
+        limit = f"< {number(target.limit)}"
+        table.add_row(target.title, *_percentiles(target), limit, _verdict(target))
+    return table
+
+
+def _percentiles(target: TargetLatency) -> list[str]:
+    if target.missing:
+        return ["–", "–", "", "–"]
+    if target.percentiles is None:
+        return ["", "saturated", "", ""]
+    p50, p95, p99 = (target.percentiles[p] for p in (50.0, 95.0, 99.0))
+    return [number(p50.value), number(p95.value), _ends(p95), number(p99.value)]
+
+
+def _ends(found: Interval) -> str:
+    return f"({number(found.low)} to {number(found.high)})" if found.low < found.high else number(found.value)
+
+
+def _verdict(target: TargetLatency) -> Text:
+    if target.missing:
+        return Text(f"unknown: {', '.join(target.missing)} was not measured", "yellow")
+    return Text.assemble(_VERDICTS[target.verdict], f" in {target.holds_share:.0%}")

@@ -1,0 +1,149 @@
+"""What helps a prediction: the same verification, predicted in other ways. Reads what `matchday verify` has left.
+
+`python -m tests.bench.prediction runs/<verify folder> [...]` prints for each way the mean absolute error of throughput,
+the machine's utilisation and p50, p95 and p99 of all targets, and how many of the 90 % intervals held, over all steps
+whose machine was less than 85 % busy.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+
+from capacity.calibration.calibrate import calibrated
+from capacity.calibration.demands import ServiceDemands
+from capacity.calibration.file import Calibration
+from capacity.prediction.predict import predicted
+from capacity.prediction.runs import Question
+from capacity.prediction.site import MACHINE, Drawn, Here, Site
+from capacity.prediction.verify import BELOW, Compared, Step, compared, rates_measured
+from loadtests.record import Record
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A site of which something is otherwise."""
+
+    here: Here
+    change: Callable[[Drawn], Drawn]
+
+    def hosts(self) -> Mapping[str, tuple[str, int]]:
+        return self.here.hosts()
+
+    def drawn(self, demands: ServiceDemands, rng: np.random.Generator, windows: int) -> Drawn:
+        return self.change(self.here.drawn(demands, rng, windows))
+
+
+def steady(there: Drawn) -> Drawn:
+    """The machine is always as fast as it was on average."""
+    return replace(there, speeds={})
+
+
+def without_waiting(there: Drawn) -> Drawn:
+    return replace(there, demands=replace(there.demands, waits={}))
+
+
+def shared(there: Drawn) -> Drawn:
+    """Requests share an app's loop instead of taking turns."""
+    stations = tuple(replace(s, sharing=True) if s.name == "app" else s for s in there.stations)
+    return replace(there, stations=stations)
+
+
+def one_queue(there: Drawn) -> Drawn:
+    """The app's processes take work from one queue."""
+    stations = tuple(replace(s, queues=1, servers=s.queues) if s.name == "app" else s for s in there.stations)
+    return replace(there, stations=stations)
+
+
+def fair(there: Drawn) -> Drawn:
+    """The generator has no more right to a core than the servers."""
+    return replace(there, stations=tuple(replace(s, weight=1.0) for s in there.stations))
+
+
+def exponential(there: Drawn) -> Drawn:
+    """CPU times with a coefficient of variation of 1 instead of the measured one."""
+    return replace(there, demands=replace(there.demands, cv=dict.fromkeys(there.demands.cv, 1.0)))
+
+
+def falling(calibration: Calibration, rates: Mapping[str, float], people: int) -> Callable[[Drawn], Drawn]:
+    """Demands that depend on how full the machine is: a line through what stretches cost beside what was expected."""
+    busy = np.array([stretch.machine_utilisation for stretch in calibration.stretches])
+    cost = np.array([mean(stretch.cost) for stretch in calibration.stretches])
+    slope, level = np.polyfit(busy, cost, 1)
+
+    def change(there: Drawn) -> Drawn:
+        expected = people * sum(there.busy_cores(rates).values()) / sum(there.cores.values())
+        factor = max(0.5, float(level + slope * min(1.0, expected)))
+        cpu_s = {
+            action: {station: value * factor for station, value in by_station.items()}
+            for action, by_station in there.demands.cpu_s.items()
+        }
+        return replace(there, demands=replace(there.demands, cpu_s=cpu_s))
+
+    return change
+
+
+Way = Callable[[int], tuple[Calibration, Site]]
+
+
+def ways(stored: Calibration, only_mixes: Calibration, rates: Mapping[str, float]) -> dict[str, Way]:
+    """By name, what a step with so many people is predicted from."""
+
+    def with_(change: Callable[[Drawn], Drawn]) -> Way:
+        return lambda people: (stored, Changed(Here(stored), change))
+
+    return {
+        "as shipped": lambda people: (stored, Here(stored)),
+        "always equally fast": with_(steady),
+        "no waiting": with_(without_waiting),
+        "no lower steps": lambda people: (only_mixes, Here(only_mixes)),
+        "demands by fullness": lambda people: (stored, Changed(Here(stored), falling(stored, rates, people))),
+        "app shares its loop": with_(shared),
+        "app has one queue": with_(one_queue),
+        "generator of equal weight": with_(fair),
+        "CPU times exponential": with_(exponential),
+    }
+
+
+def main(folders: Iterable[str]) -> None:
+    rows: dict[str, list[Compared]] = {}
+    for name in folders:
+        folder = Path(name)
+        mixes = Record.read(folder / "calibration")
+        steps = [Record.read(path) for path in sorted(folder.iterdir()) if path.name.isdigit()]
+        calibrated_from = json.loads((folder / "calibration.json").read_text())["runs"]
+        lower = [record for record in steps if record.folder.name in calibrated_from]
+        # Calibrated anew: by the code as it is now.
+        stored, only_mixes = calibrated([mixes, *lower]), calibrated([mixes])
+        rates = rates_measured(stored, steps[0].run.scenario.name)
+        higher = [record for record in steps if record not in lower]
+        for way, of in ways(stored, only_mixes, rates).items():
+            for record in higher:
+                people = record.run.users_asked
+                calibration, site = of(people)
+                prediction = predicted(Question(calibration, record.run.scenario, rates, site, 1), people)
+                rows.setdefault(way, []).extend(_below(compared(prediction, record)))
+    report(rows)
+
+
+def _below(step: Step) -> Sequence[Compared]:
+    return step.figures if step.utilisation is not None and step.utilisation < BELOW else ()
+
+
+def report(rows: Mapping[str, Sequence[Compared]]) -> None:
+    kinds = {"X": "requests_per_s", "U": f"utilisation_{MACHINE}", "p50": "_p50_ms", "p95": "_p95_ms", "p99": "_p99_ms"}
+    print(f"{'':<28}" + "".join(f"{kind:>7}" for kind in kinds) + f"{'API p95':>9}{'inside':>8}{'p95 in':>8}")
+    for way, figures in rows.items():
+        errors = [mean(abs(f.error) for f in figures if f.key.endswith(end)) for end in kinds.values()]
+        api = mean(abs(f.error) for f in figures if f.key == "api_response_time_p95_ms")
+        p95 = mean(f.covered for f in figures if f.key.endswith("_p95_ms"))
+        inside = mean(f.covered for f in figures)
+        print(f"{way:<28}" + "".join(f"{error:>7.1%}" for error in errors) + f"{api:>9.1%}{inside:>8.0%}{p95:>8.0%}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

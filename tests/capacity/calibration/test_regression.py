@@ -1,0 +1,81 @@
+"""Non-negative least squares, bundles and variance inflation on numbers that are known."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capacity.calibration.regression import VIF_MAX, bundled, fitted, inflation, solved
+
+RNG = np.random.default_rng(3)
+COUNTS = RNG.poisson([20.0, 5.0, 40.0], (60, 3)) * RNG.choice([0.1, 1.0, 3.0], (60, 3))
+DEMAND = np.array([[0.004, 0.0], [0.010, 0.003], [0.001, 0.002]])
+BASE = np.array([0.05, 0.02])
+BLOCK = np.repeat(np.arange(12), 5)
+
+
+def test_exact_data_is_solved_exactly() -> None:
+    demand, base = solved(COUNTS, COUNTS @ DEMAND + BASE)
+    np.testing.assert_allclose(demand, DEMAND, atol=1e-9)
+    np.testing.assert_allclose(base, BASE, atol=1e-9)
+
+
+def test_nothing_is_below_zero() -> None:
+    used = COUNTS @ DEMAND + BASE - 0.002 * COUNTS[:, [1]]
+    assert (fitted(COUNTS, used, BLOCK, 20, 1).draws_demand >= 0).all()
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
+    """Of 90 % intervals over many repetitions, with a speed that stretches share."""
+    rng, inside = np.random.default_rng(5), []
+    for seed in range(20):
+        speed = rng.normal(1.0, 0.05, 12)[BLOCK] * rng.normal(1.0, 0.03, 60)
+        draws = fitted(COUNTS, (COUNTS @ DEMAND + BASE) * speed[:, None], BLOCK, 60, seed).draws_demand
+        low, high = np.percentile(draws, [5, 95], axis=0)
+        positive = DEMAND > 0
+        inside.append(((low <= DEMAND) & (high >= DEMAND))[positive].mean())
+    assert 0.75 <= np.mean(inside) <= 1.0
+
+
+def test_order_of_windows_does_not_matter() -> None:
+    order = RNG.permutation(60)
+    used = COUNTS @ DEMAND + BASE
+    np.testing.assert_allclose(solved(COUNTS[order], used[order])[0], solved(COUNTS, used)[0], atol=1e-9)
+
+
+def test_same_seed_same_draws() -> None:
+    used = (COUNTS @ DEMAND + BASE) * RNG.normal(1.0, 0.05, (60, 1))
+    one, again, other = (fitted(COUNTS, used, BLOCK, 5, seed).draws_demand for seed in (1, 1, 2))
+    assert (one == again).all()
+    assert (one != other).any()
+
+
+def test_inflation_of_what_is_unrelated_is_one() -> None:
+    counts = np.random.default_rng(1).normal(10, 1, (5000, 3))
+    np.testing.assert_allclose(inflation(counts), 1.0, atol=0.01)
+
+
+def test_inflation_is_that_of_the_correlation() -> None:
+    """Of two actions 1 / (1 - r^2)."""
+    rng = np.random.default_rng(2)
+    first = rng.normal(0, 1, 20_000)
+    second = 0.9 * first + np.sqrt(1 - 0.9**2) * rng.normal(0, 1, 20_000)
+    np.testing.assert_allclose(inflation(np.column_stack([first, second])), 1 / (1 - 0.81), rtol=0.05)
+
+
+def test_what_never_changes_cannot_be_told() -> None:
+    assert inflation(np.column_stack([COUNTS[:, 0], np.full(60, 7.0)]))[1] == np.inf
+
+
+@given(st.integers(2, 4))
+def test_what_comes_together_is_one_bundle(copies: int) -> None:
+    counts = np.column_stack([COUNTS[:, 1], *[COUNTS[:, 0]] * copies])
+    assert sorted(map(sorted, bundled(counts, np.ones(copies + 1)))) == [[0], list(range(1, copies + 1))]
+
+
+def test_bundles_are_within_the_limit() -> None:
+    counts = np.column_stack([COUNTS, COUNTS[:, 0] + COUNTS[:, 2] + RNG.normal(0, 0.1, 60)])
+    bundles = bundled(counts, np.ones(4))
+    assert len(bundles) < 4
+    together = np.column_stack([counts[:, bundle].sum(axis=1) for bundle in bundles])
+    assert inflation(together).max() == pytest.approx(min(VIF_MAX, inflation(together).max()))

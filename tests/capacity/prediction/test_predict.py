@@ -1,0 +1,153 @@
+"""Predictions from a calibration of an imagined backend: known answers, properties, and what is said of its limits."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from capacity.calibration.calibrate import calibrated
+from capacity.calibration.file import Calibration, CalibrationError
+from capacity.prediction.knee import knee
+from capacity.prediction.predict import predicted
+from capacity.prediction.result import Prediction, StationUse
+from capacity.prediction.runs import Question
+from capacity.prediction.site import MACHINE, Here, Planned, Site
+from scenarios.load import load, load_machines
+from scenarios.schema import Scenario
+from tests.capacity.calibration.making import TRUTH, runs
+
+# What a person does a second.
+RATES = {"GET /discovery": 0.02, "GET /matches": 0.05, "POST /swipes": 0.15, "IMAGE photo": 0.2}
+CPU_A_PERSON = sum(rate * sum(TRUTH[action].values()) / 1000 for action, rate in RATES.items())
+SCENARIO = load("phase-1")
+
+
+@pytest.fixture(scope="module")
+def calibration(tmp_path_factory: pytest.TempPathFactory) -> Calibration:
+    found = calibrated(runs(tmp_path_factory.mktemp("runs")))
+    return found.model_copy(update={"machine": found.machine.model_copy(update={"cpus": 2})})
+
+
+def asked(
+    calibration: Calibration,
+    rates: Mapping[str, float] = RATES,
+    seed: int = 1,
+    site: Site | None = None,
+    scenario: Scenario = SCENARIO,
+) -> Question:
+    return Question(calibration, scenario, rates, site or Here(calibration), seed)
+
+
+def of(calibration: Calibration, people: int, rates: Mapping[str, float] = RATES, seed: int = 1) -> Prediction:
+    return predicted(asked(calibration, rates, seed), people)
+
+
+def use(found: Prediction, station: str) -> StationUse:
+    return next(one for one in found.stations if one.name == station)
+
+
+def test_throughput_and_utilisation_are_those_of_the_laws(calibration: Calibration) -> None:
+    """X = N / (Z + R) with R far below Z, U = X D."""
+    found = of(calibration, 500)
+    assert found.requests_per_s.value == pytest.approx(500 * sum(RATES.values()), rel=0.03)
+    app = sum(RATES[action] * TRUTH[action]["app"] / 1000 for action in RATES)
+    assert use(found, "app").utilisation.value == pytest.approx((500 * app + 0.03) / 1.0, rel=0.08)
+    assert use(found, MACHINE).utilisation.value == pytest.approx((500 * CPU_A_PERSON + 0.11) / 2, rel=0.08)
+    assert found.bottleneck.name in ("app", MACHINE)
+
+
+def test_at_low_load_a_latency_is_the_measured_one(calibration: Calibration) -> None:
+    target = next(t for t in of(calibration, 20).targets if t.key == "discovery_feed")
+    assert target.percentiles
+    assert target.percentiles[50.0].value == pytest.approx(13.0, rel=0.25)
+    assert target.verdict == "holds"
+
+
+def test_more_people_never_less_utilisation(calibration: Calibration) -> None:
+    busy = [use(of(calibration, people), MACHINE).utilisation.value for people in (50, 200, 400, 600)]
+    assert busy == sorted(busy)
+
+
+def test_same_seed_same_answer(calibration: Calibration) -> None:
+    assert of(calibration, 300) == of(calibration, 300)
+    assert of(calibration, 300) != of(calibration, 300, seed=2)
+
+
+def test_order_of_rates_does_not_matter(calibration: Calibration) -> None:
+    one, other = (of(calibration, 300, rates) for rates in (RATES, dict(reversed(RATES.items()))))
+    assert use(one, MACHINE).utilisation.value == pytest.approx(use(other, MACHINE).utilisation.value, rel=0.03)
+
+
+def test_a_full_machine_has_no_latency(calibration: Calibration) -> None:
+    found = of(calibration, 2000)
+    assert found.saturated
+    assert all(target.percentiles is None for target in found.targets)
+
+
+def test_ten_million_people_are_a_ranking_and_a_number_of_hosts(calibration: Calibration) -> None:
+    found = predicted(asked(calibration, site=planned(calibration, "phase-3")), 10_000_000)
+    assert found.saturated
+    assert found.response_ms is None
+    needed = found.bottleneck.needed
+    assert needed
+    assert needed.low < needed.value < needed.high
+    assert needed.value > 1000
+
+
+def test_knee_lies_before_saturation(calibration: Calibration) -> None:
+    found = knee(asked(calibration))
+    full = 2 / CPU_A_PERSON
+    assert found.people.low <= found.people.value <= found.people.high <= 1.3 * full
+    assert 0.5 * full < found.people.value < full
+    assert found.broke_first == "API response time"
+
+
+def test_what_was_never_measured_is_named(calibration: Calibration) -> None:
+    found = of(calibration, 100, {**RATES, "POST /photos": 0.01})
+    assert any(note.startswith("Never measured, and left out: POST /photos.") for note in found.notes)
+    unknown = {target.key for target in found.targets if target.verdict == "unknown"}
+    assert unknown == {"profile_load", "match_detection", "message_delivery"}
+
+
+def test_far_beyond_the_calibration_is_said(calibration: Calibration) -> None:
+    assert any("times as many people as were there" in note for note in of(calibration, 500).notes)
+
+
+def test_another_phase_is_said(calibration: Calibration) -> None:
+    found = predicted(asked(calibration, scenario=load("phase-2")), 100)
+    assert any(note.startswith("Calibrated on phase 1: what phase 2 does apart") for note in found.notes)
+
+
+def test_nothing_known_is_refused(calibration: Calibration) -> None:
+    with pytest.raises(CalibrationError, match="Nothing that the people of phase-1 do was calibrated"):
+        asked(calibration, {"POST /elsewhere": 1.0})
+
+
+def planned(calibration: Calibration, name: str, **changes: object) -> Planned:
+    infrastructure = load(name).infrastructure.model_copy(update=changes)
+    return Planned(calibration, infrastructure, load_machines())
+
+
+def test_on_the_plans_servers_each_station_has_a_host(calibration: Calibration) -> None:
+    """Where the reference work takes 0.9 ms instead of 1, so does everything; two hyperthreads are 1.25 cores."""
+    found = predicted(asked(calibration, site=planned(calibration, "phase-1")), 100)
+    names = {station.name for station in found.stations}
+    assert {"app", "mongod", "valkey"} <= names
+    assert not names & {"generator", MACHINE}
+    app = sum(RATES[action] * TRUTH[action]["app"] / 1000 for action in RATES)
+    assert use(found, "app").utilisation.value == pytest.approx((100 * app + 0.03) * 0.9 / 1.25, rel=0.15)
+
+
+def test_more_servers_never_slower(calibration: Calibration) -> None:
+    knees = [
+        knee(asked(calibration, site=planned(calibration, "phase-2", apps=apps))).people.value for apps in (1, 2, 4)
+    ]
+    assert knees == sorted(knees)
+    assert knees[1] > 1.2 * knees[0]
+
+
+def test_replicas_do_not_scale_writes(calibration: Calibration) -> None:
+    one, three = (
+        predicted(asked(calibration, site=planned(calibration, "phase-2", mongodb_members=members)), 200)
+        for members in (1, 3)
+    )
+    assert use(one, "mongod") == use(three, "mongod")

@@ -1,0 +1,37 @@
+"""From a run to what it says of capacity, as a user does it."""
+
+from pathlib import Path
+
+from loadtests.record import Record, exactly
+from tests.e2e.conftest import BUSY, POPULATION, Shell, plain
+
+# Two of the calibration's mixes, seven seconds each.
+TWO_MIXES = [
+    *POPULATION,
+    *BUSY,
+    *("--set", "load.stages=[{share=1,part=1,mix='bios'},{share=1,part=1,mix='moves'}]"),
+    *("--set", "load.ramp_s=1.0", "--set", "load.warm_up_s=1.0", "--users", "16", "--duration", "14s"),
+    *("--set", "traffic.couples.value=0"),
+]
+
+
+def test_people_change_their_ways_between_stages_and_two_mixes_are_no_calibration(
+    stack_file: Path, shell: Shell
+) -> None:
+    run = shell.matchday("run", "calibration", "--stack", stack_file, *TWO_MIXES)
+    assert "Traceback" not in run.err
+    record = Record.read(shell.record())
+    began = int(record.run.started_at.timestamp()) + 1
+    bios, moves = (
+        [int(record.windows(exactly(name), began + start, began + start + 5).successes.sum()) for start in (2, 9)]
+        for name in ("PATCH /me", "PUT /me/location")
+    )
+    # People finish the card that they are at, so a few come late.
+    assert bios[0] > 3 * bios[1]
+    assert moves[1] > 3 * moves[0]
+
+    done = shell.matchday("calibrate", "latest")
+    assert done.code == 2
+    assert "These runs have 2 mixes of actions, 6 are needed at least" in plain(done.err)
+    assert "`matchday run calibration` measures 14 mixes" in plain(done.err)
+    assert not (shell.folder / "calibration.json").exists()

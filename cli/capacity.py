@@ -10,7 +10,7 @@ import typer
 from cli.options import RUNS, AsJson, Runs, ScenarioName, Settings, interruptible, record_of
 from reports.as_json import dumps
 from reports.terminal import Steps, console
-from scenarios.load import PHASES, hours_of_day, load, load_growth, load_machines, load_published
+from scenarios.load import MEASURED, PHASES, hours_of_day, load, load_growth, load_machines, load_published
 from scenarios.outcome import ExitCode, UsageError
 from scenarios.schema import Scenario
 
@@ -26,7 +26,10 @@ class On(StrEnum):
 
 CALIBRATION = Path("calibration.json")
 CalibrationFile = Annotated[
-    Path, typer.Option("--calibration", metavar="FILE", help="What `matchday calibrate` has written.")
+    Path | None,
+    typer.Option(
+        "--calibration", metavar="FILE", help="What `matchday calibrate` has written; else ./calibration.json or ours."
+    ),
 ]
 
 
@@ -57,7 +60,7 @@ def calibrate(
 def predict(
     scenario: ScenarioName = "phase-1",
     users: Annotated[int | None, typer.Option(min=1, help="Concurrent people; else the scenario's.")] = None,
-    calibration: CalibrationFile = CALIBRATION,
+    calibration: CalibrationFile = None,
     on: Annotated[
         On, typer.Option(help="Where: on the machine that was calibrated, or on the servers of the scenario's plan.")
     ] = On.HERE,
@@ -95,10 +98,17 @@ def predict(
     raise typer.Exit(_exit_code(found))
 
 
-def file_of(calibration: Path) -> "Calibration":
+def file_of(named: Path | None) -> "Calibration":
+    """The file that was named, or the one that is here; else the reference backend's, which ships with Matchday."""
     from capacity.calibration import file
 
-    return file.read(calibration)
+    path = named or (CALIBRATION if CALIBRATION.exists() else Path(str(MEASURED)))
+    found = file.read(path)
+    if path.name == MEASURED.name:
+        out = console(stderr=True)
+        machine = f"{found.machine.cpus} cores, {found.created_at:%Y-%m-%d}"
+        out.print(f"No calibration.json here: of the reference backend ({machine}). docs/commands/calibrate.md")
+    return found
 
 
 def _grow(measured: "Calibration", weeks: int, usage: str, seed: int, as_json: bool) -> None:

@@ -126,12 +126,13 @@ class _Verifying:
         from capacity.prediction.predict import predicted
         from capacity.prediction.runs import Question
         from capacity.prediction.site import Here
-        from capacity.prediction.verify import rates_measured
+        from capacity.prediction.verify import rates_measured, rates_spread
 
         scenario = load(self._name, self._settings)
         with Steps(console(stderr=True), "Prediction") as steps:
             rates = rates_measured(calibration, scenario.name)
-            question = Question(calibration, scenario, rates, Here(calibration), self._seed)
+            spread = rates_spread(calibration, scenario.name)
+            question = Question(calibration, scenario, rates, Here(calibration), self._seed, spread)
             breaks = knee(question)
             found = [predicted(question, number, breaks) for number in people]
             steps.say(f"stored in {self._folder}")

@@ -50,6 +50,8 @@ class Answer:
     took_ms: float
     started_at: float  # seconds since the epoch
     error: BaseException | None = None
+    bytes_sent: int = 0  # bodies, as they travel: an answer may be compressed
+    bytes_received: int = 0
 
     @property
     def ok(self) -> bool:
@@ -76,10 +78,18 @@ class Session:
             status = int(response.get_code())
         except (*FAILURE_EXCEPTIONS, GreenletExit) as error:
             return Answer(0, b"", lambda name: None, (time.perf_counter() - start_s) * 1000, started_at, error)
-        took_ms = (time.perf_counter() - start_s) * 1000
+        took_ms, received = (time.perf_counter() - start_s) * 1000, len(content)
         if response.get("content-encoding") == "gzip":
             content = gzip.decompress(content)
-        return Answer(status, content, lambda name: _text(response.get(name)), took_ms, started_at)
+        return Answer(
+            status,
+            content,
+            lambda name: _text(response.get(name)),
+            took_ms,
+            started_at,
+            bytes_sent=len(body),
+            bytes_received=received,
+        )
 
     def count(self, request_type: str, name: str, answer: Answer, problem: Exception | str | None) -> None:
         """Tell Locust's listeners of a request, as successful when there is no problem.

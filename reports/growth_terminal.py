@@ -37,7 +37,7 @@ def _weeks(found: GrowthPlan) -> Table:
         column.justify = "right"
     for place, week in enumerate(found.weeks):
         busy = [_busy(phase.utilisation[place]) for phase in found.phases]
-        table.add_row(str(week.week), _three(week.registered), _three(week.people), *busy)
+        table.add_row(str(week.week), number(round(week.registered.middle)), _three(week.people), *busy)
     return table
 
 
@@ -59,7 +59,7 @@ def _phase(phase: PhaseWeeks) -> list[str]:
         f"fullest: {phase.fullest}"
     ]
     ways = zip(("low", "middle", "high"), phase.breaks, strict=True)
-    weeks = ", ".join(f"{way} growth: {f'week {week}' if week else 'never in these'}" for way, week in ways)
+    weeks = ", ".join(f"{way} growth: {f'week {week}' if week else 'in none of these'}" for way, week in ways)
     lines.append(f"breaks with {weeks}")
     if phase.likely_from:
         lines.append(f"more likely than not from week {phase.likely_from} on")

@@ -21,6 +21,8 @@ _HOME = files("scenarios")
 _SHARED = {"traffic": "traffic.toml", "targets": "targets.toml"}
 _PUBLISHED, _GROWTH, _MACHINES = "published.toml", "growth.toml", "machines.toml"
 _NO_SCENARIOS = (*_SHARED.values(), _PUBLISHED, _GROWTH, _MACHINES)
+# A calibration of the reference backend, for those who start no server: capacity/calibration/file.py reads it.
+MEASURED = _HOME / "measured" / "reference-backend.json"
 PHASES = ("phase-1", "phase-2", "phase-3")
 
 

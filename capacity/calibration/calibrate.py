@@ -24,7 +24,7 @@ from capacity.calibration.observations import (
 from capacity.calibration.waiting import law, waits
 from loadtests.record import Record
 
-DRAWS, SEED = 100, 1
+DRAWS, SEED = 60, 1
 LOW, HIGH = 5.0, 95.0
 _CV_LOW, _CV_HIGH = 0.3, 1.5
 UNACCOUNTED = "of no station"

@@ -22,7 +22,15 @@ GENERATOR = "generator"
 # An open socket is kept alive whatever else its owner does.
 SOCKET, OFFLINE_MESSAGE = "an open socket", "a message to somebody offline"
 # What is counted besides CPU: the cost model asks for it. By column of series.csv.
-COUNTERS = ("database_queries", "cache_hits", "cache_misses", "cdn_hits", "cdn_misses")
+COUNTERS = (
+    "database_queries",
+    "cache_hits",
+    "cache_misses",
+    "cdn_hits",
+    "cdn_misses",
+    "bytes_sent",
+    "bytes_received",
+)
 
 
 @dataclass(frozen=True)

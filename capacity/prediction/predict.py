@@ -5,7 +5,8 @@ bootstrap, and the machine's speed from what it did while it was calibrated, so 
 of runs, not of a mean.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 
 import numpy as np
@@ -46,11 +47,21 @@ def predicted(question: Question, people: int, knee: Knee | None = None) -> Pred
         tuple(sorted(_stations(question, runs), key=lambda use: use.utilisation.value, reverse=True)),
         tuple(_targets(question, runs, saturated)),
         saturated,
+        _counts_per_s(question, people),
         tuple(bounds(question.site, question.calibration)),
         knee.people if knee else None,
         knee.broke_first if knee else None,
         tuple(_notes(question, people, fullest)),
     )
+
+
+def _counts_per_s(question: Question, people: int) -> dict[str, float]:
+    """What all of them cause a second, besides CPU."""
+    found = defaultdict[str, float](float)
+    for action, measured in question.calibration.actions.items():
+        for name, each in measured.counts.items():
+            found[name] += people * question.rates.get(action, 0.0) * each.value
+    return dict(found)
 
 
 def _mean_response_s(question: Question, there: Drawn, people: int) -> float:
@@ -62,7 +73,7 @@ def _mean_response_s(question: Question, there: Drawn, people: int) -> float:
 
 def _stations(question: Question, runs: Sequence[Run]) -> Iterator[StationUse]:
     """Hosts, then stations."""
-    first = runs[0].there
+    first, people = runs[0].there, runs[0].people
     cpu_ms = {station: _cpu_ms(question, [run.there for run in runs], station) for station in first.host}
     for host in first.cores:
         cores = float(np.median([run.there.cores[host] for run in runs]))
@@ -74,10 +85,16 @@ def _stations(question: Question, runs: Sequence[Run]) -> Iterator[StationUse]:
         yield StationUse(
             f"{station.name}, threads" if station.name in first.cores else station.name,
             threads,
-            interval([run.seen.stations[station.name].busy_cores / threads for run in runs]),
+            interval([_busy_cores(run, station.name, question.rates, people) / threads for run in runs]),
             cpu_ms[station.name],
             interval([run.seen.stations[station.name].number for run in runs]),
         )
+
+
+def _busy_cores(run: Run, station: str, rates: Mapping[str, float], people: int) -> float:
+    """With requests, as simulated, and apart from them: that is simulated for a host as a whole."""
+    apart = run.there.demands.background_cores(rates, people)
+    return run.seen.stations[station].busy_cores + apart.get(station, 0.0)
 
 
 def _needed(site: Site, host: str, busy: Interval) -> Interval:
@@ -110,6 +127,7 @@ def _ranked(question: Question, asked: Sequence[Drawn], people: int, knee: Knee 
         tuple(sorted(uses, key=lambda use: use.utilisation.value, reverse=True)),
         tuple(no_latency),
         True,
+        _counts_per_s(question, people),
         tuple(bounds(question.site, question.calibration)),
         knee.people if knee else None,
         knee.broke_first if knee else None,

@@ -80,6 +80,7 @@ class Prediction:
     stations: tuple[StationUse, ...]  # busiest first
     targets: tuple[TargetLatency, ...]
     saturated: bool
+    counts_per_s: dict[str, float]  # database queries, cache hits, bytes: what the cost model asks for
     bounds: tuple[Bound, ...]  # the nearest first
     knee_people: Interval | None
     broke_first: str | None  # at the knee

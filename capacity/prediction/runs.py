@@ -24,8 +24,9 @@ LOW, HIGH = 5.0, 95.0
 
 @dataclass(frozen=True)
 class Run:
-    """One simulated run: where it was, what was seen, latencies in ms by target, and the busy share of each host."""
+    """One simulated run: how many were where, what was seen, latencies in ms by target, the busy share of each host."""
 
+    people: int
     there: Drawn
     seen: Simulated
     latencies_ms: Mapping[str, NDArray[np.float64]]
@@ -38,7 +39,8 @@ class Run:
 
 @dataclass(frozen=True)
 class Question:
-    """A scenario's people on a site: `rates` is what one of them does a second, by action.
+    """A scenario's people on a site: `rates` is what one of them does a second, by action; from run to run that differs
+    by `rates_spread`, a share (standard deviation).
 
     Every draw is one way how it may be; the same seed and draw are the same run. Raises CalibrationError when nothing
     of what they do was calibrated.
@@ -49,6 +51,7 @@ class Question:
     rates: Mapping[str, float]
     site: Site
     seed: int
+    rates_spread: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.requests_a_person_s:
@@ -70,7 +73,8 @@ class Question:
         """One run of RUN_S after a warm-up, or of as many flows as say as much."""
         rng = np.random.default_rng([self.seed, draw])
         there = self._there(draw, rng)
-        network = there.network(self.rates, people)
+        busier = max(0.5, float(rng.normal(1.0, self.rates_spread)))
+        network = there.network({action: rate * busier for action, rate in self.rates.items()}, people)
         a_second = people / network.people[0].think_s + sum(network.arrivals_per_s.values())
         flows, warm_up = (min(FLOWS_MAX, round(a_second * seconds)) for seconds in (RUN_S, WARM_UP_S))
         seen = simulate(network, flows, int(rng.integers(2**62)), warm_up)
@@ -79,7 +83,7 @@ class Question:
             if station.host:
                 busy[station.host] += seen.stations[station.name].busy_cores
         hosts = {host: cores / there.cores[host] for host, cores in busy.items()}
-        return Run(there, seen, samples_of(self.scenario, seen), hosts)
+        return Run(people, there, seen, samples_of(self.scenario, seen), hosts)
 
     def _there(self, draw: int, rng: np.random.Generator) -> Drawn:
         demands = demands_of(self.calibration, draw % len(self.calibration.draws_cpu_ms))

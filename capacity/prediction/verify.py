@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import mean, median
+from statistics import mean, median, stdev
 
 from capacity.calibration.file import Calibration
+from capacity.calibration.observations import SOCKET
 from capacity.prediction.result import Interval, Prediction
 from capacity.prediction.site import MACHINE
 from capacity.queueing.usl import Usl, fitted
@@ -81,6 +82,13 @@ def rates_measured(calibration: Calibration, scenario: str) -> dict[str, float]:
     people = sum(stretch.people for stretch in own)
     actions = {action for stretch in own for action in stretch.rates}
     return {action: sum(s.people * s.rates.get(action, 0.0) for s in own) / people for action in sorted(actions)}
+
+
+def rates_spread(calibration: Calibration, scenario: str) -> float:
+    """By how much the requests of a person differ between the scenario's runs: a share (standard deviation)."""
+    own = [stretch for stretch in calibration.stretches if stretch.scenario == scenario and not stretch.mix]
+    totals = [sum(rate for action, rate in one.rates.items() if action != SOCKET) for one in own]
+    return stdev(totals) / mean(totals) if len(totals) > 1 else 0.0
 
 
 def scaling(records: Sequence[Record]) -> Usl | None:

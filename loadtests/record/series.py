@@ -30,6 +30,8 @@ SERIES_COLUMNS = (
     "generator_cpu_percent",  # of one core, of the busiest generator process
     "generator_cpu_cores",  # of all generator processes
     "generator_memory_mb",  # of all generator processes
+    "bytes_sent",  # bodies of HTTP requests and of their answers, as they travel
+    "bytes_received",
     "cdn_hits",
     "cdn_misses",
     "machine_cpu_cores",  # of the generator's busiest machine
@@ -46,7 +48,7 @@ SERIES_COLUMNS = (
 )
 
 # Not in records of before: nothing that a verdict needs.
-_LATER = ("reference_work_cpu_ms",)
+_LATER = ("reference_work_cpu_ms", "bytes_sent", "bytes_received")
 
 
 def columns(stations: Iterable[str]) -> list[str]:

@@ -51,7 +51,15 @@ def install(environment: Environment, plan: Plan) -> tuple[Collector, RunClock]:
 
 
 def _on_request(collector: Collector) -> Any:
-    def on_request(request_type: str, name: str, response_time: float | None, exception: Any, **_: Any) -> None:
+    def on_request(
+        request_type: str,
+        name: str,
+        response_time: float | None,
+        exception: Any,
+        response_length: int = 0,
+        response: Any = None,
+        **_: Any,
+    ) -> None:
         full_name, service_ms = f"{request_type} {name}", response_time or 0.0
         waited_ms = take_wait_ms()
         if waited_ms is None:
@@ -59,6 +67,9 @@ def _on_request(collector: Collector) -> Any:
         else:
             collector.record(full_name, waited_ms + service_ms, exception is not None)
             collector.record(f"SERVICE {full_name}", service_ms, exception is not None)
+        # Users of Locust's own kind know only how long the answer is once it is unpacked.
+        collector.add("bytes_received", getattr(response, "bytes_received", response_length) or 0)
+        collector.add("bytes_sent", getattr(response, "bytes_sent", 0))
 
     return on_request
 

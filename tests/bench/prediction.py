@@ -20,7 +20,7 @@ from capacity.calibration.file import Calibration
 from capacity.prediction.predict import predicted
 from capacity.prediction.runs import Question
 from capacity.prediction.site import MACHINE, Drawn, Here, Site
-from capacity.prediction.verify import BELOW, Compared, Step, compared, rates_measured
+from capacity.prediction.verify import BELOW, Compared, Step, compared, rates_measured, rates_spread
 from loadtests.record import Record
 
 
@@ -111,21 +111,22 @@ def ways(stored: Calibration, only_mixes: Calibration, rates: Mapping[str, float
 
 def main(folders: Iterable[str]) -> None:
     rows: dict[str, list[Compared]] = {}
-    for name in folders:
-        folder = Path(name)
+    for folder in map(Path, folders):
         mixes = Record.read(folder / "calibration")
         steps = [Record.read(path) for path in sorted(folder.iterdir()) if path.name.isdigit()]
         calibrated_from = json.loads((folder / "calibration.json").read_text())["runs"]
         lower = [record for record in steps if record.folder.name in calibrated_from]
         # Calibrated anew: by the code as it is now.
         stored, only_mixes = calibrated([mixes, *lower]), calibrated([mixes])
-        rates = rates_measured(stored, steps[0].run.scenario.name)
+        name = steps[0].run.scenario.name
+        rates, spread = rates_measured(stored, name), rates_spread(stored, name)
         higher = [record for record in steps if record not in lower]
         for way, of in ways(stored, only_mixes, rates).items():
             for record in higher:
                 people = record.run.users_asked
                 calibration, site = of(people)
-                prediction = predicted(Question(calibration, record.run.scenario, rates, site, 1), people)
+                question = Question(calibration, record.run.scenario, rates, site, 1, spread)
+                prediction = predicted(question, people)
                 rows.setdefault(way, []).extend(_below(compared(prediction, record)))
     report(rows)
 

@@ -34,7 +34,7 @@ from tests.e2e.conftest import Shell, plain
         (["search", "smoke", "--start", "60", "--most", "20"], "--start 60: the search tries no more than 20 people"),
         (["traffic", "phase-1", "--set", "population.users=10"], "100 people cannot be online at once among 10"),
         (["calibrate", "nowhere"], "There is no run record at nowhere"),
-        (["predict", "phase-1"], "calibration.json cannot be read: No such file or directory."),
+        (["predict", "--calibration", "no.json"], "no.json cannot be read: No such file or directory. `matchday run"),
         (["predict", "phase-1", "--users", "0"], "Input should be greater than or equal to 1"),
         (["verify", "phase-9"], "There is no scenario 'phase-9'"),
         (["dance"], "No such command 'dance'"),

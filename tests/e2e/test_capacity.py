@@ -1,6 +1,9 @@
 """From a run to what it says of capacity, as a user does it."""
 
+import json
 from pathlib import Path
+
+import pytest
 
 from loadtests.record import Record, exactly
 from tests.e2e.conftest import BUSY, POPULATION, Shell, plain
@@ -35,3 +38,24 @@ def test_people_change_their_ways_between_stages_and_two_mixes_are_no_calibratio
     assert "These runs have 2 mixes of actions, 6 are needed at least" in plain(done.err)
     assert "`matchday run calibration` measures 14 mixes" in plain(done.err)
     assert not (shell.folder / "calibration.json").exists()
+
+
+def test_who_starts_no_server_has_the_reference_backends_calibration(shell: Shell) -> None:
+    done = shell.matchday("predict", "phase-1", "--users", "300", "--on", "plan", "--json")
+    assert "No calibration.json here: of the reference backend" in plain(done.err)
+    found = json.loads(done.out)
+    assert found["people"] == 300
+    assert {station["name"] for station in found["stations"]} >= {"app", "mongod", "valkey"}
+    assert found["requests_per_s"]["low"] < found["requests_per_s"]["value"] < found["requests_per_s"]["high"]
+    assert done.code in (0, 1, 3)
+
+
+@pytest.mark.slow
+def test_twelve_weeks_of_growth(shell: Shell) -> None:
+    done = shell.matchday("predict", "--weeks", "12", "--json")
+    found = json.loads(done.out)
+    assert [week["registered"]["middle"] for week in found["weeks"]][3::4] == [1000, 5000, 10_000]
+    assert [phase["name"] for phase in found["phases"]] == ["phase-1", "phase-2", "phase-3"]
+    refused = shell.matchday("predict", "--weeks", "12", "--usage", "heavy")
+    assert refused.code == 2
+    assert "--usage heavy: there are plan, tinder, light" in plain(refused.err)

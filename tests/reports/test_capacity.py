@@ -35,6 +35,7 @@ PREDICTION = Prediction(
     STATIONS,
     TARGETS,
     False,
+    {"database_queries": 250.0},
     (Bound("Memory of the machine", 90_000, "70% of 24,000 MB; 180 KB a socket"),),
     Interval(930, 676, 1021),
     "API response time",

@@ -9,6 +9,7 @@ import pytest
 from capacity.calibration.calibrate import calibrated, demands_of
 from capacity.calibration.file import Calibration, CalibrationError, read, write
 from loadtests.record import Record
+from scenarios.load import MEASURED
 from tests.capacity.calibration import making
 from tests.capacity.calibration.making import IDLE, MIXES, QUERIES, TRUTH, made, runs
 
@@ -163,3 +164,10 @@ def test_other_files_are_refused(tmp_path: Path, text: str, sentence: str) -> No
 def test_a_file_that_is_not_there_names_the_commands(tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match="`matchday run calibration`, then `matchday calibrate latest`"):
         read(tmp_path / "none.json")
+
+
+def test_the_one_that_ships_can_be_read() -> None:
+    shipped = read(Path(str(MEASURED)))
+    assert shipped.phase == 1
+    assert {"POST /swipes", "GET /discovery", "WS message delivery", "IMAGE photo"} <= set(shipped.actions)
+    assert all(len(draw) == len(shipped.actions) for draw in shipped.draws_cpu_ms)

@@ -55,6 +55,12 @@ def test_throughput_and_utilisation_are_those_of_the_laws(calibration: Calibrati
     assert found.bottleneck.name in ("app", MACHINE)
 
 
+def test_what_the_cost_model_asks_for_is_counted(calibration: Calibration) -> None:
+    """2 queries a swipe, 3 a deck, 2 a list."""
+    queries = 500 * (0.15 * 2 + 0.02 * 3 + 0.05 * 2)
+    assert of(calibration, 500).counts_per_s["database_queries"] == pytest.approx(queries, rel=0.03)
+
+
 def test_at_low_load_a_latency_is_the_measured_one(calibration: Calibration) -> None:
     target = next(t for t in of(calibration, 20).targets if t.key == "discovery_feed")
     assert target.percentiles

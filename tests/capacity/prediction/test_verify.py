@@ -19,7 +19,7 @@ def prediction(requests_per_s: Interval, p95_ms: Interval) -> Prediction:
     )
     machine = StationUse(MACHINE, 2.0, Interval(0.1, 0.05, 0.2), 5.0, None)
     return Prediction(
-        "phase-1", 100, "runs", requests_per_s, Interval(5, 4, 6), (machine,), (target,), False, (), None, None, ()
+        "phase-1", 100, "runs", requests_per_s, Interval(5, 4, 6), (machine,), (target,), False, {}, (), None, None, ()
     )
 
 

@@ -15,6 +15,8 @@ _VERDICTS = {
     "unknown": Text("unknown", "yellow"),
 }
 
+_TIMES_FROM = 10.0
+
 
 def print_prediction(out: Console, found: Prediction) -> None:
     """Throughput, stations, targets, the knee, and how far to trust it."""
@@ -55,11 +57,16 @@ def _stations(found: Prediction) -> Table:
         column.justify = "right"
     for use in found.stations:
         busy = use.utilisation
-        spread = f"({busy.low:.0%} to {busy.high:.0%}) of {use.cores:g}"
+        spread = f"({_share(busy.low)} to {_share(busy.high)}) of {number(use.cores)}"
         there = number(use.number.value) if use.number else ""
         needed = _ends(use.needed) if use.needed else ""
-        table.add_row(use.name, number(use.cpu_ms_a_request), f"{busy.value:.0%}", spread, there, needed)
+        table.add_row(use.name, number(use.cpu_ms_a_request), _share(busy.value), spread, there, needed)
     return table
+
+
+def _share(busy: float) -> str:
+    """Of all cores; far above it how many times as many would be needed."""
+    return f"{busy:.0%}" if busy < _TIMES_FROM else f"{number(busy)}x"
 
 
 def _targets(found: Prediction) -> Table:
@@ -89,4 +96,6 @@ def _ends(found: Interval) -> str:
 def _verdict(target: TargetLatency) -> Text:
     if target.missing:
         return Text(f"unknown: {', '.join(target.missing)} was not measured", "yellow")
+    if target.percentiles is None:
+        return _VERDICTS["breaks"]
     return Text.assemble(_VERDICTS[target.verdict], f" in {target.holds_share:.0%}")

@@ -14,7 +14,7 @@ help: ## what can be made
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv \
 	    || { echo "This Python cannot make virtual environments; on Debian or Ubuntu: apt install python3-venv"; exit 2; }
 	@echo "Installing into .venv (1-3 minutes, once) ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,fast,dev]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,dev]'
 	@touch $@
 
 install: .venv/.installed ## set up .venv

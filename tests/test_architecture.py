@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("locust", "gevent", "fastapi", "pymongo", "motor", "redis", "boto3", "pandas", "matplotlib")
+HEAVY = ("locust", "gevent", "fastapi", "pymongo", "motor", "redis", "boto3", "pandas", "matplotlib", "numba")
 
 
 def test_a_planner_starts_no_server_library() -> None:

@@ -1,4 +1,4 @@
-"""Compiled where Numba is installed (`pip install matchday[fast]`), else plain Python: the same answers, slowly.
+"""Compiled by Numba. Where there is none the same code runs as it stands: the same answers, thousands of times slower.
 
 Machine code is kept in the user's cache folder, by what the sources say: Numba itself looks at one file's time
 only, and would go on using a function that another file has changed.

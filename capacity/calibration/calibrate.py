@@ -21,7 +21,9 @@ from capacity.calibration.observations import (
     observed,
     stretches,
 )
-from capacity.calibration.waiting import law, waits
+from capacity.calibration.observations import Stretch as Part
+from capacity.calibration.waiting import waits
+from capacity.queueing.network import Law
 from loadtests.record import Record
 
 DRAWS, SEED = 60, 1
@@ -44,7 +46,7 @@ def calibrated(records: Sequence[Record]) -> Calibration:
     last = records[-1].run
     idle = [_estimate(fit.base[number], fit.draws_base[:, number]) for number in range(len(seen.stations))]
     demands = _demands(seen, fit, measured, _cores(records), last.machine.cpus)
-    found = _stretches(seen, fit, records)
+    found = _stretches(seen, fit, parts)
     low = {block: (found[block].people, found[block].rates) for one in measured.values() for block in one.counts}
     waiting = waits(demands, measured, low, last.machine.cpus)
     return Calibration(
@@ -89,7 +91,7 @@ def demands_of(calibration: Calibration, draw: int | None = None) -> ServiceDema
         dict(zip(stations, idle, strict=True)) | {UNACCOUNTED: calibration.unaccounted_cores},
         {name: station.cores for name, station in calibration.stations.items()},
         {action: found.cv for action, found in calibration.actions.items()},
-        {a: law(np.array(found.wait_ms) / 1000) for a, found in calibration.actions.items() if found.wait_ms},
+        {a: Law.measured(np.array(found.wait_ms) / 1000) for a, found in calibration.actions.items() if found.wait_ms},
     )
 
 
@@ -168,12 +170,11 @@ def _unaccounted(seen: Observations, cpus: float) -> float:
     return float(np.median(np.maximum(0.0, seen.machine * cpus - stations)))
 
 
-def _stretches(seen: Observations, fit: regression.Demands, records: Sequence[Record]) -> dict[int, Stretch]:
+def _stretches(seen: Observations, fit: regression.Demands, parts: Sequence[Part]) -> dict[int, Stretch]:
     """By block, of those that have windows."""
     count = len(seen.stations)
     expected = (seen.counts @ fit.demand[:, :count] + fit.base[:count]).sum(axis=1)
     cost = seen.used[:, :count].sum(axis=1) / np.maximum(expected, 1e-9)
-    parts = [stretch for record in records for stretch in stretches(record)]
     found = {}
     for block in np.unique(seen.block):
         own, part = seen.block == block, parts[block]

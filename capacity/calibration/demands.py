@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from capacity.calibration.observations import SOCKET
-from capacity.calibration.paths import flow_of, stations_of
+from capacity.calibration.paths import MANY, flow_of, stations_of
 from capacity.queueing.network import Flow, Law, Network, People, Serve, Station
 
-BACKGROUND = "background"
+MACHINE, POOL = "machine", "connections to the database"
 # What stations do by themselves comes in pieces of about a timer's work.
 _PIECE_S = 0.001
-_MANY = 64
 
 
 @dataclass(frozen=True)
@@ -37,27 +36,40 @@ class ServiceDemands:
         return {a: rate for a, rate in rates.items() if rate > 0 and a in self.cpu_s and a != SOCKET}
 
 
-def on_one_machine(
+def network_of(
     demands: ServiceDemands,
+    stations: Sequence[Station],
+    cores: Mapping[str, float],
+    background: Mapping[str, float],
     rates: Mapping[str, float],
-    people: float,
-    cpus: float,
-    speeds: Sequence[float] = (),
+    people: int,
+    connections: int | None = None,
+    speeds: Mapping[str, tuple[float, ...]] | None = None,
     period_s: float = 5.0,
 ) -> Network:
-    """Everything on one machine, as it was measured: so many people, each of whom does `rates` a second.
+    """So many people, each of whom does `rates` a second, at stations on hosts with `cores`.
 
-    `speeds`: how fast the machine is in each `period_s`, over and over; 1 is as fast as it was on average.
+    `background`: cores of each host that are busy apart from requests. `connections` to the database, if they can run
+    short. `speeds`: how fast a host is in each `period_s`, over and over.
     """
-    mix = demands.mix(rates)
-    flows = [flow_of(a, demands.cpu_s[a], demands.cv.get(a, 1.0), demands.waits.get(a)) for a in mix]
-    idle = Flow(BACKGROUND, (Serve(BACKGROUND, Law.exponential(_PIECE_S)),))
+    mix, pool = demands.mix(rates), POOL if connections else None
+    flows = [flow_of(a, demands.cpu_s[a], demands.cv.get(a, 1.0), demands.waits.get(a), pool) for a in mix]
+    own = tuple(Station(f"{host}, itself", servers=MANY, host=host) for host in cores)
+    pieces = [Flow(station.name, (Serve(station.name, Law.exponential(_PIECE_S)),)) for station in own]
     return Network(
-        (*stations_of(demands.cores, "machine"), Station(BACKGROUND, servers=_MANY, host="machine")),
-        (*flows, idle),
-        {"machine": cpus},
-        people=(People(round(people), 1 / sum(mix.values()), mix),),
-        arrivals_per_s={BACKGROUND: sum(demands.background_cores(rates, people).values()) / _PIECE_S},
-        speeds={"machine": tuple(speeds)} if speeds else {},
-        period_s=period_s,
+        (*stations, *own),
+        (*flows, *pieces),
+        cores,
+        {POOL: connections} if connections else {},
+        (People(people, 1 / sum(mix.values()), mix),),
+        {f"{host}, itself": busy / _PIECE_S for host, busy in background.items()},
+        speeds or {},
+        period_s,
     )
+
+
+def on_one_machine(demands: ServiceDemands, rates: Mapping[str, float], people: float, cpus: float) -> Network:
+    """Everything on one machine, as it was measured, always equally fast."""
+    busy = sum(demands.background_cores(rates, people).values())
+    stations = stations_of(demands.cores, MACHINE)
+    return network_of(demands, stations, {MACHINE: cpus}, {MACHINE: busy}, rates, round(people))

@@ -16,7 +16,7 @@ WAITS_FOR_WORKER = ("WS match detection", "STORE photo upload")
 # The stack's niceness is 15, the generator's 0: Linux weighs them 36 to 1024 (docs/decisions/0028).
 GENERATOR_WEIGHT = 28.0
 # A thread for each of its requests; none of them waits for another before the cores are short.
-_MANY = 64
+MANY = 64
 
 
 def flow_of(action: str, cpu_s: Mapping[str, float], cv: float, wait: Law | None, pool: str | None = None) -> Flow:
@@ -59,4 +59,4 @@ def _station(name: str, cores: float, host: str | None) -> Station:
         return Station(name, queues=max(1, round(cores)), host=host)
     if name in ("valkey", "worker"):
         return Station(name, host=host)
-    return Station(name, servers=_MANY, host=host)
+    return Station(name, servers=MANY, host=host)

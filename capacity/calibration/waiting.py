@@ -9,7 +9,6 @@ import numpy as np
 from capacity.calibration.demands import ServiceDemands, on_one_machine
 from capacity.calibration.latencies import Latency
 from capacity.calibration.observations import Floats
-from capacity.queueing.network import Law
 from capacity.queueing.simulate import simulate
 
 _FLOWS, _SEED = 60_000, 1
@@ -37,10 +36,6 @@ def waits(
         if parts := [(samples, count) for samples, count in parts if len(samples)]:
             answer[action] = _left(latency, *_moments(parts))
     return answer
-
-
-def law(quantiles_s: Floats) -> Law:
-    return Law.measured(quantiles_s)
 
 
 def _moments(parts: list[tuple[Floats, int]]) -> tuple[float, float]:

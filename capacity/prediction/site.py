@@ -7,20 +7,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from capacity.calibration.demands import ServiceDemands, on_one_machine
+from capacity.calibration.demands import MACHINE, ServiceDemands, network_of
 from capacity.calibration.file import Calibration
 from capacity.calibration.observations import GENERATOR
-from capacity.calibration.paths import flow_of
+from capacity.calibration.paths import MANY, stations_of
 from capacity.prediction.environment import speeds
-from capacity.queueing.network import Flow, Law, Network, People, Serve, Station
+from capacity.queueing.network import Law, Network, Station
 from scenarios.machines import Between, Machines
 from scenarios.schema import Infrastructure
 
-MACHINE, POOL = "machine", "connections to the database"
 # What a managed service does is not ours to size: it waits for its answer that counts.
 MANAGED = ("proxy", "aws")
 SERVICES = ("auth", "match", "chat")
-_PIECE_S, _MANY = 0.001, 64
 
 
 class Site(Protocol):
@@ -47,22 +45,17 @@ class Drawn:
 
     def network(self, rates: Mapping[str, float], people: int) -> Network:
         """So many people, each of whom does `rates` a second."""
-        demands = self.demands
-        mix = demands.mix(rates)
-        pool = POOL if self.connections else None
-        flows = [flow_of(a, demands.cpu_s[a], demands.cv.get(a, 1.0), demands.waits.get(a), pool) for a in mix]
-        idle = self.background(rates, people)
-        own = tuple(Station(f"{host}, itself", servers=_MANY, host=host) for host in self.cores)
-        pieces = [Flow(s.name, (Serve(s.name, Law.exponential(_PIECE_S)),)) for s in own]
-        return Network(
-            (*self.stations, *own),
-            (*flows, *pieces),
+        background = self.background(rates, people)
+        return network_of(
+            self.demands,
+            self.stations,
             self.cores,
-            {POOL: self.connections} if self.connections else {},
-            people=(People(people, 1 / sum(mix.values()), mix),),
-            arrivals_per_s={f"{host}, itself": cores / _PIECE_S for host, cores in idle.items()},
-            speeds=self.speeds,
-            period_s=self.period_s,
+            background,
+            rates,
+            people,
+            self.connections,
+            self.speeds,
+            self.period_s,
         )
 
     def background(self, rates: Mapping[str, float], people: float) -> dict[str, float]:
@@ -123,8 +116,7 @@ class Here:
 
     def drawn(self, demands: ServiceDemands, rng: np.random.Generator, windows: int) -> Drawn:
         found = self.calibration
-        network = on_one_machine(demands, dict.fromkeys(demands.cpu_s, 1.0), 1, found.machine.cpus)
-        stations = tuple(station for station in network.stations if station.name in demands.cores)
+        stations = stations_of(demands.cores, MACHINE)
         host = dict.fromkeys(demands.cores, MACHINE)
         path = {MACHINE: speeds(found, windows, rng)}
         cores = {MACHINE: float(found.machine.cpus)}
@@ -183,7 +175,7 @@ class Planned:
             return Station(name, queues=plan.apps * plan.app_processes, host=host)
         if name == "valkey":
             return Station(name, queues=plan.redis_nodes, host=host)
-        return Station(name, servers=_MANY if name == "mongod" else 1, host=host)
+        return Station(name, servers=MANY if name == "mongod" else 1, host=host)
 
     def _waits(self, waits: Mapping[str, Law], round_trip_s: float) -> dict[str, Law]:
         """Between servers each question to the database, and one to Redis, takes a round trip more."""

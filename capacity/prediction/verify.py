@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import mean, median, stdev
+from statistics import mean, stdev
 
+from capacity.calibration.demands import MACHINE
 from capacity.calibration.file import Calibration
 from capacity.calibration.observations import SOCKET
 from capacity.prediction.result import Interval, Prediction
-from capacity.prediction.site import MACHINE
 from capacity.queueing.usl import Usl, fitted
 from loadtests.record import Record, Windows
 from loadtests.record.histograms import samples_needed
@@ -160,9 +160,3 @@ def _summaries(steps: Sequence[Step]) -> Iterator[Summary]:
         found = [figure for step in below for figure in step.figures if figure.key == key]
         errors = [abs(figure.error) for figure in found]
         yield Summary(title, len(found), mean(errors), max(errors), mean(figure.covered for figure in found))
-
-
-def p95_error(verification: Verification) -> float | None:
-    """The median absolute error of all p95 below BELOW."""
-    errors = [s.error for s in verification.summaries if s.title.endswith("p95")]
-    return median(errors) if errors else None

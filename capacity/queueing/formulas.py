@@ -31,12 +31,6 @@ def mmc_response_s(arrivals_per_s: float, service_s: float, servers: int) -> flo
     return service_s + erlang_c(arrivals_per_s, service_s, servers) * service_s / (servers * (1 - rho))
 
 
-def mmc_waits_longer(arrivals_per_s: float, service_s: float, servers: int, wait_s: float) -> float:
-    """The share of arrivals to M/M/c that wait longer: C exp(-(c mu - lambda) t) (Cooper 1981, eq. 3.4.12)."""
-    _rho(arrivals_per_s, service_s, servers)
-    return erlang_c(arrivals_per_s, service_s, servers) * exp(-(servers / service_s - arrivals_per_s) * wait_s)
-
-
 def mg1_response_s(arrivals_per_s: float, service_s: float, cv: float) -> float:
     """Mean response of M/G/1, first come first served: S + rho S (1 + cv^2) / (2 (1 - rho)) (Pollaczek 1930, Khinchine
     1932; Kleinrock 1975, eq. 5.72)."""
@@ -48,12 +42,6 @@ def mg1_shared_response_s(arrivals_per_s: float, service_s: float, work_s: float
     """Mean response of M/G/1 with processor sharing, of those whose work is `work_s` (all: the mean): x / (1 - rho),
     whatever the law (Sakata, Noguchi, Oizumi 1969; Kleinrock 1976, eq. 4.17)."""
     return (service_s if work_s is None else work_s) / (1 - _rho(arrivals_per_s, service_s, 1))
-
-
-def wait_s(arrivals_per_s: float, service_s: float, servers: int, cv_arrivals: float, cv_service: float) -> float:
-    """Mean wait of G/G/c, approximately: that of M/M/c times (Ca^2 + Cs^2) / 2 (Allen 1990, after Kingman 1961)."""
-    wait = mmc_response_s(arrivals_per_s, service_s, servers) - service_s
-    return wait * (cv_arrivals**2 + cv_service**2) / 2
 
 
 def throughput_bound_per_s(demands_s: Sequence[float], servers: Sequence[int], think_s: float, people: int) -> float:

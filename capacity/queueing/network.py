@@ -7,7 +7,7 @@ host with all stations, a phase with a server for everything has a host for each
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import exp, isfinite, log, log1p, sqrt
+from math import isfinite, log, log1p, sqrt
 from typing import Literal
 
 import numpy as np
@@ -59,18 +59,6 @@ class Law:
         variance = log1p(self.cv**2)
         return (log(self.mean_s) - variance / 2 if self.mean_s else -745.0), sqrt(variance)
 
-    @property
-    def median_s(self) -> float:
-        match self.kind:
-            case "fixed":
-                return self.mean_s
-            case "exponential":
-                return self.mean_s * log(2)
-            case "lognormal":
-                return exp(self.log_normal[0])
-            case "measured":
-                return float(np.interp(0.5, np.linspace(0, 1, len(self.quantiles_s)), self.quantiles_s))
-
 
 @dataclass(frozen=True)
 class Station:
@@ -93,11 +81,6 @@ class Station:
     def __post_init__(self) -> None:
         if self.servers < 1 or self.queues < 1 or not self.weight > 0:
             raise ValueError(f"a station has a server, a queue and a weight at least: {self}")
-
-    @property
-    def capacity(self) -> int:
-        """Seconds of work that it can do in a second, if its host lets it."""
-        return self.servers * self.queues
 
 
 @dataclass(frozen=True)

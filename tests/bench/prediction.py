@@ -15,11 +15,11 @@ from statistics import mean
 import numpy as np
 
 from capacity.calibration.calibrate import calibrated
-from capacity.calibration.demands import ServiceDemands
+from capacity.calibration.demands import MACHINE, ServiceDemands
 from capacity.calibration.file import Calibration
 from capacity.prediction.predict import predicted
 from capacity.prediction.runs import Question
-from capacity.prediction.site import MACHINE, Drawn, Here, Site
+from capacity.prediction.site import Drawn, Here, Site
 from capacity.prediction.verify import BELOW, Compared, Step, compared, rates_measured, rates_spread
 from loadtests.record import Record
 

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 import pytest
 
 from capacity.calibration.calibrate import calibrated
+from capacity.calibration.demands import MACHINE
 from capacity.calibration.file import Calibration, CalibrationError
 from capacity.prediction.knee import knee
 from capacity.prediction.predict import predicted
 from capacity.prediction.result import Prediction, StationUse
 from capacity.prediction.runs import Question
-from capacity.prediction.site import MACHINE, Here, Planned, Site
+from capacity.prediction.site import Here, Planned, Site
 from scenarios.load import load, load_machines
 from scenarios.schema import Scenario
 from tests.capacity.calibration.making import TRUTH, runs

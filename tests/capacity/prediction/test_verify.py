@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from capacity.calibration.demands import MACHINE
 from capacity.prediction.result import Interval, Prediction, StationUse, TargetLatency
-from capacity.prediction.site import MACHINE
 from capacity.prediction.verify import Verification, compared, rates_measured, scaling
 from loadtests.record import Record
 from tests.capacity.calibration.making import MIXES, made

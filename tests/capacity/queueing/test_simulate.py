@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from math import log, sqrt
+from dataclasses import replace
+from math import sqrt
 
 import ciw
 import numpy as np
@@ -32,9 +33,9 @@ from capacity.queueing.simulate import Simulated, simulate
 RUNS, FLOWS, CONFIDENCE = 20, 20_000, 0.999
 
 
-def queue(*steps: Step, stations: tuple[Station, ...], arrivals_per_s: float, **more: object) -> Network:
+def queue(*steps: Step, stations: tuple[Station, ...], arrivals_per_s: float) -> Network:
     flow = Flow("visit", (*steps, Mark("visit")))
-    return Network(stations, (flow,), arrivals_per_s={"visit": arrivals_per_s}, **more)  # type: ignore[arg-type]
+    return Network(stations, (flow,), arrivals_per_s={"visit": arrivals_per_s})
 
 
 def assert_within(network: Network, of: Callable[[Simulated], float], expected: float) -> None:
@@ -122,10 +123,11 @@ def test_threads_share_the_cores_of_their_host() -> None:
 def test_two_cores_are_two_shared_servers() -> None:
     network = queue(
         Serve("s", Law.exponential(1.0)),
-        stations=(Station("s", servers=1000, host="machine"),),
+        stations=(Station("s", servers=1000),),
         arrivals_per_s=1.5,
-        hosts={"machine": 2.0},
     )
+    stations = (Station("s", servers=1000, host="machine"),)
+    network = replace(network, stations=stations, hosts={"machine": 2.0})
     assert_within(network, mean_of, formulas.mmc_response_s(1.5, 1.0, 2))  # of exponential work the means are alike
 
 
@@ -146,26 +148,20 @@ def test_speed_of_a_host_changes() -> None:
     """Periods that are long against everything else: the mean of both speeds, weighed by arrivals."""
     network = queue(
         Serve("s", Law.exponential(1.0)),
-        stations=(Station("s", host="machine"),),
+        stations=(Station("s"),),
         arrivals_per_s=0.4,
-        hosts={"machine": 1.0},
-        speeds={"machine": (1.0, 2.0)},
-        period_s=250.0,
     )
+    speeds = {"machine": (1.0, 2.0)}
+    stations = (Station("s", host="machine"),)
+    network = replace(network, stations=stations, hosts={"machine": 1.0}, speeds=speeds, period_s=250.0)
     half = [formulas.mm1_response_s(0.4, service_s) for service_s in (1.0, 0.5)]
     assert_within(network, mean_of, sum(half) / 2)
     assert_within(network, lambda found: found.stations["s"].utilisation, (0.4 + 0.2) / 2)
 
 
 def test_pool_is_a_station_with_as_many_servers() -> None:
-    network = queue(
-        Acquire("connections"),
-        Wait(Law.exponential(1.0)),
-        Release("connections"),
-        stations=(),
-        arrivals_per_s=2.4,
-        pools={"connections": 3},
-    )
+    held = (Acquire("connections"), Wait(Law.exponential(1.0)), Release("connections"), Mark("visit"))
+    network = Network((), (Flow("visit", held),), pools={"connections": 3}, arrivals_per_s={"visit": 2.4})
     assert_within(network, mean_of, formulas.mmc_response_s(2.4, 1.0, 3))
 
 
@@ -242,7 +238,6 @@ def test_laws_have_the_mean_and_spread_that_they_say() -> None:
     law = Law.measured(np.quantile(drawn, np.linspace(0, 1, 2001)))
     assert law.mean_s == pytest.approx(drawn.mean(), rel=0.01)
     assert law.cv == pytest.approx(drawn.std() / drawn.mean(), rel=0.02)
-    assert Law.exponential(2.0).median_s == pytest.approx(2 * log(2))
 
 
 def test_without_a_compiler_the_answers_are_the_same() -> None:

@@ -63,7 +63,7 @@ BIOS = (
 BORN_BEFORE = datetime(2006, 1, 1, tzinfo=UTC)
 PICTURES = 24  # distinct pictures; every photo has files of its own, so caches see as many objects as in production
 UPLOAD_THREADS = 8
-INSERTED_AT_ONCE = 5000
+WRITTEN_AT_ONCE = 5000
 UNIT = 50  # people a batch: progress moves often, and a batch is one bulk write
 
 
@@ -172,28 +172,56 @@ async def create(
             await asyncio.to_thread(_upload, pool, objects, files)
             progress(start + len(batch), len(made))
     await _insert(platform.db.sessions, sessions(platform.settings, population.users, population.seed))
-    await _insert_past(platform, Past(population, conversations, [profile for _, profile in made]))
+    past = Past(population, conversations, [profile for _, profile in made])
+    await _insert(platform.db.swipes, _swipes(past))
+    await _insert(platform.db.matches, _matches(past))
+    await _insert(platform.db.messages, _messages(past))
 
 
 async def start_over(settings: Settings, scenario: Scenario) -> None:
     """Undo what people have swiped, matched and written since they were made: the next load meets the same people."""
     population = scenario.population
     async with open_platform(settings) as platform:
-        for collection in (platform.db.swipes, platform.db.matches, platform.db.messages):
-            await collection.delete_many({})
         made = [profile for _, profile in people(population, settings.secret_key)]
-        await _insert_past(platform, Past(population, scenario.traffic.conversations, made))
+        past = Past(population, scenario.traffic.conversations, made)
+        await _put_right(platform.db.swipes, _swipes(past), ("swiper", "target"))
+        await _put_right(platform.db.matches, _matches(past), ("_id",))
+        await _put_right(platform.db.messages, _messages(past), ("match_id", "seq"))
 
 
-async def _insert_past(platform: Platform, past: Past) -> None:
-    await _insert(platform.db.swipes, itertools.chain(past.likes(), *(turn.likes() for turn in past.turns)))
-    await _insert(platform.db.matches, (turn.match() for turn in past.turns))
-    await _insert(platform.db.messages, filter(None, (turn.message() for turn in past.turns)))
+async def _put_right(
+    collection: AsyncCollection[Document], documents: Iterator[Document], key: tuple[str, ...]
+) -> None:
+    """Make a collection hold exactly `documents`, known by `key`. Only what differs is written: a load changes a
+    small part, and members of a replica set take minutes for the whole."""
+    missing = {tuple(document[name] for name in key): document for document in documents}
+    wrong = []
+    async for found in collection.find():
+        own_id, at = {"_id": found["_id"]}, tuple(found[name] for name in key)
+        if at in missing and found == own_id | missing[at]:
+            del missing[at]
+        else:
+            wrong.append(found["_id"])
+    for start in range(0, len(wrong), WRITTEN_AT_ONCE):
+        await collection.delete_many({"_id": {"$in": wrong[start : start + WRITTEN_AT_ONCE]}})
+    await _insert(collection, iter(missing.values()))
+
+
+def _swipes(past: Past) -> Iterator[Document]:
+    return itertools.chain(past.likes(), *(turn.likes() for turn in past.turns))
+
+
+def _matches(past: Past) -> Iterator[Document]:
+    return (turn.match() for turn in past.turns)
+
+
+def _messages(past: Past) -> Iterator[Document]:
+    return filter(None, (turn.message() for turn in past.turns))
 
 
 async def _insert(collection: AsyncCollection[Document], documents: Iterator[Document]) -> None:
     # All at once take longer than a call may.
-    while some := list(itertools.islice(documents, INSERTED_AT_ONCE)):
+    while some := list(itertools.islice(documents, WRITTEN_AT_ONCE)):
         await collection.insert_many(some, ordered=False)
 
 

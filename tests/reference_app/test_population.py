@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from reference_app.app import open_platform
-from reference_app.past import NEIGHBOURS, Past
-from reference_app.population import create, people, pictures
+from reference_app.past import LONG_AGO, NEIGHBOURS, Past
+from reference_app.platform.mongo import Document
+from reference_app.population import create, people, pictures, populate, start_over
 from reference_app.stack import LocalStack
 from scenarios.load import load
 from scenarios.messages import Header
@@ -107,3 +108,36 @@ async def test_a_second_population_is_refused(stack: LocalStack, scenario: Scena
     async with open_platform(stack.settings) as platform:
         with pytest.raises(UsageError, match="holds people already"):
             await create(platform, population, scenario.traffic.conversations)
+
+
+async def test_starting_over_undoes_what_was_swiped_matched_and_written_and_leaves_the_rest_alone(
+    stack: LocalStack,
+) -> None:
+    # A database of its own: other tests' people stay as they are.
+    settings = stack.settings.model_copy(update={"mongo_database": "starting_over"})
+    changes = ["population.users=40", 'population.cities=["Berlin"]', "population.turns_waiting_mean=2"]
+    asked = load("phase-1", [*changes, "infrastructure.app_processes=1"])
+    await populate(settings, asked)
+    async with open_platform(settings) as platform:
+        collections = (platform.db.swipes, platform.db.matches, platform.db.messages)
+        made = [await collection.find().sort("_id").to_list() for collection in collections]
+        assert all(made)
+        # A new swipe, a like that became a match, a match that was ended, a message that is gone.
+        await platform.db.swipes.insert_one({"swiper": "a", "target": "b", "like": True, "at": LONG_AGO})
+        await platform.db.swipes.update_one({"matched": None}, {"$set": {"matched": True}})
+        await platform.db.matches.update_one({}, {"$set": {"ended_at": LONG_AGO}})
+        await platform.db.messages.delete_one({})
+
+        await start_over(settings, asked)
+
+        for collection, before in zip(collections, made, strict=True):
+            after = await collection.find().to_list()
+            assert without_ids(after) == without_ids(before)
+            kept = {document["_id"] for document in before} & {document["_id"] for document in after}
+            assert len(kept) >= len(before) - 1
+        await platform.db.client.drop_database("starting_over")
+
+
+def without_ids(documents: list[Document]) -> list[str]:
+    """Ids of swipes and messages are the database's own."""
+    return sorted(str(sorted((k, str(v)) for k, v in one.items() if k != "_id")) for one in documents)

@@ -14,7 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from scenarios.outcome import UsageError
 
 STACK_VARIABLE = "MATCHDAY_STACK"
-# Columns of series.csv that a source may fill, beside cpu_cores_<station> and memory_mb_<station>.
+# Columns of series.csv that a source may fill: of each station its cores that are busy, its memory, and the HTTP
+# requests that reach it a second.
+STATION_COLUMNS = ("cpu_cores", "memory_mb", "requests")
+# Of all together.
 WATCHED_COLUMNS = (
     "database_queries",
     "mongo_in_use",
@@ -108,7 +111,7 @@ class StackInfo(_Part):
 
     @model_validator(mode="after")
     def _every_column_exists(self) -> Self:
-        known = {f"{what}_{name}" for name in self.stations for what in ("cpu_cores", "memory_mb")} | {*WATCHED_COLUMNS}
+        known = {f"{what}_{name}" for name in self.stations for what in STATION_COLUMNS} | {*WATCHED_COLUMNS}
         if unknown := sorted(set(self.columns_filled()) - known):
             raise ValueError(f"column {unknown[0]!r} is unknown; there are {', '.join(sorted(known))}")
         return self

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from loadtests.record.run_file import RecordError
+from scenarios.stack_info import STATION_COLUMNS
 
 SERIES_FILE = "series.csv"
 
-# The columns that every run has; per station come cpu_cores_<station> and memory_mb_<station>.
+# The columns that every run has; per station come those of STATION_COLUMNS.
 # A cell is empty where nothing measured it.
 SERIES_COLUMNS = (
     "second",  # seconds since the epoch
@@ -53,7 +54,7 @@ _LATER = ("reference_work_cpu_ms", "bytes_sent", "bytes_received")
 
 def columns(stations: Iterable[str]) -> list[str]:
     """The header of a run with these stations."""
-    return [*SERIES_COLUMNS, *(f"{what}_{name}" for name in stations for what in ("cpu_cores", "memory_mb"))]
+    return [*SERIES_COLUMNS, *(f"{what}_{name}" for name in stations for what in STATION_COLUMNS)]
 
 
 def read_series(path: Path) -> dict[str, list[float | None]]:

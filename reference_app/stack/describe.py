@@ -1,7 +1,7 @@
 """What a running stack tells those who measure it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import psutil
 
@@ -23,16 +23,15 @@ def describe(
     host: str,
     servers: Sequence[ServerProcess],
     settings: Settings,
-    app_ports: Sequence[int],
+    app_ports: Mapping[str, int],
     population: Population,
 ) -> StackInfo:
-    """Servers are stations by the first part of their name: app-1 and app-2 are the station `app`."""
+    """What watches `servers`. `app_ports`: where an app shows its metrics, by its name."""
     stations: dict[str, list[int]] = {}
     for server in servers:
-        stations.setdefault(server.name.partition("-")[0], []).append(server.pid)
+        stations.setdefault(_station(server.name), []).append(server.pid)
     # One asyncio process or one nginx worker can use one core; mongod uses what there is.
     cores = {name: float(len(pids)) for name, pids in stations.items()} | {"mongod": float(os.cpu_count() or 1)}
-    pages = [f"http://127.0.0.1:{port}/metrics" for port in app_ports]
     return StackInfo(
         host=host,
         stations={
@@ -47,10 +46,21 @@ def describe(
             access_key_id=settings.aws_access_key_id,
             secret_access_key=settings.aws_secret_access_key,
         ),
-        prometheus=tuple(PrometheusPage(url=url, metrics=_APP_METRICS) for url in pages),
+        prometheus=tuple(_page(_station(name), port) for name, port in app_ports.items()),
         otp_test_secret=settings.otp_test_secret,
         population=population.model_dump(mode="json"),
     )
+
+
+def _station(server: str) -> str:
+    """Servers are stations by the first part of their name: app-1 and app-2 are the station `app`."""
+    return server.partition("-")[0]
+
+
+def _page(station: str, port: int) -> PrometheusPage:
+    metric = "matchday_request_seconds_count"
+    requests = PrometheusMetric(column=f"requests_{station}", metric=metric, counter=True)
+    return PrometheusPage(url=f"http://127.0.0.1:{port}/metrics", metrics=(*_APP_METRICS, requests))
 
 
 def _with_children(pids: list[int]) -> list[int]:

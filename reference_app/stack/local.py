@@ -86,7 +86,7 @@ class LocalStack:
     @property
     def info(self) -> StackInfo:
         """What those who measure need to know."""
-        app_ports = [reserved.getsockname()[1] for reserved in self._ports.values()]
+        app_ports = {name: reserved.getsockname()[1] for name, reserved in self._ports.items()}
         return describe(self.host, self.servers, self.settings, app_ports, self.scenario.population)
 
     def server(self, name: str) -> ServerProcess:

@@ -1,6 +1,5 @@
 """What a backend would need: `matchday calibrate`, `predict`."""
 
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,12 +9,14 @@ import typer
 from cli.options import RUNS, AsJson, Runs, ScenarioName, Settings, interruptible, record_of
 from reports.as_json import dumps
 from reports.terminal import Steps, console
+from scenarios.couples import halves_of_couples
 from scenarios.load import MEASURED, PHASES, hours_of_day, load, load_growth, load_machines, load_published
 from scenarios.outcome import ExitCode, UsageError
 from scenarios.schema import Scenario
 
 if TYPE_CHECKING:
     from capacity.calibration.file import Calibration
+    from capacity.prediction.crowd import Crowd
     from capacity.prediction.result import Prediction
 
 
@@ -86,7 +87,7 @@ def predict(
     site = Planned(measured, asked.infrastructure, load_machines()) if on is On.PLAN else Here(measured)
     with Steps(console(stderr=True), "Prediction") as steps:
         steps.show("how people behave")
-        question = Question(measured, asked, rates_of(asked), site, seed)
+        question = Question(measured, asked, crowd_of(asked), site, seed)
         steps.show("the knee")
         breaks = knee(question)
         steps.show("simulated runs")
@@ -123,12 +124,12 @@ def _grow(measured: "Calibration", weeks: int, usage: str, seed: int, as_json: b
     if usage not in growth.usage:
         raise UsageError(f"--usage {usage}: there are {', '.join(growth.usage)} in scenarios/growth.toml.")
     with Steps(console(stderr=True), "Growth") as steps:
-        rates = rates_of(load(PHASES[0]))
+        crowd = crowd_of(load(PHASES[0]))
         for name in PHASES:
             steps.show(name)
             scenario = load(name)
             site = Planned(measured, scenario.infrastructure, machines)
-            found = knee(Question(measured, scenario, rates, site, seed))
+            found = knee(Question(measured, scenario, crowd, site, seed))
             phases.append(PhaseCapacity(name, scenario.title, scenario.weeks, found))
     plan = grown(growth, growth.usage[usage], hours_of_day(), weeks, phases, seed)
     if as_json:
@@ -137,9 +138,10 @@ def _grow(measured: "Calibration", weeks: int, usage: str, seed: int, as_json: b
         print_growth(console(), plan)
 
 
-def rates_of(scenario: Scenario) -> Mapping[str, float]:
-    """What a person of the scenario does a second, by action: imagined, without a network."""
+def crowd_of(scenario: Scenario) -> "Crowd":
+    """The scenario's people; what they do a second is imagined, without a network."""
     from capacity.calibration.observations import SOCKET
+    from capacity.prediction.crowd import Crowd, half_of_couple
     from loadtests.users.emergent import behaviour
 
     found = behaviour(scenario, load_published())
@@ -149,7 +151,8 @@ def rates_of(scenario: Scenario) -> Mapping[str, float]:
         "WS message delivery": a_minute["messages_a_minute"],
     }
     rates = {name: rate / 60 for name, rate in (found.requests_a_minute | events).items()}
-    return rates | {SOCKET: 1.0}
+    halves = halves_of_couples(scenario.traffic, scenario.load.concurrent_users)
+    return Crowd(rates | {SOCKET: 1.0}, half_of_couple(scenario.traffic), halves)
 
 
 def _exit_code(found: "Prediction") -> ExitCode:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.capacity import rates_of
+from cli.capacity import crowd_of
 from cli.load import measured, people_settings
 from cli.options import RUNS, AsJson, Runs, ScenarioName, Settings, interruptible
 from cli.stacks import local_stack, write_stack_file
@@ -116,23 +116,22 @@ class _Verifying:
         from capacity.prediction.site import Here
 
         with Steps(console(stderr=True), "The knee, from the calibration") as steps:
-            rates = rates_of(self._scenario)
-            found = knee(Question(calibration, self._scenario, rates, Here(calibration), self._seed)).people
+            crowd = crowd_of(self._scenario)
+            found = knee(Question(calibration, self._scenario, crowd, Here(calibration), self._seed)).people
             steps.say(f"about {found.value:,.0f} people")
         return found.value
 
     def _predictions(self, calibration: "Calibration", people: Sequence[int]) -> list["Prediction"]:
+        from capacity.prediction.crowd import measured_crowd, measured_spread
         from capacity.prediction.knee import knee
         from capacity.prediction.predict import predicted
         from capacity.prediction.runs import Question
         from capacity.prediction.site import Here
-        from capacity.prediction.verify import rates_measured, rates_spread
 
         scenario = load(self._name, self._settings)
         with Steps(console(stderr=True), "Prediction") as steps:
-            rates = rates_measured(calibration, scenario.name)
-            spread = rates_spread(calibration, scenario.name)
-            question = Question(calibration, scenario, rates, Here(calibration), self._seed, spread)
+            crowd, spread = measured_crowd(calibration, scenario), measured_spread(calibration, scenario)
+            question = Question(calibration, scenario, crowd, Here(calibration), self._seed, spread)
             breaks = knee(question)
             found = [predicted(question, number, breaks) for number in people]
             steps.say(f"stored in {self._folder}")
@@ -140,7 +139,7 @@ class _Verifying:
 
     def _step(self, people: int, stack_file: Path) -> "Record":
         settings = [*self._settings, *people_settings(people, self._scenario.load.ramp_s)]
-        return self._measured(f"{people:05}", self._name, settings, stack_file)
+        return self._measured(f"{self._scenario.name}-{people}", self._name, settings, stack_file)
 
     def _measured(self, folder: str, name: str, settings: Sequence[str], stack_file: Path) -> "Record":
         with LoadScreen(console(stderr=True), f"Load: {folder}") as screen:

@@ -13,6 +13,7 @@ from loadtests.timetable import Lengths, Online, Visit, poisson, timetable
 from loadtests.users.chatter import Chatter
 from loadtests.users.dater import Dater
 from loadtests.users.world import World
+from scenarios.couples import halves_of_couples
 from scenarios.schema import Scenario
 from scenarios.stages import Curve, Load
 
@@ -42,11 +43,6 @@ def drive(environment: Environment, world: World, collector: Collector) -> list[
     return [gevent.spawn(_behave, world, load)] if _behaves(world, load, 0) else []
 
 
-def couples(load: Load, wanted: float) -> int:
-    """People who are half of a couple: no more than half of all."""
-    return 2 * min(round(wanted), load.concurrent_users // 4)
-
-
 def without_couples(scenario: Scenario) -> Scenario:
     """All people are daters."""
     traffic = scenario.traffic
@@ -57,7 +53,7 @@ def without_couples(scenario: Scenario) -> Scenario:
 def _planned(world: World, load: Load) -> tuple[int, list[Visit]]:
     """This process's halves of couples, who stay, and the visits of all others."""
     mind, length_s = world.mind, world.scenario.traffic.session_s
-    halves = couples(load, world.scenario.traffic.couples.value)
+    halves = halves_of_couples(world.scenario.traffic, load.concurrent_users)
     people = part_of(load.concurrent_users - halves, world.worker, world.workers)
     lengths = Lengths(length_s.mean_s, lambda: mind.duration_s(length_s), lambda: mind.under_way(length_s))
     curve = Curve(load, staying=halves / load.concurrent_users)

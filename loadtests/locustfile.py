@@ -24,7 +24,7 @@ import gevent
 
 from loadtests.journal import Journal
 from loadtests.adapting import Client, load_client
-from loadtests.driving import couples, drive, without_couples
+from loadtests.driving import drive, without_couples
 from loadtests.forks import end_forks, is_fork
 from loadtests.meetings import LEFT, LOOKING, MET, Matchmaker, Meetings
 from loadtests.recording import listening
@@ -40,6 +40,7 @@ from loadtests.users.world import World
 from loadtests.reach import Reach
 from loadtests.recording.recorder import Plan
 from loadtests.recording.writer import check_writable
+from scenarios.couples import halves_of_couples
 from scenarios.load import load
 from scenarios.people import LOCAL_OTP_SECRET, otp_test_code, phone_of
 from scenarios.outcome import ExitCode, MatchdayError, UsageError
@@ -201,7 +202,7 @@ def _begin_load(environment: Environment, plan: Plan, load_: Load) -> None:
     if not Chatter.tasks or not any(issubclass(named, Chatter) for named in environment.user_classes):
         plan.scenario = without_couples(plan.scenario)
     Dater.tasks = [Deeds]
-    Chatter.fixed_count = couples(chosen, plan.scenario.traffic.couples.value)
+    Chatter.fixed_count = halves_of_couples(plan.scenario.traffic, chosen.concurrent_users)
     Chatter.weight = 0 if Chatter.fixed_count == 0 else 1
 
 

@@ -17,9 +17,13 @@ from scenarios.messages import Header
 
 # fire(name, milliseconds, problem): a sample of "WS name", failed when there is a problem.
 Fire = Callable[[str, float, str | None], None]
-Count = Callable[[str], None]
-
 LOST_AFTER_S = 10.0  # thirty times the target: what has not come by then is counted as lost
+
+
+class Count(Protocol):
+    """Counts in a column of series.csv."""
+
+    def __call__(self, column: str, amount: float = 1, /) -> None: ...
 
 
 class Clock(Protocol):
@@ -115,6 +119,10 @@ class Post:
     def online(self) -> int:
         """People with an open socket."""
         return len(self._online)
+
+    def carried(self, column: str, frame: str | bytes) -> None:
+        """A frame of somebody's went over the wire: what it holds counts as a body does."""
+        self._count(column, len(frame.encode()) if isinstance(frame, str) else len(frame))
 
     def arrived(self, person: str) -> None:
         self._away.discard(person)

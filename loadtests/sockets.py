@@ -239,6 +239,7 @@ class Socket:
         if self._socket and frame is not None:
             try:
                 self._socket.send(frame)
+                self._post.carried("bytes_sent", frame)
             except _BROKEN:
                 self._socket.shutdown()  # type: ignore[no-untyped-call]  # the reader notices, and comes back
 
@@ -251,6 +252,7 @@ class Socket:
                 return type(error).__name__
             if opcode == ABNF.OPCODE_CLOSE:
                 return f"closed {unpack('!H', data[:2])[0]}" if len(data) >= 2 else "closed"
+            self._post.carried("bytes_received", data)
             self._handle(self._frames.heard(data))
 
     def _handle(self, heard: Heard | None) -> None:

@@ -23,7 +23,10 @@ class Between(Strict):
 
 
 class ServerType(Strict):
-    """A kind of server. `cores` busy hyperthreads are worth; `work_ms` of CPU that the reference work takes there."""
+    """A kind of server. `cores` busy hyperthreads are worth; `work_ms` of CPU that the reference work takes there.
+
+    It may use `baseline_share` of its cores for ever; what it uses less it earns, up to `credit_hours` of it.
+    """
 
     title: str
     cores: Between
@@ -31,6 +34,7 @@ class ServerType(Strict):
     memory_gb: Positive
     connections: Annotated[int, Field(ge=1)] | None = None
     baseline_share: Share
+    credit_hours: Positive | None = None
     source: str
 
 

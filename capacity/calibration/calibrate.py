@@ -1,14 +1,17 @@
 """`matchday calibrate`: run records in, a calibration out; or a sentence that says which measurement is missing."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from capacity.calibration import regression
 from capacity.calibration.checks import MEASURE, check_run, check_together, check_windows
+from capacity.calibration.curves import demand_curve
 from capacity.calibration.demands import ServiceDemands
-from capacity.calibration.file import Action, Calibration, CalibrationError, Estimate, Station, Stretch
+from capacity.calibration.file import Action, Calibration, CalibrationError, Curve, Estimate, Station, Stretch
 from capacity.calibration.latencies import Latency, latencies
 from capacity.calibration.observations import (
     GENERATOR,
@@ -18,18 +21,22 @@ from capacity.calibration.observations import (
     Floats,
     Observations,
     in_order,
+    is_request,
     observed,
     stretches,
 )
 from capacity.calibration.observations import Stretch as Part
+from capacity.calibration.paths import AFTERWARDS, WAY
 from capacity.calibration.waiting import waits
 from capacity.queueing.network import Law
 from loadtests.record import Record
+from scenarios.couples import halves_of_couples
 
 DRAWS, SEED = 60, 1
 LOW, HIGH = 5.0, 95.0
 _CV_LOW, _CV_HIGH = 0.3, 1.5
 UNACCOUNTED = "of no station"
+_REACHES = 0.1  # times per request; a share of a request that goes there now and then counts as well
 
 
 def calibrated(records: Sequence[Record]) -> Calibration:
@@ -42,12 +49,13 @@ def calibrated(records: Sequence[Record]) -> Calibration:
     check_windows(seen)
     parts = [stretch for record in records for stretch in stretches(record)]
     measured = latencies(seen, parts)
-    bundles, fit = fitted(seen, measured)
+    bundles, vif, fit = fitted(seen, measured)
     last = records[-1].run
     idle = [_estimate(fit.base[number], fit.draws_base[:, number]) for number in range(len(seen.stations))]
     demands = _demands(seen, fit, measured, _cores(records), last.machine.cpus)
     found = _stretches(seen, fit, parts)
     low = {block: (found[block].people, found[block].rates) for one in measured.values() for block in one.counts}
+    curves = _curves(seen, fit)
     waiting = waits(demands, measured, low, last.machine.cpus)
     return Calibration(
         created_at=datetime.now(UTC),
@@ -60,11 +68,13 @@ def calibrated(records: Sequence[Record]) -> Calibration:
         windows_rejected=dict(seen.rejected),
         reference_work_cpu_ms=float(np.median(seen.speed_ms)),
         stations={
-            name: _station(seen, number, demands.cores[name], idle[number], float(fit.error[number]))
+            name: _station(seen, number, demands.cores[name], idle[number], float(fit.error[number]), curves[name])
             for number, name in enumerate(seen.stations)
         },
         actions={
-            name: _action(seen, number, bundles, fit, measured.get(name), waiting.get(name), demands.cv[name])
+            name: _action(
+                seen, number, bundles, float(vif[number]), fit, measured.get(name), waiting.get(name), demands.cv[name]
+            )
             for number, name in enumerate(seen.actions)
         },
         unaccounted_cores=_unaccounted(seen, last.machine.cpus),
@@ -95,32 +105,54 @@ def demands_of(calibration: Calibration, draw: int | None = None) -> ServiceDema
     )
 
 
-def fitted(seen: Observations, measured: Mapping[str, Latency]) -> tuple[list[list[int]], regression.Demands]:
-    """Bundles of actions, and each action's demand: those of a bundle share it in proportion to their latencies.
+def fitted(seen: Observations, measured: Mapping[str, Latency]) -> tuple[list[list[int]], Floats, regression.Demands]:
+    """Bundles of actions, their variance inflation (A,), and each action's demand.
 
-    Raises CalibrationError when a demand cannot be told from the others.
+    Requests' demands are likely to be in proportion to their latencies, wherever all of them pass; those of a bundle
+    share it so. Raises CalibrationError when a demand cannot be told from the others.
     """
     weights = np.array([_weight(name, measured) for name in seen.actions])
     bundles = regression.bundled(seen.counts, weights)
-    together = regression.summed(seen.counts, bundles, weights)
-    vif = regression.inflation(together)
+    vif = regression.inflation(regression.summed(seen.counts, bundles, weights))
     if (beyond := int(np.argmax(vif))) >= 0 and vif[beyond] > regression.VIF_MAX:
         names = ", ".join(seen.actions[column] for column in bundles[beyond])
         raise CalibrationError(
             f"The demand of {names} cannot be told from that of the others (variance inflation {vif[beyond]:.0f}, "
             f"limit {regression.VIF_MAX:g}): these runs have no mix with more or less of it alone. {MEASURE}"
         )
-    fit = regression.fitted(together, seen.used, seen.block, DRAWS, SEED)
+    reaches = reached(seen)
+    requests = np.array([all(seen.actions[column] in measured for column in bundle) for bundle in bundles])
+    resources = [
+        regression.Resource(
+            regression.summed(seen.counts * reaches[:, number], bundles, weights),
+            seen.used[:, number],
+            requests & (name in seen.stations and name not in AFTERWARDS),
+        )
+        for number, name in enumerate(seen.resources)
+    ]
+    fit = regression.fitted(resources, seen.block, DRAWS, SEED)
     owner = {column: number for number, bundle in enumerate(bundles) for column in bundle}
     order = [owner[column] for column in range(len(seen.actions))]
-    return bundles, regression.Demands(
-        fit.demand[order] * weights[:, None],
-        fit.base,
-        fit.draws_demand[:, order] * weights[None, :, None],
-        fit.draws_base,
-        vif[order],
-        fit.error,
-    )
+    shares = weights[:, None] * reaches
+    own = replace(fit, demand=fit.demand[order] * shares, draws_demand=fit.draws_demand[:, order] * shares)
+    return bundles, vif[order], own
+
+
+def reached(seen: Observations) -> NDArray[np.bool_]:
+    """(A, R): whether an action may use a resource. A request that does not reach an app, by the app's own count, costs
+    nothing there; one that reaches no app at all costs nothing behind the apps either."""
+    found = np.ones((len(seen.actions), len(seen.resources)), np.bool_)
+    asked = np.array([is_request(name) for name in seen.actions])
+    where = np.unique(seen.block, return_inverse=True)[1]
+    for station, count in seen.requests.items():
+        resource = regression.Resource(seen.counts, count, asked)
+        times = regression.solved(resource, prior=regression.likely(resource, where))[:-1]
+        found[:, seen.stations.index(station)] = (times >= _REACHES) | ~asked
+    if seen.requests:
+        nowhere = ~found[:, [seen.stations.index(station) for station in seen.requests]].any(axis=1)
+        behind = [number for number, name in enumerate(seen.stations) if name not in (*WAY, *AFTERWARDS)]
+        found[np.ix_(nowhere, behind)] = False
+    return found
 
 
 def _identifiable(seen: Observations) -> Observations:
@@ -178,13 +210,15 @@ def _stretches(seen: Observations, fit: regression.Demands, parts: Sequence[Part
     found = {}
     for block in np.unique(seen.block):
         own, part = seen.block == block, parts[block]
+        scenario = part.record.run.scenario
         people = float(seen.people[own].mean())
         rates = seen.counts[own].mean(axis=0) / max(1.0, people)
         found[int(block)] = Stretch(
             title=part.title,
-            scenario=part.record.run.scenario.name,
+            scenario=scenario.name,
             mix=part.mix,
             people=people,
+            halves=halves_of_couples(scenario.traffic, scenario.load.concurrent_users),
             machine_utilisation=float(seen.machine[own].mean()),
             cost=tuple(map(float, cost[own])),
             rates={name: float(rate) for name, rate in zip(seen.actions, rates, strict=True) if rate > 0},
@@ -192,19 +226,40 @@ def _stretches(seen: Observations, fit: regression.Demands, parts: Sequence[Part
     return found
 
 
-def _station(seen: Observations, number: int, cores: float, idle: Estimate, error: float) -> Station:
+def _curves(seen: Observations, fit: regression.Demands) -> dict[str, Curve]:
+    """By station."""
+    blocks = np.unique(seen.block)
+    busy = np.array([seen.machine[seen.block == block].mean() for block in blocks])
+    found = {}
+    for number, name in enumerate(seen.stations):
+        expected = seen.counts @ fit.demand[:, number] + fit.base[number]
+        sums = [(seen.used[own, number].sum(), expected[own].sum()) for own in (seen.block == b for b in blocks)]
+        used, wanted = np.array(sums).T
+        found[name] = demand_curve(busy, used / np.maximum(wanted, 1e-9), wanted)
+    return found
+
+
+def _station(seen: Observations, number: int, cores: float, idle: Estimate, error: float, curve: Curve) -> Station:
     """Memory by least squares over all windows: flat where there are always as many sockets."""
     memory_mb = seen.memory_mb[:, number]
     slope = float(np.polyfit(seen.sockets, memory_mb, 1)[0]) if np.ptp(seen.sockets) > 0 else 0.0
     a_socket = max(0.0, slope)
     idle_mb = max(0.0, float(np.mean(memory_mb - a_socket * seen.sockets)))
-    return Station(cores=cores, idle_cores=idle, error_share=error, idle_memory_mb=idle_mb, memory_mb_a_socket=a_socket)
+    return Station(
+        cores=cores,
+        idle_cores=idle,
+        error_share=error,
+        curve=curve,
+        idle_memory_mb=idle_mb,
+        memory_mb_a_socket=a_socket,
+    )
 
 
 def _action(
     seen: Observations,
     number: int,
     bundles: Sequence[Sequence[int]],
+    vif: float,
     fit: regression.Demands,
     latency: Latency | None,
     waiting: Floats | None,
@@ -218,7 +273,7 @@ def _action(
     }
     return Action(
         counted=float(seen.counts[:, number].sum() * WINDOW_S),
-        variance_inflation=float(fit.vif[number]),
+        variance_inflation=vif,
         with_=tuple(seen.actions[mate] for mate in mates if mate != number),
         cpu_ms={name: found[name] for name in seen.stations},
         counts={name: found[name] for name in seen.counters},

@@ -41,19 +41,22 @@ def network_of(
     stations: Sequence[Station],
     cores: Mapping[str, float],
     background: Mapping[str, float],
-    rates: Mapping[str, float],
-    people: int,
+    classes: Sequence[tuple[int, Mapping[str, float]]],
     connections: int | None = None,
     speeds: Mapping[str, tuple[float, ...]] | None = None,
     period_s: float = 5.0,
 ) -> Network:
-    """So many people, each of whom does `rates` a second, at stations on hosts with `cores`.
+    """Classes of people, so many of whom each do so much a second, by action; at stations on hosts with `cores`.
 
     `background`: cores of each host that are busy apart from requests. `connections` to the database, if they can run
     short. `speeds`: how fast a host is in each `period_s`, over and over.
     """
-    mix, pool = demands.mix(rates), POOL if connections else None
-    flows = [flow_of(a, demands.cpu_s[a], demands.cv.get(a, 1.0), demands.waits.get(a), pool) for a in mix]
+    pool, people = POOL if connections else None, []
+    for count, rates in classes:
+        if mix := demands.mix(rates):
+            people.append(People(count, 1 / sum(mix.values()), mix))
+    actions = dict.fromkeys(action for one in people for action in one.mix)
+    flows = [flow_of(a, demands.cpu_s[a], demands.cv.get(a, 1.0), demands.waits.get(a), pool) for a in actions]
     own = tuple(Station(f"{host}, itself", servers=MANY, host=host) for host in cores)
     pieces = [Flow(station.name, (Serve(station.name, Law.exponential(_PIECE_S)),)) for station in own]
     return Network(
@@ -61,7 +64,7 @@ def network_of(
         (*flows, *pieces),
         cores,
         {POOL: connections} if connections else {},
-        (People(people, 1 / sum(mix.values()), mix),),
+        tuple(people),
         {f"{host}, itself": busy / _PIECE_S for host, busy in background.items()},
         speeds or {},
         period_s,
@@ -72,4 +75,4 @@ def on_one_machine(demands: ServiceDemands, rates: Mapping[str, float], people: 
     """Everything on one machine, as it was measured, always equally fast."""
     busy = sum(demands.background_cores(rates, people).values())
     stations = stations_of(demands.cores, MACHINE)
-    return network_of(demands, stations, {MACHINE: cpus}, {MACHINE: busy}, rates, round(people))
+    return network_of(demands, stations, {MACHINE: cpus}, {MACHINE: busy}, [(round(people), rates)])

@@ -5,12 +5,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from loadtests.record import Machine
 from scenarios.outcome import UsageError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CALIBRATION_FILE = Path("calibration.json")
 
 
@@ -50,26 +51,43 @@ class Action(_Part):
     wait_ms: tuple[float, ...]
 
 
+class Curve(_Part):
+    """How much dearer (above 1) or cheaper all is at a station, by the machine's busy share: straight lines between
+    these points, level beyond them."""
+
+    utilisation: tuple[float, ...]
+    factor: tuple[float, ...]
+
+    def at(self, utilisation: float) -> float:
+        return float(np.interp(utilisation, self.utilisation, self.factor))
+
+
 class Station(_Part):
     """A station where it was measured: its cores, what it uses by itself, and the median error of a window's fit.
 
+    `curve` is level at 1 where fuller stretches cost what the others do, as far as anybody can tell.
     Memory is that of all its processes: without anybody, and what each open socket adds (never less than nothing).
     """
 
     cores: float
     idle_cores: Estimate
     error_share: float
+    curve: Curve
     idle_memory_mb: float
     memory_mb_a_socket: float
 
 
 class Stretch(_Part):
-    """A part of a run with one behaviour: `cost` of each window beside what was expected; `rates` a person a second."""
+    """A part of a run with one behaviour: `cost` of each window beside what was expected; `rates` a person a second.
+
+    `halves` of couples are among the people.
+    """
 
     title: str
     scenario: str
     mix: str
     people: float
+    halves: int
     machine_utilisation: float
     cost: tuple[float, ...]
     rates: dict[str, float]
@@ -78,7 +96,7 @@ class Stretch(_Part):
 class Calibration(_Part):
     """calibration.json. `draws` (B x actions x stations, then B x stations) are bootstrap repetitions in CPU ms."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     created_at: datetime
     runs: tuple[str, ...]
     git_revision: str | None

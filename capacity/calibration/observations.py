@@ -53,6 +53,7 @@ class Observations:
     speed_ms: Floats  # CPU of the reference work
     sockets: Floats
     memory_mb: Floats  # (W, stations); not of the generator: 0
+    requests: Mapping[str, Floats]  # (W,) by station, as it counts them itself; of those that do
     pool_size: float | None  # connections to the database that a process may have
     blocks: tuple[str, ...]
     rejected: Mapping[str, int]
@@ -65,6 +66,11 @@ class Observations:
     @property
     def resources(self) -> tuple[str, ...]:
         return (*self.stations, *self.counters)
+
+
+def is_request(action: str) -> bool:
+    """Whether it is asked over HTTP: a socket's events reach a station without a request."""
+    return not action.startswith("WS ") and action not in (SOCKET, OFFLINE_MESSAGE)
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,7 @@ class _Window:
     speed_ms: float
     sockets: float
     memory_mb: dict[str, float]
+    requests: dict[str, float]
 
 
 def observed(records: Iterable[Record]) -> Observations:
@@ -137,6 +144,11 @@ def observed(records: Iterable[Record]) -> Observations:
         np.array([window.speed_ms for window in windows], np.float64),
         np.array([window.sockets for window in windows], np.float64),
         table(stations, "memory_mb"),
+        {
+            name: table([name], "requests")[:, 0]
+            for name in stations
+            if all(name in window.requests for window in windows)
+        },
         max((size for stretch in blocks for size in stretch.record.measured_values("mongo_pool_size")), default=None),
         tuple(stretch.title for stretch in blocks),
         dict(rejected),
@@ -170,7 +182,18 @@ def _windows(stretch: Stretch, block: int, rejected: Counter[str]) -> Iterator[_
         done |= {SOCKET: sockets, OFFLINE_MESSAGE: _or_nothing(value("messages_offline"))}
         machine = value("machine_cpu_cores") / record.run.machine.cpus
         memory = {name: _or_nothing(value(f"memory_mb_{name}")) for name in record.run.stations}
-        yield _Window(block, done, used, value("users"), machine, value("reference_work_cpu_ms"), sockets, memory)
+        requests = {name: value(f"requests_{name}") for name in record.run.stations}
+        yield _Window(
+            block,
+            done,
+            used,
+            value("users"),
+            machine,
+            value("reference_work_cpu_ms"),
+            sockets,
+            memory,
+            {name: count for name, count in requests.items() if not isnan(count)},
+        )
 
 
 def _unfit(record: Record, used: Mapping[str, float], foreign_cores: float, generator_percent: float) -> str:

@@ -7,8 +7,8 @@ from capacity.queueing.network import Acquire, Flow, Law, Mark, Release, Serve, 
 
 # On the way in and out again, in this order; whatever is no station of ours is passed once, in the middle.
 WAY = (GENERATOR, "proxy", "app", "auth", "match", "chat")
-DATABASE = "mongod"
 NOBODY_WAITS = (OFFLINE_MESSAGE,)
+DATABASE = "mongod"
 # What these do for a request comes after its answer; only the events that they make wait for them.
 AFTERWARDS = ("worker", "aws")
 WAITS_FOR_WORKER = ("WS match detection", "STORE photo upload")
@@ -55,8 +55,9 @@ def _station(name: str, cores: float, host: str | None) -> Station:
     if name == GENERATOR:
         return Station(name, host=host, weight=GENERATOR_WEIGHT)
     if name in WAY:
-        # Processes with a loop each: a connection stays with the one that has taken it.
-        return Station(name, queues=max(1, round(cores)), host=host)
+        # Processes with a loop each: a connection stays with the one that has taken it. A request gives the loop up at
+        # each answer that it waits for, some ten times: as if all there shared it.
+        return Station(name, queues=max(1, round(cores)), sharing=True, host=host)
     if name in ("valkey", "worker"):
         return Station(name, host=host)
     return Station(name, servers=MANY, host=host)

@@ -1,11 +1,12 @@
 """Demands from windows: used = base + counts x demand, by weighted non-negative least squares.
 
 The utilisation law for several kinds of requests, U = sum of X D (Denning & Buzen 1978), solved as in R-Capriccio
-(Zhang, Cherkasova and others 2007). It needs mixes that differ: variance inflation says whether they do.
+(Zhang, Cherkasova and others 2007). It needs mixes that differ: variance inflation says whether they do. Where they
+differ little, what is likely beforehand decides: a weak prior, as uncertain as it is large.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,20 +21,46 @@ _EXPLAINS = 0.3  # partial correlation; of three that are all alike it is a half
 _F_TO_REMOVE = 4.0  # about the 95 % point of F with one degree of freedom
 # Of a resource's largest use: what the clock's steps and other small things add to every window.
 _FLOOR_SHARE = 0.02
+_ROUNDS = 3  # weights depend on the fit, and it on them
+PRIOR_SD = 1.0  # of what is likely: a demand may well be none, or twice as much
+
+
+@dataclass(frozen=True)
+class Resource:
+    """W windows of one resource: `counts` (W, A) of those who may use it, else 0, and `used` (W,); a second each.
+
+    `likely` (A,): whose demands are as large as each other's as long as nothing else is known. Any other is none as
+    long as it is not needed to explain the use.
+    """
+
+    counts: Floats
+    used: Floats
+    likely: NDArray[np.bool_]
+
+    @property
+    def floor(self) -> float:
+        return _FLOOR_SHARE * max(float(self.used.max()), 1e-12)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is likely of each demand that is: `level`, beside which a window's relative error is `noise`."""
+
+    level: float
+    noise: float
 
 
 @dataclass(frozen=True)
 class Demands:
     """`demand` (A, R) of each action at each resource, per count; `base` (R,) of nobody's, per second.
 
-    `draws_*` (B, ...) are bootstrap repetitions. `vif` (A,); `error` (R,) is the median relative error of a window.
+    `draws_*` (B, ...) are bootstrap repetitions. `error` (R,) is the median relative error of a window.
     """
 
     demand: Floats
     base: Floats
     draws_demand: Floats
     draws_base: Floats
-    vif: Floats
     error: Floats
 
 
@@ -84,87 +111,132 @@ def inflation(counts: Floats) -> Floats:
     return _collinearity(counts)[0]
 
 
-def solved(counts: Floats, used: Floats, costs: NDArray[np.bool_] | None = None) -> tuple[Floats, Floats]:
-    """(A, R) demands and (R,) bases, none below 0. A window weighs by its relative error: the machine's speed is the
-    largest part of it. `costs` (A, R): whether an action may cost anything there."""
-    design = np.column_stack([counts, np.ones(len(counts))])
-    found = np.zeros((design.shape[1], used.shape[1]))
-    for number, values in enumerate(used.T):
-        allowed = np.append(costs[:, number], True) if costs is not None else np.ones(design.shape[1], np.bool_)
-        weights = np.ones(len(values))
-        floor = _FLOOR_SHARE * max(float(values.max()), 1e-12)
-        for _ in range(3):
-            found[allowed, number], _ = nnls(design[:, allowed] * weights[:, None], values * weights)
-            weights = 1 / (design @ found[:, number] + floor)
-    return found[:-1], found[-1]
+def solved(
+    resource: Resource,
+    allowed: NDArray[np.bool_] | None = None,
+    prior: Prior | None = None,
+    means: Floats | None = None,
+) -> Floats:
+    """(A + 1,) demands and the base, none below 0. A window weighs by its relative error: the machine's speed is the
+    largest part of it. `means` (A,): of the prior, in levels; 1 without."""
+    found, weights = np.zeros(resource.counts.shape[1] + 1), 1 / (resource.used + resource.floor)
+    for _ in range(_ROUNDS):
+        found, _ = _least_squares(resource, weights, allowed, prior, means)
+        weights = 1 / (_expected(resource, found) + resource.floor)
+    return found
 
 
-def fitted(counts: Floats, used: Floats, block: Sequence[int] | NDArray[np.int64], draws: int, seed: int) -> Demands:
-    """`counts` (W, A) and `used` (W, R) per second, windows of one stretch with the same `block`.
+def fitted(resources: Sequence[Resource], block: Sequence[int] | NDArray[np.int64], draws: int, seed: int) -> Demands:
+    """All resources over the same windows and actions; windows of one stretch have the same `block` (W,).
 
     The bootstrap keeps the mixes as they are and draws what the fit leaves over, relative to it: a part that all
-    windows of a stretch have in common (the machine's speed in those minutes) and a window's own.
+    windows of a stretch have in common (the machine's speed in those minutes) and a window's own. What is likely is
+    drawn as well, as far as it is uncertain (randomize then optimize: Bardsley and others 2014).
     """
-    costs = needed(counts, used)
-    demand, base = solved(counts, used, costs)
-    expected = np.maximum(counts @ demand + base, 1e-12)
-    relative = used / expected - 1
-    blocks, where = np.unique(np.asarray(block), return_inverse=True)
-    common = np.stack([relative[where == number].mean(axis=0) for number in range(len(blocks))])
-    own = relative - common[where]
-    # A fit takes up a part of what it is fitted to; what is left over is as much too small.
-    parameters = counts.shape[1] + 1
-    common, own = common * _enlarged(len(blocks), parameters), own * _enlarged(len(own), parameters)
-    rng = np.random.default_rng(seed)
-    found = [
-        solved(counts, expected * np.maximum(0.0, 1 + drawn), costs)
-        for drawn in (
-            common[rng.integers(len(blocks), size=len(blocks))][where] + own[rng.integers(len(own), size=len(own))]
-            for _ in range(draws)
-        )
+    rng, where = np.random.default_rng(seed), np.unique(np.asarray(block), return_inverse=True)[1]
+    # The same for all resources: in a slow minute everything is slow.
+    drawn = [
+        (rng.integers(where.max() + 1, size=where.max() + 1), rng.integers(len(where), size=len(where)))
+        for _ in range(draws)
     ]
-    return Demands(
-        demand,
-        base,
-        np.stack([one for one, _ in found]),
-        np.stack([one for _, one in found]),
-        inflation(counts),
-        np.median(np.abs(relative), axis=0),
-    )
+    answers, errors = [], list[float]()
+    repetitions = list[list[Floats]]()
+    for resource in resources:
+        prior = likely(resource, where)
+        allowed = needed(resource, prior)
+        found = solved(resource, allowed, prior)
+        expected = np.maximum(_expected(resource, found), 1e-12)
+        relative = resource.used / expected - 1
+        common, own = _parts(relative, where, int(allowed.sum()) + 1)
+        answers.append(found)
+        errors.append(float(np.median(np.abs(relative))))
+        repetitions.append([])
+        for stretches, windows in drawn:
+            again = replace(resource, used=resource.used * np.maximum(0.0, 1 + common[stretches][where] + own[windows]))
+            means = rng.normal(1.0, PRIOR_SD, len(allowed))
+            repetitions[-1].append(solved(again, allowed, prior, means))
+    demand, draws_demand = np.stack(answers, axis=1), np.array(repetitions).transpose(1, 2, 0)
+    return Demands(demand[:-1], demand[-1], draws_demand[:, :-1], draws_demand[:, -1], np.array(errors))
 
 
-def needed(counts: Floats, used: Floats) -> NDArray[np.bool_]:
-    """(A, R): whether an action's demand at a resource is needed to explain it.
+def likely(resource: Resource, where: NDArray[np.int64]) -> Prior | None:
+    """The one demand that explains a resource best when all likely ones are alike; None where none is.
+
+    How far a window is off comes from the fit without a prior. Windows of a stretch, `where` (W,), share their speed,
+    so they say less than as many that do not: an error in common counts once for each of them.
+    """
+    if not resource.likely.any():
+        return None
+    counts = np.column_stack([resource.counts[:, resource.likely].sum(axis=1), resource.counts[:, ~resource.likely]])
+    level = float(solved(replace(resource, counts=counts, likely=np.zeros(counts.shape[1], np.bool_)))[0])
+    free = solved(resource)
+    relative = resource.used / np.maximum(_expected(resource, free), resource.floor) - 1
+    common, own = _parts(relative, where, int((free > 0).sum()))
+    noise = float(np.sqrt(len(own) / len(common) * (common**2).mean() + (own**2).mean()))
+    return Prior(level, noise) if level > 0 else None
+
+
+def needed(resource: Resource, prior: Prior | None = None) -> NDArray[np.bool_]:
+    """(A,): whose demand is needed to explain a resource; those that are likely always are.
 
     Backward elimination: whichever demand is missed least is left out, as long as that is no worse than chance (F to
     remove, Draper & Smith 1998, section 15.4). Else a request that never goes to a station would seem to, by a
     trace of CPU, and a prediction would let it wait there.
     """
-    costs = np.ones((counts.shape[1], used.shape[1]), np.bool_)
-    for number, values in enumerate(used.T):
-        own = values[:, None]
-        while True:
-            demand, base = solved(counts, own, costs[:, [number]])
-            weights = 1 / (counts @ demand[:, 0] + base[0] + _FLOOR_SHARE * max(float(values.max()), 1e-12))
-            error = _error(counts, values, weights, costs[:, number])
-            freedom = max(1, len(values) - int((demand > 0).sum()) - 1)
-            costs[:, number] &= demand[:, 0] > 0
-            places = np.arange(len(demand))
-            missed = {
-                action: _error(counts, values, weights, costs[:, number] & (places != action)) - error
-                for action in np.flatnonzero(costs[:, number])
-            }
-            least = min(missed, key=lambda action: missed[action], default=None)
-            if least is None or missed[least] > _F_TO_REMOVE * error / freedom:
-                break
-            costs[least, number] = False
-    return costs
+    allowed: NDArray[np.bool_] = np.asarray(resource.counts.any(axis=0))
+    stays = resource.likely if prior else np.zeros(len(allowed), np.bool_)
+    places = np.arange(len(allowed))
+    while True:
+        found = solved(resource, allowed, prior)
+        weights = 1 / (_expected(resource, found) + resource.floor)
+        allowed = allowed & ((found[:-1] > 0) | stays)
+        error = _least_squares(resource, weights, allowed, prior)[1]
+        freedom = max(1, len(resource.used) - int(allowed.sum()) - 1)
+        missed = {
+            action: _least_squares(resource, weights, allowed & (places != action), prior)[1] - error
+            for action in np.flatnonzero(allowed & ~stays)
+        }
+        least = min(missed, key=lambda action: missed[action], default=None)
+        if least is None or missed[least] > _F_TO_REMOVE * error / freedom:
+            return allowed
+        allowed[least] = False
 
 
-def _error(counts: Floats, values: Floats, weights: Floats, allowed: NDArray[np.bool_]) -> float:
-    """The weighted sum of squares that is left over when only these actions cost anything."""
-    design = np.column_stack([counts[:, allowed], np.ones(len(counts))])
-    return float(nnls(design * weights[:, None], values * weights)[1] ** 2)
+def _expected(resource: Resource, found: Floats) -> Floats:
+    """(W,)"""
+    return np.asarray(resource.counts @ found[:-1] + found[-1], np.float64)
+
+
+def _least_squares(
+    resource: Resource,
+    weights: Floats,
+    allowed: NDArray[np.bool_] | None,
+    prior: Prior | None,
+    means: Floats | None = None,
+) -> tuple[Floats, float]:
+    """(A + 1,) as `solved` has it, and the weighted sum of squares that is left over, the prior's included."""
+    actions = resource.counts.shape[1]
+    kept = np.append(allowed if allowed is not None else np.ones(actions, np.bool_), True)
+    design = np.column_stack([resource.counts, np.ones(len(weights))]) * weights[:, None]
+    goal = resource.used * weights
+    if prior:
+        # (demand - level x mean) / (level x sd) is normal, as a window's error is / noise.
+        rows = np.eye(actions + 1)[np.append(resource.likely, False)] * prior.noise / (prior.level * PRIOR_SD)
+        wanted = (means if means is not None else np.ones(actions))[resource.likely] * prior.noise / PRIOR_SD
+        design, goal = np.vstack([design, rows]), np.append(goal, wanted)
+    found = np.zeros(actions + 1)
+    found[kept], left = nnls(design[:, kept], goal)
+    return found, float(left**2)
+
+
+def _parts(relative: Floats, where: NDArray[np.int64], parameters: int) -> tuple[Floats, Floats]:
+    """What a fit leaves over: (stretches,) what all windows of one have in common, and (W,) each window's own.
+
+    A fit takes up a part of what it is fitted to; what is left over is as much too small.
+    """
+    common = np.array([relative[where == number].mean() for number in range(int(where.max()) + 1)])
+    own = relative - common[where]
+    return common * _enlarged(len(common), parameters), own * _enlarged(len(own), parameters)
 
 
 def _enlarged(observations: int, parameters: int) -> float:

@@ -1,10 +1,13 @@
 """Limits that are no queue: with so many people something is used up, however fast the cores are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from capacity.calibration.file import Calibration
 from capacity.prediction.result import Bound
-from capacity.prediction.site import Here, Planned, Site
+from capacity.prediction.runs import Question
+from capacity.prediction.site import Drawn, Here, Planned
 
 # What a process may open at most where nobody has raised it: the soft limit of most Linux systems' services.
 DESCRIPTORS = 65_536
@@ -14,12 +17,13 @@ _DESCRIPTORS_A_PERSON = 2
 MEMORY_SHARE = 0.7
 
 
-def bounds(site: Site, calibration: Calibration) -> list[Bound]:
-    """Whatever is known, the nearest first."""
-    return sorted(_bounds(site, calibration), key=lambda bound: bound.people)
+def bounds(question: Question, drawn: Sequence[Drawn], people: int) -> list[Bound]:
+    """Whatever is known, the nearest first. `drawn`: ways how the site may be."""
+    return sorted(_bounds(question, drawn, people), key=lambda bound: bound.people)
 
 
-def _bounds(site: Site, calibration: Calibration) -> Iterator[Bound]:
+def _bounds(question: Question, drawn: Sequence[Drawn], people: int) -> Iterator[Bound]:
+    site, calibration = question.site, question.calibration
     app = calibration.stations.get("app")
     copies = 1
     memory_mb = float(calibration.machine.memory_mb)
@@ -31,6 +35,7 @@ def _bounds(site: Site, calibration: Calibration) -> Iterator[Bound]:
         memory_mb = 1024 * site.machines.machines[plan.app_instance].memory_gb
         idle_mb, a_socket_mb = app.idle_memory_mb, app.memory_mb_a_socket
         yield from _database(site, calibration)
+        yield from _credits(site, question, drawn, people)
     if a_socket_mb > 0:
         people = max(0, int(copies * (MEMORY_SHARE * memory_mb - idle_mb) / a_socket_mb))
         what = "Memory of the app servers" if isinstance(site, Planned) else "Memory of the machine"
@@ -47,3 +52,29 @@ def _database(site: Planned, calibration: Calibration) -> Iterator[Bound]:
         asked = round(calibration.pool_size * plan.apps * plan.app_processes)
         if asked > limit:
             yield Bound("Connections of the database", 0, f"{asked:,} in the pools, {limit:,} allowed")
+
+
+def _credits(site: Planned, question: Question, drawn: Sequence[Drawn], people: int) -> Iterator[Bound]:
+    """Burstable servers: with how many people the CPU that is used is all that is earned.
+
+    T = credit_hours x baseline / (busy - baseline) is how long full credits last (AWS: CPU credits and baseline).
+    """
+    rates = question.crowd.rates(people)
+    for host, (kind, _) in site.hosts().items():
+        server = site.machines.machines[kind]
+        if server.baseline_share >= 1:
+            continue
+        each = float(np.median([there.busy_cores(rates)[host] / there.cores[host] for there in drawn]))
+        idle = float(np.median([there.background(rates, 0)[host] / there.cores[host] for there in drawn]))
+        if each <= 0:
+            continue
+        more = idle + people * each - server.baseline_share
+        lasts = ""
+        if more > 0 and server.credit_hours:
+            hours = server.credit_hours * server.baseline_share / more
+            lasts = f"; with {people:,} people full credits last {hours:,.1f} h"
+        yield Bound(
+            f"CPU credits of {host} ({server.title})",
+            max(0, int((server.baseline_share - idle) / each)),
+            f"{server.baseline_share:.0%} of its cores is what it earns{lasts}",
+        )

@@ -31,7 +31,7 @@ class Knee:
 
 def knee(question: Question) -> Knee:
     """The most people with whom every latency target holds, over several ways how it may be."""
-    bounds = [question.there(draw).fullest(question.rates) for draw in range(DRAWS)]
+    bounds = [question.there(draw).fullest(question.crowd) for draw in range(DRAWS)]
     found = [_of_one(question, draw, full) for draw, (_, full) in enumerate(bounds)]
     people = [float(most) for most, _ in found]
     first = Counter(broken for _, broken in found if broken).most_common(1)

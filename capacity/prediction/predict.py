@@ -18,7 +18,6 @@ from capacity.prediction.knee import Knee
 from capacity.prediction.result import NEEDED_SHARE, Interval, Prediction, StationUse, TargetLatency
 from capacity.prediction.runs import Question, Run, interval
 from capacity.prediction.site import Drawn, Site
-from capacity.queueing import mva
 
 DRAWS = 40
 FULL = 0.9  # busier than this on average, and a small error of the demand is a large one of the latency
@@ -33,7 +32,7 @@ def predicted(question: Question, people: int, knee: Knee | None = None) -> Pred
     Far beyond what the hosts can do nobody's latency is simulated: it is a ranking of hosts, and how many are needed.
     """
     asked = [question.there(draw) for draw in range(DRAWS)]
-    if people > _HOPELESS * np.median([there.fullest(question.rates)[1] for there in asked]):
+    if people > _HOPELESS * np.median([there.fullest(question.crowd)[1] for there in asked]):
         return _ranked(question, asked, people, knee)
     runs = [question.run(people, draw) for draw in range(DRAWS)]
     fullest = float(np.median([max(run.hosts.values()) for run in runs]))
@@ -43,12 +42,12 @@ def predicted(question: Question, people: int, knee: Knee | None = None) -> Pred
         people,
         ", ".join(question.calibration.runs),
         interval([run.requests_per_s for run in runs]),
-        interval([1000 * _mean_response_s(question, run.there, people) for run in runs]),
+        interval([1000 * run.there.response_s(question.crowd, people) for run in runs]),
         tuple(sorted(_stations(question, runs), key=lambda use: use.utilisation.value, reverse=True)),
         tuple(_targets(question, runs, saturated)),
         saturated,
         _counts_per_s(question, people),
-        tuple(bounds(question.site, question.calibration)),
+        tuple(bounds(question, asked, people)),
         knee.people if knee else None,
         knee.broke_first if knee else None,
         tuple(_notes(question, people, fullest)),
@@ -57,24 +56,18 @@ def predicted(question: Question, people: int, knee: Knee | None = None) -> Pred
 
 def _counts_per_s(question: Question, people: int) -> dict[str, float]:
     """What all of them cause a second, besides CPU."""
-    found = defaultdict[str, float](float)
+    found, rates = defaultdict[str, float](float), question.crowd.rates(people)
     for action, measured in question.calibration.actions.items():
         for name, each in measured.counts.items():
-            found[name] += people * question.rates.get(action, 0.0) * each.value
+            found[name] += people * rates.get(action, 0.0) * each.value
     return dict(found)
-
-
-def _mean_response_s(question: Question, there: Drawn, people: int) -> float:
-    """Of all requests, by mean value analysis: one class of people, the hosts as stations."""
-    demands_s, servers = there.centres(question.rates, people)
-    think_s = np.array([1 / question.requests_a_person_s])
-    return float(mva.solved(demands_s, servers, think_s, [people]).response_s[0])
 
 
 def _stations(question: Question, runs: Sequence[Run]) -> Iterator[StationUse]:
     """Hosts, then stations."""
     first, people = runs[0].there, runs[0].people
-    cpu_ms = {station: _cpu_ms(question, [run.there for run in runs], station) for station in first.host}
+    rates = question.crowd.rates(people)
+    cpu_ms = {station: _cpu_ms(question, [run.there for run in runs], station, people) for station in first.host}
     for host in first.cores:
         cores = float(np.median([run.there.cores[host] for run in runs]))
         spent = sum(cpu_ms[station] for station, on in first.host.items() if on == host)
@@ -85,7 +78,7 @@ def _stations(question: Question, runs: Sequence[Run]) -> Iterator[StationUse]:
         yield StationUse(
             f"{station.name}, threads" if station.name in first.cores else station.name,
             threads,
-            interval([_busy_cores(run, station.name, question.rates, people) / threads for run in runs]),
+            interval([_busy_cores(run, station.name, rates, people) / threads for run in runs]),
             cpu_ms[station.name],
             interval([run.seen.stations[station.name].number for run in runs]),
         )
@@ -106,14 +99,14 @@ def _needed(site: Site, host: str, busy: Interval) -> Interval:
 
 def _ranked(question: Question, asked: Sequence[Drawn], people: int, knee: Knee | None) -> Prediction:
     """By the utilisation law alone: what would be asked of each host."""
-    first, rates = asked[0], question.rates
+    first, rates = asked[0], question.crowd.rates(people)
     uses = []
     for host in first.cores:
         busy = interval([there.asked(rates, people)[host] for there in asked])
-        spent = sum(_cpu_ms(question, asked, station) for station, on in first.host.items() if on == host)
+        spent = sum(_cpu_ms(question, asked, station, people) for station, on in first.host.items() if on == host)
         cores = float(np.median([there.cores[host] for there in asked]))
         uses.append(StationUse(host, cores, busy, spent, needed=_needed(question.site, host, busy)))
-    per_s, users = people * question.requests_a_person_s, question.scenario.population.users
+    per_s, users = people * question.requests_a_person_s(people), question.scenario.population.users
     no_latency = [
         TargetLatency(key, t.title, t.unit, t.limit_at(users), t.percentile or 95.0, None, 0.0)
         for key, t in latency_targets(question.scenario).items()
@@ -128,20 +121,20 @@ def _ranked(question: Question, asked: Sequence[Drawn], people: int, knee: Knee 
         tuple(no_latency),
         True,
         _counts_per_s(question, people),
-        tuple(bounds(question.site, question.calibration)),
+        tuple(bounds(question, asked, people)),
         knee.people if knee else None,
         knee.broke_first if knee else None,
         tuple(_notes(question, people, uses[0].utilisation.value)),
     )
 
 
-def _cpu_ms(question: Question, sites: Sequence[Drawn], station: str) -> float:
+def _cpu_ms(question: Question, sites: Sequence[Drawn], station: str, people: int) -> float:
     """Of a request, over the whole mix; the median draw."""
-    rates = question.rates
+    rates = question.crowd.rates(people)
     spent = [
         sum(rates.get(action, 0.0) * cpu_s[station] for action, cpu_s in there.demands.cpu_s.items()) for there in sites
     ]
-    return 1000 * float(np.median(spent)) / question.requests_a_person_s
+    return 1000 * float(np.median(spent)) / question.requests_a_person_s(people)
 
 
 def _targets(question: Question, runs: Sequence[Run], saturated: bool) -> Iterator[TargetLatency]:
@@ -169,7 +162,7 @@ def _targets(question: Question, runs: Sequence[Run], saturated: bool) -> Iterat
 
 def _notes(question: Question, people: int, fullest: float) -> Iterator[str]:
     """How far the prediction reaches beyond what was measured."""
-    calibration, rates = question.calibration, question.rates
+    calibration, rates = question.calibration, question.crowd.rates(people)
     never = sorted(action for action, rate in rates.items() if rate > 0 and action not in calibration.actions)
     if never:
         yield f"Never measured, and left out: {', '.join(never)}. Calibrate a run in which people do it, too."

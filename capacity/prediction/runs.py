@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from capacity.calibration.calibrate import demands_of
 from capacity.calibration.file import Calibration, CalibrationError
 from capacity.calibration.observations import OFFLINE_MESSAGE, SOCKET
+from capacity.prediction.crowd import Crowd
 from capacity.prediction.flows import samples_of
 from capacity.prediction.result import Interval
 from capacity.prediction.site import Drawn, Site
@@ -20,6 +21,7 @@ RUN_S, WARM_UP_S = 60.0, 10.0
 # Shorter runs say as much where more people come: percentiles of so many are steady.
 FLOWS_MAX = 60_000
 LOW, HIGH = 5.0, 95.0
+MANY_PEOPLE = 10_000  # hardly any of them is half of a couple
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,8 @@ class Run:
 
 @dataclass(frozen=True)
 class Question:
-    """A scenario's people on a site: `rates` is what one of them does a second, by action; from run to run that differs
-    by `rates_spread`, a share (standard deviation).
+    """A scenario's people on a site: what the `crowd` does differs from run to run by `rates_spread`, a share (standard
+    deviation).
 
     Every draw is one way how it may be; the same seed and draw are the same run. Raises CalibrationError when nothing
     of what they do was calibrated.
@@ -48,19 +50,18 @@ class Question:
 
     calibration: Calibration
     scenario: Scenario
-    rates: Mapping[str, float]
+    crowd: Crowd
     site: Site
     seed: int
     rates_spread: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.requests_a_person_s:
+        if not self.requests_a_person_s(MANY_PEOPLE):
             raise CalibrationError(f"Nothing that the people of {self.scenario.name} do was calibrated.")
 
-    @property
-    def requests_a_person_s(self) -> float:
-        """Of those actions whose cost is known."""
-        return sum(rate for action, rate in self.rates.items() if self._is_request(action))
+    def requests_a_person_s(self, people: int) -> float:
+        """Of one of so many; of those actions whose cost is known."""
+        return sum(rate for action, rate in self.crowd.rates(people).items() if self._is_request(action))
 
     def _is_request(self, action: str) -> bool:
         return action in self.calibration.actions and action not in (SOCKET, OFFLINE_MESSAGE)
@@ -72,10 +73,10 @@ class Question:
     def run(self, people: int, draw: int) -> Run:
         """One run of RUN_S after a warm-up, or of as many flows as say as much."""
         rng = np.random.default_rng([self.seed, draw])
-        there = self._there(draw, rng)
+        there = self._there(draw, rng).at_load(self.crowd, people)
         busier = max(0.5, float(rng.normal(1.0, self.rates_spread)))
-        network = there.network({action: rate * busier for action, rate in self.rates.items()}, people)
-        a_second = people / network.people[0].think_s + sum(network.arrivals_per_s.values())
+        network = there.network(self.crowd, people, busier)
+        a_second = sum(one.count / one.think_s for one in network.people) + sum(network.arrivals_per_s.values())
         flows, warm_up = (min(FLOWS_MAX, round(a_second * seconds)) for seconds in (RUN_S, WARM_UP_S))
         seen = simulate(network, flows, int(rng.integers(2**62)), warm_up)
         busy = dict.fromkeys(there.cores, 0.0)

@@ -1,17 +1,19 @@
 """Where the stations stand: on the machine that was measured, or on the servers that a plan draws."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from capacity.calibration.demands import MACHINE, ServiceDemands, network_of
-from capacity.calibration.file import Calibration
+from capacity.calibration.file import Calibration, Curve
 from capacity.calibration.observations import GENERATOR
 from capacity.calibration.paths import MANY, stations_of
+from capacity.prediction.crowd import Crowd
 from capacity.prediction.environment import speeds
+from capacity.queueing import mva
 from capacity.queueing.network import Law, Network, Station
 from scenarios.machines import Between, Machines
 from scenarios.schema import Infrastructure
@@ -42,20 +44,28 @@ class Drawn:
     speeds: Mapping[str, tuple[float, ...]]
     period_s: float
     connections: int | None = None  # to the database, of all processes of the app together
+    curves: Mapping[str, Curve] = field(default_factory=dict)  # by station, of the demands, by how full the hosts are
 
-    def network(self, rates: Mapping[str, float], people: int) -> Network:
-        """So many people, each of whom does `rates` a second."""
-        background = self.background(rates, people)
+    def at_load(self, crowd: Crowd, people: int) -> "Drawn":
+        """With demands as they are when so many people are there."""
+        if all(min(curve.factor) == max(curve.factor) == 1 for curve in self.curves.values()):
+            return self
+        busy = self.asked(crowd.rates(people), people)
+        factor = {name: curve.at(busy[self.host[name]]) for name, curve in self.curves.items()}
+        cpu_s = {
+            action: {station: each * factor.get(station, 1.0) for station, each in by_station.items()}
+            for action, by_station in self.demands.cpu_s.items()
+        }
+        return replace(self, demands=replace(self.demands, cpu_s=cpu_s), curves={})
+
+    def network(self, crowd: Crowd, people: int, busier: float = 1.0) -> Network:
+        """So many people of the crowd, who do all they do `busier` times as often."""
+        background = self.background(crowd.rates(people), people)
+        classes = [
+            (count, {action: rate * busier for action, rate in rates.items()}) for count, rates in crowd.classes(people)
+        ]
         return network_of(
-            self.demands,
-            self.stations,
-            self.cores,
-            background,
-            rates,
-            people,
-            self.connections,
-            self.speeds,
-            self.period_s,
+            self.demands, self.stations, self.cores, background, classes, self.connections, self.speeds, self.period_s
         )
 
     def background(self, rates: Mapping[str, float], people: float) -> dict[str, float]:
@@ -74,8 +84,12 @@ class Drawn:
                     found[self.host[station]] += rate * cpu_s
         return found
 
-    def fullest(self, rates: Mapping[str, float]) -> tuple[str, float]:
+    def fullest(self, crowd: Crowd) -> tuple[str, float]:
         """The host that is full first, and with how many people: the asymptotic bound (Denning & Buzen 1978)."""
+        host, people = self._fullest(crowd.daters)
+        return self._fullest(crowd.rates(max(1, round(people)))) if crowd.halves else (host, people)
+
+    def _fullest(self, rates: Mapping[str, float]) -> tuple[str, float]:
         busy, idle = self.busy_cores(rates), self.background(rates, 0)
         left = {host: max(0.0, cores - idle[host]) for host, cores in self.cores.items()}
         full = {host: left[host] / used for host, used in busy.items() if used > 0}
@@ -87,22 +101,34 @@ class Drawn:
         busy, idle = self.busy_cores(rates), self.background(rates, 0)
         return {host: (people * busy[host] + idle[host]) / cores for host, cores in self.cores.items()}
 
-    def centres(self, rates: Mapping[str, float], people: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """(1, hosts + 1) seconds of a request at each host and in waiting, and the servers there, for MVA.
+    def response_s(self, crowd: Crowd, people: int) -> float:
+        """The mean of all requests, by mean value analysis: classes of people, the hosts as stations."""
+        classes = [(count, sum(self.demands.mix(rates).values()), rates) for count, rates in crowd.classes(people)]
+        classes = [(count, a_second, rates) for count, a_second, rates in classes if a_second]
+        background = self.background(crowd.rates(people), people)
+        rows, servers = zip(*(self._centres(rates, background) for _, _, rates in classes), strict=True)
+        think_s = np.array([1 / a_second for _, a_second, _ in classes])
+        found = mva.solved(np.stack(rows), servers[0], think_s, [count for count, _, _ in classes])
+        return float(np.average(found.response_s, weights=found.throughput_per_s))
+
+    def _centres(
+        self, rates: Mapping[str, float], background: Mapping[str, float]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """(hosts + 1,) seconds of a request at each host and in waiting, and the servers there.
 
         A host has whole servers there: as many as its cores, rounded, each slower by what was rounded and by what the
         stations use by themselves.
         """
-        asked, idle = self.demands.mix(rates), self.background(rates, people)
+        asked = self.demands.mix(rates)
         total, busy = sum(asked.values()), self.busy_cores(asked)
         servers = [max(1, round(cores)) for cores in self.cores.values()]
         seconds = [
-            busy[host] / total * count / max(1e-6, cores - idle[host])
+            busy[host] / total * count / max(1e-6, cores - background[host])
             for (host, cores), count in zip(self.cores.items(), servers, strict=True)
         ]
         waits = self.demands.waits
         waiting = sum(rate * waits[action].mean_s for action, rate in asked.items() if action in waits) / total
-        return np.array([[*seconds, waiting]]), np.array([*servers, 0], np.int64)
+        return np.array([*seconds, waiting]), np.array([*servers, 0], np.int64)
 
 
 @dataclass(frozen=True)
@@ -121,7 +147,8 @@ class Here:
         path = {MACHINE: speeds(found, windows, rng)}
         cores = {MACHINE: float(found.machine.cpus)}
         processes = max(1, round(demands.cores.get("app", 1.0)))
-        return Drawn(demands, cores, host, stations, path, found.window_s, _connections(found, processes))
+        curves = {name: station.curve for name, station in found.stations.items()}
+        return Drawn(demands, cores, host, stations, path, found.window_s, _connections(found, processes), curves)
 
 
 @dataclass(frozen=True)
@@ -172,7 +199,7 @@ class Planned:
     def _station(self, name: str, host: str) -> Station:
         plan = self.infrastructure
         if name == "app":
-            return Station(name, queues=plan.apps * plan.app_processes, host=host)
+            return Station(name, queues=plan.apps * plan.app_processes, sharing=True, host=host)
         if name == "valkey":
             return Station(name, queues=plan.redis_nodes, host=host)
         return Station(name, servers=MANY if name == "mongod" else 1, host=host)

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import mean, stdev
+from statistics import mean
 
 from capacity.calibration.demands import MACHINE
-from capacity.calibration.file import Calibration
-from capacity.calibration.observations import SOCKET
 from capacity.prediction.result import Interval, Prediction
 from capacity.queueing.usl import Usl, fitted
 from loadtests.record import Record, Windows
@@ -74,21 +72,6 @@ class Verification:
     @property
     def summaries(self) -> tuple[Summary, ...]:
         return tuple(_summaries(self.steps))
-
-
-def rates_measured(calibration: Calibration, scenario: str) -> dict[str, float]:
-    """What a person of the scenario did a second, in its runs in the calibration; empty when there are none."""
-    own = [stretch for stretch in calibration.stretches if stretch.scenario == scenario and not stretch.mix]
-    people = sum(stretch.people for stretch in own)
-    actions = {action for stretch in own for action in stretch.rates}
-    return {action: sum(s.people * s.rates.get(action, 0.0) for s in own) / people for action in sorted(actions)}
-
-
-def rates_spread(calibration: Calibration, scenario: str) -> float:
-    """By how much the requests of a person differ between the scenario's runs: a share (standard deviation)."""
-    own = [stretch for stretch in calibration.stretches if stretch.scenario == scenario and not stretch.mix]
-    totals = [sum(rate for action, rate in one.rates.items() if action != SOCKET) for one in own]
-    return stdev(totals) / mean(totals) if len(totals) > 1 else 0.0
 
 
 def scaling(records: Sequence[Record]) -> Usl | None:

@@ -6,7 +6,7 @@ Think times belong to classes. Service is shared, or exponential and alike for a
 (Baskett, Chandy, Muntz, Palacios 1975).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -48,7 +48,7 @@ def exact(demands_s: Floats, servers: NDArray[np.int64], think_s: Floats, people
     `approximate`.
     """
     if len(people) == 1:
-        return _exact_one_class(lambda n: demands_s[0], servers, float(think_s[0]), people[0])
+        return _exact_one_class(demands_s[0], servers, float(think_s[0]), people[0])
     if (servers > 1).any():
         raise ValueError("several classes at a station with several servers: use approximate()")
     numbers: dict[tuple[int, ...], Floats] = {(0,) * len(people): np.zeros(demands_s.shape[1])}
@@ -66,16 +66,7 @@ def exact(demands_s: Floats, servers: NDArray[np.int64], think_s: Floats, people
     return Means(throughput, residence, throughput[:, None] * residence)
 
 
-def exact_with_curves(
-    demands_s: Callable[[int], Floats], servers: NDArray[np.int64], think_s: float, people: int
-) -> Means:
-    """One class whose demands (S,) depend on how many people there are: MVASD (Kattepur & Nambiar 2015)."""
-    return _exact_one_class(demands_s, servers, think_s, people)
-
-
-def _exact_one_class(
-    demands_s: Callable[[int], Floats], servers: NDArray[np.int64], think_s: float, people: int
-) -> Means:
+def _exact_one_class(demand: Floats, servers: NDArray[np.int64], think_s: float, people: int) -> Means:
     count = len(servers)
     number, throughput = np.zeros(count), 0.0
     residence = np.zeros(count)
@@ -85,7 +76,6 @@ def _exact_one_class(
     places = np.arange(1, most)[:, None]
     free = np.maximum(0, servers[None, :] - places) if most > 1 else np.zeros((0, count))
     for n in range(1, people + 1):
-        demand = demands_s(n)
         # A server is free for whoever comes: (m - j) of them are when j are busy.
         spare = (servers - 1).clip(0) * idle + ((free - 1).clip(0) * chances[: most - 1]).sum(axis=0)
         residence = np.where(servers > 0, demand / np.maximum(1, servers) * (1 + number + spare), demand)

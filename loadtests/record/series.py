@@ -31,7 +31,7 @@ SERIES_COLUMNS = (
     "generator_cpu_percent",  # of one core, of the busiest generator process
     "generator_cpu_cores",  # of all generator processes
     "generator_memory_mb",  # of all generator processes
-    "bytes_sent",  # bodies of HTTP requests and of their answers, as they travel
+    "bytes_sent",  # bodies of HTTP requests, of their answers, and of frames, as they travel
     "bytes_received",
     "cdn_hits",
     "cdn_misses",

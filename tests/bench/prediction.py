@@ -17,11 +17,15 @@ import numpy as np
 from capacity.calibration.calibrate import calibrated
 from capacity.calibration.demands import MACHINE, ServiceDemands
 from capacity.calibration.file import Calibration
+from capacity.prediction.crowd import Crowd, measured_crowd, measured_spread
 from capacity.prediction.predict import predicted
 from capacity.prediction.runs import Question
 from capacity.prediction.site import Drawn, Here, Site
-from capacity.prediction.verify import BELOW, Compared, Step, compared, rates_measured, rates_spread
+from capacity.prediction.verify import BELOW, Compared, Step, compared
+from capacity.queueing.network import Network, Serve, Station, Wait
 from loadtests.record import Record
+
+_WRITES = ("POST", "PUT", "PATCH", "DELETE", "WS message")
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,9 @@ def without_waiting(there: Drawn) -> Drawn:
     return replace(there, demands=replace(there.demands, waits={}))
 
 
-def shared(there: Drawn) -> Drawn:
-    """Requests share an app's loop instead of taking turns."""
-    stations = tuple(replace(s, sharing=True) if s.name == "app" else s for s in there.stations)
+def in_turns(there: Drawn) -> Drawn:
+    """A request keeps its app's loop until its work there is done."""
+    stations = tuple(replace(s, sharing=False) if s.name == "app" else s for s in there.stations)
     return replace(there, stations=stations)
 
 
@@ -69,28 +73,33 @@ def exponential(there: Drawn) -> Drawn:
     return replace(there, demands=replace(there.demands, cv=dict.fromkeys(there.demands.cv, 1.0)))
 
 
-def falling(calibration: Calibration, rates: Mapping[str, float], people: int) -> Callable[[Drawn], Drawn]:
-    """Demands that depend on how full the machine is: a line through what stretches cost beside what was expected."""
-    busy = np.array([stretch.machine_utilisation for stretch in calibration.stretches])
-    cost = np.array([mean(stretch.cost) for stretch in calibration.stretches])
-    slope, level = np.polyfit(busy, cost, 1)
+class WithDisk(Drawn):
+    """Whatever is written waits for one disk, one after the other, instead of for a time that depends on nobody."""
 
-    def change(there: Drawn) -> Drawn:
-        expected = people * sum(there.busy_cores(rates).values()) / sum(there.cores.values())
-        factor = max(0.5, float(level + slope * min(1.0, expected)))
-        cpu_s = {
-            action: {station: value * factor for station, value in by_station.items()}
-            for action, by_station in there.demands.cpu_s.items()
-        }
-        return replace(there, demands=replace(there.demands, cpu_s=cpu_s))
+    def network(self, crowd: Crowd, people: int, busier: float = 1.0) -> Network:
+        bare = super().network(crowd, people, busier)
+        flows = tuple(
+            replace(flow, steps=tuple(Serve("disk", s.law) if isinstance(s, Wait) else s for s in flow.steps))
+            if flow.name.startswith(_WRITES)
+            else flow
+            for flow in bare.flows
+        )
+        return replace(bare, flows=flows, stations=(*bare.stations, Station("disk")))
 
-    return change
+
+def with_disk(there: Drawn) -> Drawn:
+    return WithDisk(**vars(there))
+
+
+def level(there: Drawn) -> Drawn:
+    """A request costs the same however full the machine is."""
+    return replace(there, curves={})
 
 
 Way = Callable[[int], tuple[Calibration, Site]]
 
 
-def ways(stored: Calibration, only_mixes: Calibration, rates: Mapping[str, float]) -> dict[str, Way]:
+def ways(stored: Calibration, only_mixes: Calibration, crowd: Crowd) -> dict[str, Way]:
     """By name, what a step with so many people is predicted from."""
 
     def with_(change: Callable[[Drawn], Drawn]) -> Way:
@@ -101,8 +110,9 @@ def ways(stored: Calibration, only_mixes: Calibration, rates: Mapping[str, float
         "always equally fast": with_(steady),
         "no waiting": with_(without_waiting),
         "no lower steps": lambda people: (only_mixes, Here(only_mixes)),
-        "demands by fullness": lambda people: (stored, Changed(Here(stored), falling(stored, rates, people))),
-        "app shares its loop": with_(shared),
+        "no demand curves": with_(level),
+        "a disk for what is written": with_(with_disk),
+        "app does one by one": with_(in_turns),
         "app has one queue": with_(one_queue),
         "generator of equal weight": with_(fair),
         "CPU times exponential": with_(exponential),
@@ -113,19 +123,20 @@ def main(folders: Iterable[str]) -> None:
     rows: dict[str, list[Compared]] = {}
     for folder in map(Path, folders):
         mixes = Record.read(folder / "calibration")
-        steps = [Record.read(path) for path in sorted(folder.iterdir()) if path.name.isdigit()]
+        found = [Record.read(path) for path in folder.iterdir() if path.is_dir() and path.name != "calibration"]
+        steps = sorted(found, key=lambda record: record.run.users_asked)
         calibrated_from = json.loads((folder / "calibration.json").read_text())["runs"]
         lower = [record for record in steps if record.folder.name in calibrated_from]
         # Calibrated anew: by the code as it is now.
         stored, only_mixes = calibrated([mixes, *lower]), calibrated([mixes])
-        name = steps[0].run.scenario.name
-        rates, spread = rates_measured(stored, name), rates_spread(stored, name)
+        scenario = lower[0].run.scenario
+        crowd, spread = measured_crowd(stored, scenario), measured_spread(stored, scenario)
         higher = [record for record in steps if record not in lower]
-        for way, of in ways(stored, only_mixes, rates).items():
+        for way, of in ways(stored, only_mixes, crowd).items():
             for record in higher:
                 people = record.run.users_asked
                 calibration, site = of(people)
-                question = Question(calibration, record.run.scenario, rates, site, 1, spread)
+                question = Question(calibration, record.run.scenario, crowd, site, 1, spread)
                 prediction = predicted(question, people)
                 rows.setdefault(way, []).extend(_below(compared(prediction, record)))
     report(rows)

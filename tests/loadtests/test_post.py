@@ -22,8 +22,8 @@ class Watch:
     def fire(self, name: str, latency_ms: float, problem: str | None) -> None:
         self.fired.append((name, round(latency_ms, 3), problem))
 
-    def count(self, column: str) -> None:
-        self.counted[column.removeprefix("messages_")] += 1
+    def count(self, column: str, amount: float = 1, /) -> None:
+        self.counted[column.removeprefix("messages_")] += int(amount)
 
     def monotonic_s(self) -> float:
         return self.ms / 1000

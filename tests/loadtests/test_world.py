@@ -13,7 +13,7 @@ def test_a_process_knows_whom_it_plays_itself() -> None:
     fired: list[str] = []
     scenario, clock, pool = load("phase-1"), RunClock(), PersonPool(population(1000, 1, "secret", 1, 2))
     world = World(
-        *(scenario, Client(), lambda name, *_: fired.append(name), lambda _: None, clock, pool, Meetings()),
+        *(scenario, Client(), lambda name, *_: fired.append(name), lambda *_: None, clock, pool, Meetings()),
         worker=1,
         workers=2,
     )

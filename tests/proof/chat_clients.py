@@ -36,8 +36,8 @@ def main(host: str, pairs: int, messages: int, hang_ups: int) -> None:
         if name == "message delivery" and not problem:
             latencies_ms.append(latency_ms)
 
-    def count(column: str) -> None:
-        counted[column.removeprefix("messages_")] += 1
+    def count(column: str, amount: float = 1, /) -> None:
+        counted[column.removeprefix("messages_")] += int(amount)
 
     @dataclass
     class Rest:

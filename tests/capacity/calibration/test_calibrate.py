@@ -46,6 +46,20 @@ def test_database_queries_are_counted_by_action(calibration: Calibration) -> Non
         assert calibration.actions[action].counts["database_queries"].value == pytest.approx(queries, abs=0.05)
 
 
+def test_who_reaches_no_app_costs_nothing_there_nor_behind_it(calibration: Calibration) -> None:
+    """By the app's own count of its requests; in no draw either."""
+    photo = list(calibration.actions).index("IMAGE photo")
+    app, database = (list(calibration.stations).index(name) for name in ("app", "mongod"))
+    assert calibration.actions["IMAGE photo"].cpu_ms["generator"].value > 0
+    for station in ("app", "mongod"):
+        assert calibration.actions["IMAGE photo"].cpu_ms[station].value == 0
+    assert all(draw[photo][app] == draw[photo][database] == 0 for draw in calibration.draws_cpu_ms)
+
+
+def test_a_request_costs_the_same_on_a_fuller_machine_as_far_as_these_runs_tell(calibration: Calibration) -> None:
+    assert all(set(station.curve.factor) == {1.0} for station in calibration.stations.values())
+
+
 def test_waiting_is_what_is_left_of_the_latency(calibration: Calibration) -> None:
     """12 ms, of which 6.8 are CPU."""
     wait = calibration.actions["POST /swipes"].wait_ms
@@ -149,9 +163,9 @@ def test_no_run_is_refused() -> None:
     ("text", "sentence"),
     [
         ("", "is cut off or no JSON"),
-        ('{"schema_version": 7}', "has schema version 7, this Matchday reads 1: calibrate again"),
+        ('{"schema_version": 7}', "has schema version 7, this Matchday reads 2: calibrate again"),
         ("[]", "has schema version None"),
-        ('{"schema_version": 1}', "is no calibration: created_at: Field required"),
+        ('{"schema_version": 2}', "is no calibration: created_at: Field required"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, text: str, sentence: str) -> None:

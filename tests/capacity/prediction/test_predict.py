@@ -6,7 +6,8 @@ import pytest
 
 from capacity.calibration.calibrate import calibrated
 from capacity.calibration.demands import MACHINE
-from capacity.calibration.file import Calibration, CalibrationError
+from capacity.calibration.file import Calibration, CalibrationError, Curve
+from capacity.prediction.crowd import Crowd
 from capacity.prediction.knee import knee
 from capacity.prediction.predict import predicted
 from capacity.prediction.result import Prediction, StationUse
@@ -35,7 +36,7 @@ def asked(
     site: Site | None = None,
     scenario: Scenario = SCENARIO,
 ) -> Question:
-    return Question(calibration, scenario, rates, site or Here(calibration), seed)
+    return Question(calibration, scenario, Crowd(rates), site or Here(calibration), seed)
 
 
 def of(calibration: Calibration, people: int, rates: Mapping[str, float] = RATES, seed: int = 1) -> Prediction:
@@ -142,6 +143,27 @@ def test_on_the_plans_servers_each_station_has_a_host(calibration: Calibration) 
     assert not names & {"generator", MACHINE}
     app = sum(RATES[action] * TRUTH[action]["app"] / 1000 for action in RATES)
     assert use(found, "app").utilisation.value == pytest.approx((100 * app + 0.03) * 0.9 / 1.25, rel=0.15)
+
+
+def test_demands_follow_their_curve(calibration: Calibration) -> None:
+    """At 60 % busy the app's work costs half."""
+    curve = Curve(utilisation=(0.0, 0.6), factor=(1.0, 0.5))
+    stations = calibration.stations | {"app": calibration.stations["app"].model_copy(update={"curve": curve})}
+    bent = calibration.model_copy(update={"stations": stations})
+    people = round(0.6 * 2 / CPU_A_PERSON)
+    straight, cheaper = (use(of(one, people), "app").cpu_ms_a_request for one in (calibration, bent))
+    assert cheaper == pytest.approx(straight / 2, rel=0.1)
+
+
+def test_burstable_servers_have_credits_for_so_many_people(calibration: Calibration) -> None:
+    """A t3.medium may use a fifth of its cores for ever; at twice that 24 hours' earnings last 24."""
+    site = planned(calibration, "phase-1")
+    app = sum(RATES[action] * TRUTH[action]["app"] / 1000 for action in RATES) * 0.9 / 1.25
+    people = round(2 * 0.2 / app)
+    found = next(one for one in predicted(asked(calibration, site=site), people).bounds if "credits of app" in one.what)
+    assert found.people == pytest.approx((0.2 - 0.03 * 0.9 / 1.25) / app, rel=0.15)
+    hours = float(found.why.rpartition("last ")[2].removesuffix(" h"))
+    assert hours == pytest.approx(24, rel=0.3)
 
 
 def test_more_servers_never_slower(calibration: Calibration) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from capacity.calibration.demands import MACHINE
 from capacity.prediction.result import Interval, Prediction, StationUse, TargetLatency
-from capacity.prediction.verify import Verification, compared, rates_measured, scaling
+from capacity.prediction.verify import Verification, compared, scaling
 from loadtests.record import Record
 from tests.capacity.calibration.making import MIXES, made
 
@@ -64,14 +64,3 @@ def test_an_invalid_run_is_no_comparison(tmp_path: Path) -> None:
 
 def test_few_steps_have_no_scalability_law(record: Record) -> None:
     assert scaling([record] * 5) is None
-
-
-def test_rates_come_from_the_scenarios_own_runs(tmp_path: Path) -> None:
-    from capacity.calibration.calibrate import calibrated
-    from tests.capacity.calibration.making import runs
-
-    found = calibrated(runs(tmp_path))
-    rates = rates_measured(found, "phase-1")
-    mean = sum(mix["POST /swipes"] for mix in MIXES) / len(MIXES)
-    assert rates["POST /swipes"] == pytest.approx(mean / 100, rel=0.05)
-    assert rates_measured(found, "phase-2") == {}

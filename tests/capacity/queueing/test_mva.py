@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capacity.queueing.formulas import knee_people, throughput_bound_per_s
-from capacity.queueing.mva import approximate, exact, exact_with_curves, solved
+from capacity.queueing.mva import approximate, exact, solved
 
 Networks = st.tuples(st.lists(st.floats(0.001, 0.1), min_size=1, max_size=4), st.floats(0.0, 3.0), st.integers(1, 60))
 
@@ -60,14 +60,6 @@ def test_two_classes_against_the_chain() -> None:
     found = exact(demands, np.array([1, 1]), think, [4, 3])
     assert found.throughput_per_s[0] == pytest.approx(constant(3, 3) / constant(4, 3))
     assert found.throughput_per_s[1] == pytest.approx(constant(4, 2) / constant(4, 3))
-
-
-def test_demands_may_depend_on_how_many_there_are() -> None:
-    servers, think_s = np.array([1]), 1.0
-    flat = exact_with_curves(lambda n: np.array([0.1]), servers, think_s, 20)
-    falling = exact_with_curves(lambda n: np.array([0.1 * (1 - 0.01 * n)]), servers, think_s, 20)
-    assert flat.throughput_per_s[0] == pytest.approx(exact(*arrays([0.1]), np.array([1.0]), [20]).throughput_per_s[0])
-    assert 1 / 0.09 < falling.throughput_per_s[0] < 1 / 0.08  # the bottleneck's, with most of them there
 
 
 @given(Networks)

@@ -1,0 +1,33 @@
+"""Demand by how full the machine is: a line where there is one, level where there is only noise."""
+
+import numpy as np
+import pytest
+
+from capacity.calibration.curves import demand_curve
+from capacity.calibration.file import Curve
+
+BUSY = np.linspace(0.1, 0.7, 17)
+
+
+def test_a_line_is_found() -> None:
+    noise = np.random.default_rng(1).normal(0, 0.02, len(BUSY))
+    found = demand_curve(BUSY, 1.2 - 0.4 * BUSY + noise, np.ones(len(BUSY)))
+    assert found.utilisation == (pytest.approx(0.1), pytest.approx(0.7))
+    assert found.at(0.1) == pytest.approx(1.16, abs=0.03)
+    assert found.at(0.4) == pytest.approx(1.04, abs=0.02)
+
+
+def test_nothing_is_said_of_a_machine_that_is_fuller_or_emptier() -> None:
+    found = Curve(utilisation=(0.2, 0.6), factor=(1.1, 0.9))
+    assert (found.at(0.0), found.at(0.4), found.at(0.95)) == (1.1, pytest.approx(1.0), 0.9)
+
+
+def test_noise_is_no_curve_but_for_a_chance_in_a_hundred() -> None:
+    rng = np.random.default_rng(2)
+    bent = [demand_curve(BUSY, 1 + rng.normal(0, 0.05, len(BUSY)), np.ones(len(BUSY))) for _ in range(400)]
+    assert sum(curve.factor != (1.0, 1.0) for curve in bent) <= 10
+
+
+def test_one_fullness_says_nothing() -> None:
+    assert demand_curve(np.full(5, 0.3), np.linspace(0.5, 2.0, 5), np.ones(5)).factor == (1.0, 1.0)
+    assert demand_curve(np.array([0.1, 0.9]), np.array([1.0, 2.0]), np.ones(2)).factor == (1.0, 1.0)

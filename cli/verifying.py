@@ -21,7 +21,9 @@ from scenarios.schema import Scenario
 if TYPE_CHECKING:
     from capacity.calibration.file import Calibration
     from capacity.prediction.result import Prediction
-    from capacity.prediction.verify import Verification
+    from capacity.prediction.runs import Question
+    from capacity.prediction.site import Here
+    from capacity.prediction.verify import Step, Verification
     from loadtests.record import Record
 
 # Shares of the knee as it is predicted from the calibration alone.
@@ -84,7 +86,7 @@ class _Verifying:
     def run(self, mixes: "Record") -> "Verification":
         from capacity.calibration import file
         from capacity.calibration.calibrate import calibrated
-        from capacity.prediction.verify import Verification, compared, scaling
+        from capacity.prediction.verify import Verification, scaling
 
         knee = self._first_guess(calibrated([mixes]))
         users = max(self._scenario.population.users, round(knee * _POPULATION_FACTOR))
@@ -102,11 +104,13 @@ class _Verifying:
             predictions = self._predictions(calibration, [round(knee * share) for share in _HIGHER])
             (self._folder / "prediction.json").write_text(dumps(predictions) + "\n")
             higher = [step(share) for share in _HIGHER]
+        with Steps(console(stderr=True), "Comparison"):
+            steps = [self._compared(calibration, *one) for one in zip(predictions, higher, strict=True)]
         return Verification(
             self._scenario.name,
             round(knee * _LOWER[-1]),
             predictions[0].knee_people,
-            tuple(compared(one, record) for one, record in zip(predictions, higher, strict=True)),
+            tuple(steps),
             scaling([*lower, *higher]),
         )
 
@@ -121,17 +125,32 @@ class _Verifying:
             steps.say(f"about {found.value:,.0f} people")
         return found.value
 
-    def _predictions(self, calibration: "Calibration", people: Sequence[int]) -> list["Prediction"]:
-        from capacity.prediction.crowd import measured_crowd, measured_spread
-        from capacity.prediction.knee import knee
+    def _compared(self, calibration: "Calibration", prediction: "Prediction", record: "Record") -> "Step":
+        """With what was stored, and with what would have been if the machine's speed had been known."""
         from capacity.prediction.predict import predicted
-        from capacity.prediction.runs import Question
         from capacity.prediction.site import Here
+        from capacity.prediction.verify import compared, slowness
+
+        if (slow := slowness(calibration, record)) is None:
+            return compared(prediction, record)
+        question = self._question(calibration, Here(calibration, slow))
+        return compared(prediction, record, predicted(question, prediction.people))
+
+    def _question(self, calibration: "Calibration", site: "Here") -> "Question":
+        from capacity.prediction.crowd import measured_crowd, measured_spread
+        from capacity.prediction.runs import Question
 
         scenario = load(self._name, self._settings)
+        crowd, spread = measured_crowd(calibration, scenario), measured_spread(calibration, scenario)
+        return Question(calibration, scenario, crowd, site, self._seed, spread)
+
+    def _predictions(self, calibration: "Calibration", people: Sequence[int]) -> list["Prediction"]:
+        from capacity.prediction.knee import knee
+        from capacity.prediction.predict import predicted
+        from capacity.prediction.site import Here
+
         with Steps(console(stderr=True), "Prediction") as steps:
-            crowd, spread = measured_crowd(calibration, scenario), measured_spread(calibration, scenario)
-            question = Question(calibration, scenario, crowd, Here(calibration), self._seed, spread)
+            question = self._question(calibration, Here(calibration))
             breaks = knee(question)
             found = [predicted(question, number, breaks) for number in people]
             steps.say(f"stored in {self._folder}")

@@ -1,42 +1,35 @@
 """`matchday calibrate`: run records in, a calibration out; or a sentence that says which measurement is missing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from capacity.calibration import regression
-from capacity.calibration.checks import MEASURE, check_run, check_together, check_windows
+from capacity.calibration.checks import check_run, check_together, check_windows
 from capacity.calibration.curves import demand_curve
 from capacity.calibration.demands import ServiceDemands
-from capacity.calibration.file import Action, Calibration, CalibrationError, Curve, Estimate, Station, Stretch
+from capacity.calibration.file import Action, Calibration, Curve, Estimate, Station, Stretch
+from capacity.calibration.fitting import Fit, fitted, identifiable
 from capacity.calibration.latencies import Latency, latencies
 from capacity.calibration.observations import (
     GENERATOR,
-    OFFLINE_MESSAGE,
-    SOCKET,
     WINDOW_S,
     Floats,
     Observations,
     in_order,
-    is_request,
     observed,
     stretches,
 )
 from capacity.calibration.observations import Stretch as Part
-from capacity.calibration.paths import AFTERWARDS, WAY
 from capacity.calibration.waiting import waits
 from capacity.queueing.network import Law
 from loadtests.record import Record
 from scenarios.couples import halves_of_couples
 
-DRAWS, SEED = 60, 1
 LOW, HIGH = 5.0, 95.0
 _CV_LOW, _CV_HIGH = 0.3, 1.5
 UNACCOUNTED = "of no station"
-_REACHES = 0.1  # times per request; a share of a request that goes there now and then counts as well
 
 
 def calibrated(records: Sequence[Record]) -> Calibration:
@@ -45,17 +38,15 @@ def calibrated(records: Sequence[Record]) -> Calibration:
         check_run(record)
     records = in_order(records)
     check_together(records)
-    seen = _identifiable(observed(records))
+    seen = identifiable(observed(records))
     check_windows(seen)
     parts = [stretch for record in records for stretch in stretches(record)]
     measured = latencies(seen, parts)
-    bundles, vif, fit = fitted(seen, measured)
+    fit = fitted(seen, measured)
     last = records[-1].run
-    idle = [_estimate(fit.base[number], fit.draws_base[:, number]) for number in range(len(seen.stations))]
-    demands = _demands(seen, fit, measured, _cores(records), last.machine.cpus)
+    demands = _demands(seen, fit.demands, measured, _cores(records), last.machine.cpus)
     found = _stretches(seen, fit, parts)
-    low = {block: (found[block].people, found[block].rates) for one in measured.values() for block in one.counts}
-    curves = _curves(seen, fit)
+    low = {block: found[block] for one in measured.values() for block in one.counts}
     waiting = waits(demands, measured, low, last.machine.cpus)
     return Calibration(
         created_at=datetime.now(UTC),
@@ -67,21 +58,17 @@ def calibrated(records: Sequence[Record]) -> Calibration:
         windows_used=len(seen.block),
         windows_rejected=dict(seen.rejected),
         reference_work_cpu_ms=float(np.median(seen.speed_ms)),
-        stations={
-            name: _station(seen, number, demands.cores[name], idle[number], float(fit.error[number]), curves[name])
-            for number, name in enumerate(seen.stations)
-        },
+        speed_elasticity=fit.elasticity,
+        stations={name: _station(fit, number, demands.cores[name]) for number, name in enumerate(seen.stations)},
         actions={
-            name: _action(
-                seen, number, bundles, float(vif[number]), fit, measured.get(name), waiting.get(name), demands.cv[name]
-            )
+            name: _action(fit, number, measured.get(name), waiting.get(name), demands.cv[name])
             for number, name in enumerate(seen.actions)
         },
         unaccounted_cores=_unaccounted(seen, last.machine.cpus),
         pool_size=seen.pool_size,
         stretches=tuple(found.values()),
-        draws_cpu_ms=_rows(1000 * fit.draws_demand[:, :, : len(seen.stations)]),
-        draws_idle_cores=_rows(fit.draws_base[:, : len(seen.stations)]),
+        draws_cpu_ms=_rows(1000 * fit.demands.draws_demand[:, :, : len(seen.stations)]),
+        draws_idle_cores=_rows(fit.demands.draws_base[:, : len(seen.stations)]),
     )
 
 
@@ -103,70 +90,6 @@ def demands_of(calibration: Calibration, draw: int | None = None) -> ServiceDema
         {action: found.cv for action, found in calibration.actions.items()},
         {a: Law.measured(np.array(found.wait_ms) / 1000) for a, found in calibration.actions.items() if found.wait_ms},
     )
-
-
-def fitted(seen: Observations, measured: Mapping[str, Latency]) -> tuple[list[list[int]], Floats, regression.Demands]:
-    """Bundles of actions, their variance inflation (A,), and each action's demand.
-
-    Requests' demands are likely to be in proportion to their latencies, wherever all of them pass; those of a bundle
-    share it so. Raises CalibrationError when a demand cannot be told from the others.
-    """
-    weights = np.array([_weight(name, measured) for name in seen.actions])
-    bundles = regression.bundled(seen.counts, weights)
-    vif = regression.inflation(regression.summed(seen.counts, bundles, weights))
-    if (beyond := int(np.argmax(vif))) >= 0 and vif[beyond] > regression.VIF_MAX:
-        names = ", ".join(seen.actions[column] for column in bundles[beyond])
-        raise CalibrationError(
-            f"The demand of {names} cannot be told from that of the others (variance inflation {vif[beyond]:.0f}, "
-            f"limit {regression.VIF_MAX:g}): these runs have no mix with more or less of it alone. {MEASURE}"
-        )
-    reaches = reached(seen)
-    requests = np.array([all(seen.actions[column] in measured for column in bundle) for bundle in bundles])
-    resources = [
-        regression.Resource(
-            regression.summed(seen.counts * reaches[:, number], bundles, weights),
-            seen.used[:, number],
-            requests & (name in seen.stations and name not in AFTERWARDS),
-        )
-        for number, name in enumerate(seen.resources)
-    ]
-    fit = regression.fitted(resources, seen.block, DRAWS, SEED)
-    owner = {column: number for number, bundle in enumerate(bundles) for column in bundle}
-    order = [owner[column] for column in range(len(seen.actions))]
-    shares = weights[:, None] * reaches
-    own = replace(fit, demand=fit.demand[order] * shares, draws_demand=fit.draws_demand[:, order] * shares)
-    return bundles, vif[order], own
-
-
-def reached(seen: Observations) -> NDArray[np.bool_]:
-    """(A, R): whether an action may use a resource. A request that does not reach an app, by the app's own count, costs
-    nothing there; one that reaches no app at all costs nothing behind the apps either."""
-    found = np.ones((len(seen.actions), len(seen.resources)), np.bool_)
-    asked = np.array([is_request(name) for name in seen.actions])
-    where = np.unique(seen.block, return_inverse=True)[1]
-    for station, count in seen.requests.items():
-        resource = regression.Resource(seen.counts, count, asked)
-        times = regression.solved(resource, prior=regression.likely(resource, where))[:-1]
-        found[:, seen.stations.index(station)] = (times >= _REACHES) | ~asked
-    if seen.requests:
-        nowhere = ~found[:, [seen.stations.index(station) for station in seen.requests]].any(axis=1)
-        behind = [number for number, name in enumerate(seen.stations) if name not in (*WAY, *AFTERWARDS)]
-        found[np.ix_(nowhere, behind)] = False
-    return found
-
-
-def _identifiable(seen: Observations) -> Observations:
-    """Where there are always as many sockets, what an open one costs is part of what stations use by themselves."""
-    if SOCKET in seen.actions and len(seen.block) > 1:
-        vif = regression.inflation(seen.counts)[seen.actions.index(SOCKET)]
-        return seen.without(SOCKET) if vif > regression.VIF_MAX else seen
-    return seen
-
-
-def _weight(action: str, measured: Mapping[str, Latency]) -> float:
-    """How dear an action is beside those of its bundle, as far as its latency says."""
-    name = {OFFLINE_MESSAGE: "WS message delivery"}.get(action, action)
-    return max(0.1, measured[name].mean_ms) if name in measured else 1.0
 
 
 def _cores(records: Sequence[Record]) -> dict[str, float]:
@@ -202,10 +125,10 @@ def _unaccounted(seen: Observations, cpus: float) -> float:
     return float(np.median(np.maximum(0.0, seen.machine * cpus - stations)))
 
 
-def _stretches(seen: Observations, fit: regression.Demands, parts: Sequence[Part]) -> dict[int, Stretch]:
+def _stretches(seen: Observations, fit: Fit, parts: Sequence[Part]) -> dict[int, Stretch]:
     """By block, of those that have windows."""
     count = len(seen.stations)
-    expected = (seen.counts @ fit.demand[:, :count] + fit.base[:count]).sum(axis=1)
+    expected = (seen.counts @ fit.demands.demand[:, :count] + fit.demands.base[:count]).sum(axis=1)
     cost = seen.used[:, :count].sum(axis=1) / np.maximum(expected, 1e-9)
     found = {}
     for block in np.unique(seen.block):
@@ -220,60 +143,52 @@ def _stretches(seen: Observations, fit: regression.Demands, parts: Sequence[Part
             people=people,
             halves=halves_of_couples(scenario.traffic, scenario.load.concurrent_users),
             machine_utilisation=float(seen.machine[own].mean()),
+            slowness=float(fit.slow[own].mean()),
             cost=tuple(map(float, cost[own])),
             rates={name: float(rate) for name, rate in zip(seen.actions, rates, strict=True) if rate > 0},
         )
     return found
 
 
-def _curves(seen: Observations, fit: regression.Demands) -> dict[str, Curve]:
-    """By station."""
-    blocks = np.unique(seen.block)
-    busy = np.array([seen.machine[seen.block == block].mean() for block in blocks])
-    found = {}
-    for number, name in enumerate(seen.stations):
-        expected = seen.counts @ fit.demand[:, number] + fit.base[number]
-        sums = [(seen.used[own, number].sum(), expected[own].sum()) for own in (seen.block == b for b in blocks)]
-        used, wanted = np.array(sums).T
-        found[name] = demand_curve(busy, used / np.maximum(wanted, 1e-9), wanted)
-    return found
-
-
-def _station(seen: Observations, number: int, cores: float, idle: Estimate, error: float, curve: Curve) -> Station:
+def _station(fit: Fit, number: int, cores: float) -> Station:
     """Memory by least squares over all windows: flat where there are always as many sockets."""
+    seen, demands = fit.steady, fit.demands
     memory_mb = seen.memory_mb[:, number]
     slope = float(np.polyfit(seen.sockets, memory_mb, 1)[0]) if np.ptp(seen.sockets) > 0 else 0.0
     a_socket = max(0.0, slope)
-    idle_mb = max(0.0, float(np.mean(memory_mb - a_socket * seen.sockets)))
     return Station(
         cores=cores,
-        idle_cores=idle,
-        error_share=error,
-        curve=curve,
-        idle_memory_mb=idle_mb,
+        idle_cores=_estimate(demands.base[number], demands.draws_base[:, number]),
+        error_share=float(demands.error[number]),
+        curve=_curve(seen, demands, number),
+        idle_memory_mb=max(0.0, float(np.mean(memory_mb - a_socket * seen.sockets))),
         memory_mb_a_socket=a_socket,
     )
 
 
-def _action(
-    seen: Observations,
-    number: int,
-    bundles: Sequence[Sequence[int]],
-    vif: float,
-    fit: regression.Demands,
-    latency: Latency | None,
-    waiting: Floats | None,
-    cv: float,
-) -> Action:
-    mates = next(bundle for bundle in bundles if number in bundle)
+def _curve(seen: Observations, demands: regression.Demands, number: int) -> Curve:
+    """Of a station's work, over stretches."""
+    expected = seen.counts @ demands.demand[:, number] + demands.base[number]
+    stretches_ = [seen.block == block for block in np.unique(seen.block)]
+    busy = np.array([seen.machine[own].mean() for own in stretches_])
+    used = np.array([seen.used[own, number].sum() for own in stretches_])
+    wanted = np.array([expected[own].sum() for own in stretches_])
+    return demand_curve(busy, used / np.maximum(wanted, 1e-9), wanted)
+
+
+def _action(fit: Fit, number: int, latency: Latency | None, waiting: Floats | None, cv: float) -> Action:
+    seen, demands = fit.steady, fit.demands
+    mates = next(bundle for bundle in fit.bundles if number in bundle)
     count = len(seen.stations)
     found = {
-        name: _estimate(fit.demand[number, column], fit.draws_demand[:, number, column], 1000 if column < count else 1)
+        name: _estimate(
+            demands.demand[number, column], demands.draws_demand[:, number, column], 1000 if column < count else 1
+        )
         for column, name in enumerate(seen.resources)
     }
     return Action(
         counted=float(seen.counts[:, number].sum() * WINDOW_S),
-        variance_inflation=vif,
+        variance_inflation=float(fit.vif[number]),
         with_=tuple(seen.actions[mate] for mate in mates if mate != number),
         cpu_ms={name: found[name] for name in seen.stations},
         counts={name: found[name] for name in seen.counters},

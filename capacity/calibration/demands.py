@@ -71,8 +71,12 @@ def network_of(
     )
 
 
-def on_one_machine(demands: ServiceDemands, rates: Mapping[str, float], people: float, cpus: float) -> Network:
+def on_one_machine(
+    demands: ServiceDemands, rates: Mapping[str, float], people: float, cpus: float, speed: float = 1.0
+) -> Network:
     """Everything on one machine, as it was measured, always equally fast."""
     busy = sum(demands.background_cores(rates, people).values())
     stations = stations_of(demands.cores, MACHINE)
-    return network_of(demands, stations, {MACHINE: cpus}, {MACHINE: busy}, [(round(people), rates)])
+    return network_of(
+        demands, stations, {MACHINE: cpus}, {MACHINE: busy}, [(round(people), rates)], None, {MACHINE: (speed,)}
+    )

@@ -80,6 +80,7 @@ class Station(_Part):
 class Stretch(_Part):
     """A part of a run with one behaviour: `cost` of each window beside what was expected; `rates` a person a second.
 
+    `slowness`: CPU of the reference work beside `Calibration.reference_work_cpu_ms`; 1 where it was not measured.
     `halves` of couples are among the people.
     """
 
@@ -89,12 +90,17 @@ class Stretch(_Part):
     people: float
     halves: int
     machine_utilisation: float
+    slowness: float
     cost: tuple[float, ...]
     rates: dict[str, float]
 
 
 class Calibration(_Part):
-    """calibration.json. `draws` (B x actions x stations, then B x stations) are bootstrap repetitions in CPU ms."""
+    """calibration.json. `draws` (B x actions x stations, then B x stations) are bootstrap repetitions in CPU ms.
+
+    Demands are those of a machine on which the reference work takes `reference_work_cpu_ms`; where it takes 1 % more,
+    they are `speed_elasticity` % larger.
+    """
 
     schema_version: Literal[2] = 2
     created_at: datetime
@@ -106,6 +112,7 @@ class Calibration(_Part):
     windows_used: int
     windows_rejected: dict[str, int]
     reference_work_cpu_ms: float
+    speed_elasticity: float
     stations: dict[str, Station]
     actions: dict[str, Action]
     unaccounted_cores: float  # busy, but of no station: what watches them

@@ -55,9 +55,9 @@ def _station(name: str, cores: float, host: str | None) -> Station:
     if name == GENERATOR:
         return Station(name, host=host, weight=GENERATOR_WEIGHT)
     if name in WAY:
-        # Processes with a loop each: a connection stays with the one that has taken it. A request gives the loop up at
-        # each answer that it waits for, some ten times: as if all there shared it.
-        return Station(name, queues=max(1, round(cores)), sharing=True, host=host)
+        # Processes with a loop each; the proxy gives a request to the one with the least to do. A request gives the
+        # loop up at each answer that it waits for, some ten times: as if all there shared it.
+        return Station(name, queues=max(1, round(cores)), balancing="least", sharing=True, host=host)
     if name in ("valkey", "worker"):
         return Station(name, host=host)
     return Station(name, servers=MANY, host=host)

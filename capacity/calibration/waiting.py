@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from math import sqrt
+from statistics import mean
 
 import numpy as np
 
 from capacity.calibration.demands import ServiceDemands, on_one_machine
+from capacity.calibration.file import Stretch
 from capacity.calibration.latencies import Latency
 from capacity.calibration.observations import Floats
 from capacity.queueing.simulate import simulate
@@ -17,18 +19,19 @@ _FLOWS, _SEED = 60_000, 1
 def waits(
     demands: ServiceDemands,
     measured: Mapping[str, Latency],
-    stretches: Mapping[int, tuple[float, Mapping[str, float]]],
+    stretches: Mapping[int, Stretch],
     cpus: float,
 ) -> dict[str, Floats]:
     """By action the quantiles (seconds, ascending) of its waiting.
 
-    `stretches`: people and rates of those in which `measured` comes from. Each is simulated without waiting; mean and
-    variance of that are taken off the measured ones, since both are independent; the measured law keeps its form.
+    `stretches` are those in which `measured` comes from. Each is simulated without waiting, on a machine as fast as it
+    was then; mean and variance of that are taken off the measured ones, since both are independent; the measured law
+    keeps its form.
     """
     bare = replace(demands, waits={})
     found = {
-        block: simulate(on_one_machine(bare, rates, people, cpus), _FLOWS, _SEED).samples_s
-        for block, (people, rates) in stretches.items()
+        block: simulate(on_one_machine(bare, one.rates, one.people, cpus, 1 / mean(one.cost)), _FLOWS, _SEED).samples_s
+        for block, one in stretches.items()
     }
     answer = {}
     for action, latency in measured.items():
@@ -44,8 +47,8 @@ def _moments(parts: list[tuple[Floats, int]]) -> tuple[float, float]:
     weights /= weights.sum()
     means = np.array([samples.mean() for samples, _ in parts])
     squares = np.array([(samples**2).mean() for samples, _ in parts])
-    mean = float(weights @ means)
-    return mean, max(0.0, float(weights @ squares) - mean**2)
+    first = float(weights @ means)
+    return first, max(0.0, float(weights @ squares) - first**2)
 
 
 def _left(latency: Latency, mean_s: float, variance: float) -> Floats:

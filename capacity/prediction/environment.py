@@ -1,27 +1,70 @@
 """How fast the machine will be: shared cores are faster in one minute than in the next, and runs differ by it."""
 
 from collections.abc import Sequence
+from statistics import mean
 
 import numpy as np
-from numpy.typing import NDArray
 
-from capacity.calibration.file import Calibration
+from capacity.calibration.demands import ServiceDemands
+from capacity.calibration.file import Calibration, Stretch
+from capacity.calibration.observations import Floats
+
+_USUAL_MIN = 3
 
 
-def speeds(calibration: Calibration, windows: int, rng: np.random.Generator) -> tuple[float, ...]:
-    """A run's speed in each window, drawn from the calibration's windows: what requests cost beside what was expected.
+def speeds(
+    calibration: Calibration,
+    demands: ServiceDemands,
+    windows: int,
+    rng: np.random.Generator,
+    slowness: float | None = None,
+) -> tuple[float, ...]:
+    """A run's speed in each window, drawn from what was calibrated: what requests cost beside what was expected.
 
-    What all windows of a stretch had in common is drawn once a run, what was a window's own in pieces as they followed
-    each other (a block bootstrap: Künsch 1989), since a slow second is followed by another.
+    What all windows of a stretch had in common is drawn once a run: the machine's speed, of any stretch unless it is
+    given as `slowness`, and what a run of usual behaviour cost beside that. What was a window's own comes in pieces as
+    they followed each other (a block bootstrap: Künsch 1989), since a slow second is followed by another.
     """
-    costs = [np.array(stretch.cost) for stretch in calibration.stretches]
-    common = float(np.mean(costs[rng.integers(len(costs))]))
-    return tuple(float(1 / (common * cost)) for cost in _path(costs, windows, rng))
+    usual, power = _usual(calibration.stretches), calibration.speed_elasticity
+    slow = [stretch.slowness for stretch in calibration.stretches]
+    drawn = slow[rng.integers(len(slow))]
+    common = (drawn if slowness is None else slowness) ** power
+    apart = [mean(stretch.cost) / stretch.slowness**power for stretch in usual]
+    common *= apart[rng.integers(len(apart))]
+    paths = [_path(stretch, demands, calibration.window_s) for stretch in usual]
+    return tuple(float(1 / (common * cost)) for cost in _drawn(paths, windows, rng))
 
 
-def _path(costs: Sequence[NDArray[np.float64]], windows: int, rng: np.random.Generator) -> list[float]:
+def _usual(stretches: Sequence[Stretch]) -> Sequence[Stretch]:
+    """Without those of odd habits, where there are enough others: how well a demand of one request is known is another
+    thing than how fast the machine is."""
+    usual = [stretch for stretch in stretches if not stretch.mix]
+    return usual if len(usual) >= _USUAL_MIN else stretches
+
+
+def _path(stretch: Stretch, demands: ServiceDemands, window_s: float) -> Floats:
+    """(W,): what work cost in each window beside the stretch's mean, by the machine's speed alone.
+
+    A window's requests are dear or cheap by chance, too, which a simulated run has from its own requests: that part of
+    the variance is taken off.
+    """
+    cost = np.array(stretch.cost) / mean(stretch.cost)
+    if len(cost) < 2:
+        return np.ones(len(cost))
+    seconds, variance = 0.0, 0.0
+    for action, rate in demands.mix(stretch.rates).items():
+        each = np.array(list(demands.cpu_s[action].values()))
+        count, spread = rate * stretch.people * window_s, demands.cv.get(action, 1.0)
+        seconds += count * each.sum()
+        variance += count * ((spread * each) ** 2).sum()
+    seconds += window_s * sum(demands.background_cores(stretch.rates, stretch.people).values())
+    chance = variance / seconds**2 if seconds else 0.0
+    left = max(0.0, 1 - chance / float(cost.var(ddof=1))) if cost.any() and cost.var() else 0.0
+    return np.asarray(1 + (cost - 1) * np.sqrt(left), np.float64)
+
+
+def _drawn(paths: Sequence[Floats], windows: int, rng: np.random.Generator) -> list[float]:
     found: list[float] = []
     while len(found) < windows:
-        piece = costs[int(rng.integers(len(costs)))]
-        found += list(piece / piece.mean())
+        found += list(paths[int(rng.integers(len(paths)))])
     return found[:windows]

@@ -133,9 +133,13 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Here:
-    """Everything on the machine that was calibrated, generator and all; as fast as it was then, minute by minute."""
+    """Everything on the machine that was calibrated, generator and all; as fast as it was then, minute by minute.
+
+    `slowness`: CPU of the reference work on it beside that in the calibration, where it is known.
+    """
 
     calibration: Calibration
+    slowness: float | None = None
 
     def hosts(self) -> dict[str, tuple[str, int]]:
         return {MACHINE: (self.calibration.machine.cpu_model, 1)}
@@ -144,7 +148,7 @@ class Here:
         found = self.calibration
         stations = stations_of(demands.cores, MACHINE)
         host = dict.fromkeys(demands.cores, MACHINE)
-        path = {MACHINE: speeds(found, windows, rng)}
+        path = {MACHINE: speeds(found, demands, windows, rng, self.slowness)}
         cores = {MACHINE: float(found.machine.cpus)}
         processes = max(1, round(demands.cores.get("app", 1.0)))
         curves = {name: station.curve for name, station in found.stations.items()}

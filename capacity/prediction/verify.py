@@ -1,10 +1,11 @@
 """What was predicted beside what was then measured: the error of each figure, and how often the intervals hold."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 
 from capacity.calibration.demands import MACHINE
+from capacity.calibration.file import Calibration
 from capacity.prediction.result import Interval, Prediction
 from capacity.queueing.usl import Usl, fitted
 from loadtests.record import Record, Windows
@@ -24,6 +25,11 @@ class Compared:
     unit: str
     predicted: Interval
     measured: float
+    at_speed: Interval | None = None  # predicted afterwards, for the machine as fast as it was in that run
+
+    @property
+    def error_at_speed(self) -> float | None:
+        return self.at_speed.value / self.measured - 1 if self.at_speed and self.measured else None
 
     @property
     def error(self) -> float:
@@ -50,13 +56,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Summary:
-    """Of one kind of figure over all steps below BELOW: mean absolute error, and the share of intervals that hold."""
+    """Of one kind of figure over all steps below BELOW: mean absolute error, and the share of intervals that hold.
+
+    `error_at_speed`: what is left of the error when the machine's speed in each run is known.
+    """
 
     title: str
     steps: int
     error: float
     worst: float
     covered: float
+    error_at_speed: float | None = None
 
 
 @dataclass(frozen=True)
@@ -84,8 +94,14 @@ def scaling(records: Sequence[Record]) -> Usl | None:
         return None
 
 
-def compared(prediction: Prediction, record: Record) -> Step:
-    """One step's run against its prediction."""
+def slowness(calibration: Calibration, record: Record) -> float | None:
+    """CPU of the reference work in a run beside that in the calibration; None where it was not measured."""
+    work = record.measured_values("reference_work_cpu_ms")
+    return mean(work) / calibration.reference_work_cpu_ms if work and calibration.reference_work_cpu_ms > 0 else None
+
+
+def compared(prediction: Prediction, record: Record, at_speed: Prediction | None = None) -> Step:
+    """One step's run against its prediction; and against another that knew how fast the machine would be."""
     run = record.run
     work = record.measured_values("reference_work_cpu_ms")
     step = Step(
@@ -103,6 +119,9 @@ def compared(prediction: Prediction, record: Record) -> Step:
         if (values := record.measured_values(f"{name}_cpu_cores" if name == MACHINE else f"cpu_cores_{name}"))
     }
     figures = tuple(_figures(prediction, record, busy)) if not step.invalid else ()
+    if at_speed:
+        knowing = {figure.key: figure.predicted for figure in _figures(at_speed, record, busy)} if figures else {}
+        figures = tuple(replace(figure, at_speed=knowing.get(figure.key)) for figure in figures)
     return Step(
         step.run, step.people, busy.get(MACHINE), step.saturated, figures, step.invalid, step.reference_work_cpu_ms
     )
@@ -142,4 +161,6 @@ def _summaries(steps: Sequence[Step]) -> Iterator[Summary]:
     for key, title in keys:
         found = [figure for step in below for figure in step.figures if figure.key == key]
         errors = [abs(figure.error) for figure in found]
-        yield Summary(title, len(found), mean(errors), max(errors), mean(figure.covered for figure in found))
+        knowing = [abs(figure.error_at_speed) for figure in found if figure.error_at_speed is not None]
+        left = mean(knowing) if len(knowing) == len(found) else None
+        yield Summary(title, len(found), mean(errors), max(errors), mean(figure.covered for figure in found), left)

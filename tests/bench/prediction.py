@@ -21,7 +21,7 @@ from capacity.prediction.crowd import Crowd, measured_crowd, measured_spread
 from capacity.prediction.predict import predicted
 from capacity.prediction.runs import Question
 from capacity.prediction.site import Drawn, Here, Site
-from capacity.prediction.verify import BELOW, Compared, Step, compared
+from capacity.prediction.verify import BELOW, Compared, Step, compared, slowness
 from capacity.queueing.network import Network, Serve, Station, Wait
 from loadtests.record import Record
 
@@ -54,6 +54,12 @@ def without_waiting(there: Drawn) -> Drawn:
 def in_turns(there: Drawn) -> Drawn:
     """A request keeps its app's loop until its work there is done."""
     stations = tuple(replace(s, sharing=False) if s.name == "app" else s for s in there.stations)
+    return replace(there, stations=stations)
+
+
+def anyhow(there: Drawn) -> Drawn:
+    """A request goes to either process of the app, however much it has to do."""
+    stations = tuple(replace(s, balancing="any") if s.name == "app" else s for s in there.stations)
     return replace(there, stations=stations)
 
 
@@ -96,24 +102,26 @@ def level(there: Drawn) -> Drawn:
     return replace(there, curves={})
 
 
-Way = Callable[[int], tuple[Calibration, Site]]
+Way = Callable[[Record], tuple[Calibration, Site]]
 
 
 def ways(stored: Calibration, only_mixes: Calibration, crowd: Crowd) -> dict[str, Way]:
-    """By name, what a step with so many people is predicted from."""
+    """By name, what a step's run is predicted from."""
 
     def with_(change: Callable[[Drawn], Drawn]) -> Way:
-        return lambda people: (stored, Changed(Here(stored), change))
+        return lambda record: (stored, Changed(Here(stored), change))
 
     return {
-        "as shipped": lambda people: (stored, Here(stored)),
+        "as shipped": lambda record: (stored, Here(stored)),
         "always equally fast": with_(steady),
+        "as fast as it was then": lambda record: (stored, Here(stored, slowness(stored, record))),
         "no waiting": with_(without_waiting),
-        "no lower steps": lambda people: (only_mixes, Here(only_mixes)),
+        "no lower steps": lambda record: (only_mixes, Here(only_mixes)),
         "no demand curves": with_(level),
         "a disk for what is written": with_(with_disk),
         "app does one by one": with_(in_turns),
         "app has one queue": with_(one_queue),
+        "any process of the app": with_(anyhow),
         "generator of equal weight": with_(fair),
         "CPU times exponential": with_(exponential),
     }
@@ -135,7 +143,7 @@ def main(folders: Iterable[str]) -> None:
         for way, of in ways(stored, only_mixes, crowd).items():
             for record in higher:
                 people = record.run.users_asked
-                calibration, site = of(people)
+                calibration, site = of(record)
                 question = Question(calibration, record.run.scenario, crowd, site, 1, spread)
                 prediction = predicted(question, people)
                 rows.setdefault(way, []).extend(_below(compared(prediction, record)))

@@ -22,7 +22,7 @@ from capacity.calibration.observations import (
     stretches,
 )
 from capacity.calibration.observations import Stretch as Part
-from capacity.calibration.waiting import waits
+from capacity.calibration.waiting import Alone, alone
 from capacity.queueing.network import Law
 from loadtests.record import Record
 from scenarios.couples import halves_of_couples
@@ -47,7 +47,7 @@ def calibrated(records: Sequence[Record]) -> Calibration:
     demands = _demands(seen, fit.demands, measured, _cores(records), last.machine.cpus)
     found = _stretches(seen, fit, parts)
     low = {block: found[block] for one in measured.values() for block in one.counts}
-    waiting = waits(demands, measured, low, last.machine.cpus)
+    undisturbed = alone(demands, measured, low, last.machine.cpus)
     return Calibration(
         created_at=datetime.now(UTC),
         runs=tuple(record.folder.name for record in records),
@@ -61,7 +61,7 @@ def calibrated(records: Sequence[Record]) -> Calibration:
         speed_elasticity=fit.elasticity,
         stations={name: _station(fit, number, demands.cores[name]) for number, name in enumerate(seen.stations)},
         actions={
-            name: _action(fit, number, measured.get(name), waiting.get(name), demands.cv[name])
+            name: _action(fit, number, measured.get(name), undisturbed.get(name), demands.cv[name])
             for number, name in enumerate(seen.actions)
         },
         unaccounted_cores=_unaccounted(seen, last.machine.cpus),
@@ -88,7 +88,12 @@ def demands_of(calibration: Calibration, draw: int | None = None) -> ServiceDema
         dict(zip(stations, idle, strict=True)) | {UNACCOUNTED: calibration.unaccounted_cores},
         {name: station.cores for name, station in calibration.stations.items()},
         {action: found.cv for action, found in calibration.actions.items()},
-        {a: Law.measured(np.array(found.wait_ms) / 1000) for a, found in calibration.actions.items() if found.wait_ms},
+        {
+            action: Law.measured(np.array(found.wait_ms) / 1000, together=True)
+            for action, found in calibration.actions.items()
+            if found.wait_ms
+        },
+        {action: found.cpu_shape for action, found in calibration.actions.items() if found.cpu_shape},
     )
 
 
@@ -176,7 +181,7 @@ def _curve(seen: Observations, demands: regression.Demands, number: int) -> Curv
     return demand_curve(busy, used / np.maximum(wanted, 1e-9), wanted)
 
 
-def _action(fit: Fit, number: int, latency: Latency | None, waiting: Floats | None, cv: float) -> Action:
+def _action(fit: Fit, number: int, latency: Latency | None, undisturbed: Alone | None, cv: float) -> Action:
     seen, demands = fit.steady, fit.demands
     mates = next(bundle for bundle in fit.bundles if number in bundle)
     count = len(seen.stations)
@@ -195,7 +200,8 @@ def _action(fit: Fit, number: int, latency: Latency | None, waiting: Floats | No
         cv=cv,
         samples=latency.samples if latency else 0,
         latency_ms=tuple(map(float, latency.quantiles_ms)) if latency else (),
-        wait_ms=tuple(float(1000 * value) for value in waiting) if waiting is not None else (),
+        wait_ms=tuple(map(float, 1000 * undisturbed.wait_s)) if undisturbed else (),
+        cpu_shape=tuple(map(float, undisturbed.cpu_shape)) if undisturbed else (),
     )
 
 

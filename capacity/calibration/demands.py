@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from capacity.calibration.observations import SOCKET
 from capacity.calibration.paths import MANY, flow_of, stations_of
 from capacity.queueing.network import Flow, Law, Network, People, Serve, Station
@@ -16,6 +18,7 @@ _PIECE_S = 0.001
 class ServiceDemands:
     """What each action costs: `cpu_s` by action and station, `cv` of that time, `waits` for what is no CPU.
 
+    `shapes` are quantiles of the CPU time beside its mean, of one order with `waits`; lognormal without.
     `idle_cores` by station are used by nobody's request. `cores` are those that each station can use.
     """
 
@@ -24,6 +27,18 @@ class ServiceDemands:
     cores: Mapping[str, float]
     cv: Mapping[str, float]
     waits: Mapping[str, Law] = field(default_factory=dict)
+    shapes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def flow(self, action: str, pool: str | None = None) -> Flow:
+        """What one request of an action does; see `flow_of`."""
+        shape = self.shapes.get(action)
+        laws = {
+            station: Law.measured(np.array(shape) * mean_s, together=True)
+            if shape
+            else Law.lognormal(mean_s, self.cv.get(action, 1.0))
+            for station, mean_s in self.cpu_s[action].items()
+        }
+        return flow_of(action, laws, self.waits.get(action), pool)
 
     def background_cores(self, rates: Mapping[str, float], people: float) -> dict[str, float]:
         """By station, what it is busy with apart from requests: its own work, and open sockets."""
@@ -56,7 +71,7 @@ def network_of(
         if mix := demands.mix(rates):
             people.append(People(count, 1 / sum(mix.values()), mix))
     actions = dict.fromkeys(action for one in people for action in one.mix)
-    flows = [flow_of(a, demands.cpu_s[a], demands.cv.get(a, 1.0), demands.waits.get(a), pool) for a in actions]
+    flows = [demands.flow(action, pool) for action in actions]
     own = tuple(Station(f"{host}, itself", servers=MANY, host=host) for host in cores)
     pieces = [Flow(station.name, (Serve(station.name, Law.exponential(_PIECE_S)),)) for station in own]
     return Network(

@@ -36,8 +36,9 @@ class Action(_Part):
 
     `cpu_ms` by station; `counts` by what the cost model asks for (database queries, cache hits). `with_` names what
     always came together with it: then only their sum was measured, and shared out in proportion to their latencies.
-    `latency_ms` are quantiles at low load, equally spaced from 0 to 1; `wait_ms` the part of it that is no CPU and no
-    queue: disk, network, timers. `cv` is the coefficient of variation of its CPU time.
+    `latency_ms` are quantiles at low load, equally spaced from 0 to 1. Without queues the same is `wait_ms`, what is no
+    CPU (disk, network, timers), and `cpu_shape`, CPU time beside its mean: quantiles too, and of one order, for a
+    request that works longer waits longer. `cv` is the coefficient of variation of its CPU time.
     """
 
     counted: float
@@ -49,6 +50,7 @@ class Action(_Part):
     samples: int
     latency_ms: tuple[float, ...]
     wait_ms: tuple[float, ...]
+    cpu_shape: tuple[float, ...]
 
 
 class Curve(_Part):

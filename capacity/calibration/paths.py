@@ -19,31 +19,31 @@ GENERATOR_WEIGHT = 28.0
 MANY = 64
 
 
-def flow_of(action: str, cpu_s: Mapping[str, float], cv: float, wait: Law | None, pool: str | None = None) -> Flow:
-    """The steps of a request with its CPU seconds by station; the time to its answer is a sample.
+def flow_of(action: str, cpu: Mapping[str, Law], wait: Law | None, pool: str | None = None) -> Flow:
+    """The steps of a request with its CPU time by station; the time to its answer is a sample.
 
     While it is at the database, and while it waits, it holds a connection of `pool`.
     """
-    way = [name for name in WAY if name in cpu_s]
-    last = [name for name in cpu_s if name in AFTERWARDS and action not in WAITS_FOR_WORKER]
-    middle = [name for name in cpu_s if name not in (*way, *last)]
-    held: list[Step] = [*_work(middle, cpu_s, 1.0, cv), *([Wait(wait)] if wait and wait.mean_s else [])]
-    if pool and cpu_s.get(DATABASE):
+    way = [name for name in WAY if name in cpu]
+    last = [name for name in cpu if name in AFTERWARDS and action not in WAITS_FOR_WORKER]
+    middle = [name for name in cpu if name not in (*way, *last)]
+    held: list[Step] = [*_work(middle, cpu, 1.0), *([Wait(wait)] if wait and wait.mean_s else [])]
+    if pool and DATABASE in cpu and cpu[DATABASE].mean_s:
         held = [Acquire(pool), *held, Release(pool)]
     steps: list[Step] = [
-        *_work(way, cpu_s, 0.5, cv),
+        *_work(way, cpu, 0.5),
         *held,
-        *_work(way[::-1], cpu_s, 0.5, cv),
+        *_work(way[::-1], cpu, 0.5),
         *([] if action in NOBODY_WAITS else [Mark(action)]),
-        *_work(last, cpu_s, 1.0, cv),
+        *_work(last, cpu, 1.0),
     ]
     return Flow(action, tuple(steps))
 
 
-def _work(stations: Sequence[str], cpu_s: Mapping[str, float], part: float, cv: float) -> Iterator[Serve]:
+def _work(stations: Sequence[str], cpu: Mapping[str, Law], part: float) -> Iterator[Serve]:
     for name in stations:
-        if cpu_s[name] > 0:
-            yield Serve(name, Law.lognormal(cpu_s[name] * part, cv))
+        if cpu[name].mean_s > 0:
+            yield Serve(name, cpu[name].times(part))
 
 
 def stations_of(cores: Mapping[str, float], host: str | None) -> tuple[Station, ...]:
@@ -59,5 +59,5 @@ def _station(name: str, cores: float, host: str | None) -> Station:
         # loop up at each answer that it waits for, some ten times: as if all there shared it.
         return Station(name, queues=max(1, round(cores)), balancing="least", sharing=True, host=host)
     if name in ("valkey", "worker"):
-        return Station(name, host=host)
+        return Station(name, queues=max(1, round(cores)), host=host)  # a node has its keys, a worker its job
     return Station(name, servers=MANY, host=host)

@@ -22,6 +22,7 @@ _F_TO_REMOVE = 4.0  # about the 95 % point of F with one degree of freedom
 # Of a resource's largest use: what the clock's steps and other small things add to every window.
 _FLOOR_SHARE = 0.02
 _ROUNDS = 3  # weights depend on the fit, and it on them
+_NOISE_MIN = 0.01  # of exact counts: else what is likely has no weight, also where nothing else decides
 PRIOR_SD = 1.0  # of what is likely: a demand may well be none, or twice as much
 
 
@@ -173,7 +174,7 @@ def likely(resource: Resource, where: NDArray[np.int64]) -> Prior | None:
     relative = resource.used / np.maximum(_expected(resource, free), resource.floor) - 1
     common, own = _parts(relative, where, int((free > 0).sum()))
     noise = float(np.sqrt(len(own) / len(common) * (common**2).mean() + (own**2).mean()))
-    return Prior(level, noise) if level > 0 else None
+    return Prior(level, max(noise, _NOISE_MIN)) if level > 0 else None
 
 
 def needed(resource: Resource, prior: Prior | None = None) -> NDArray[np.bool_]:

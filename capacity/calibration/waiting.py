@@ -1,7 +1,7 @@
-"""The part of a latency that is no CPU and no queue: what is left when both are simulated and taken off."""
+"""What a request takes when it meets nobody: its waiting, which is no CPU, and how much requests differ."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import mean
 
@@ -11,24 +11,35 @@ from capacity.calibration.demands import ServiceDemands, on_one_machine
 from capacity.calibration.file import Stretch
 from capacity.calibration.latencies import Latency
 from capacity.calibration.observations import Floats
+from capacity.calibration.paths import AFTERWARDS, WAITS_FOR_WORKER
 from capacity.queueing.simulate import simulate
 
 _FLOWS, _SEED = 60_000, 1
+# Of a request's CPU time, beside the mean: what takes longer still has waited for a disk or a timer.
+_SHORTEST, _LONGEST = 0.7, 1.5
 
 
-def waits(
+@dataclass(frozen=True)
+class Alone:
+    """Of one action, quantiles of one order: `wait_s` (Q,), and CPU time beside its mean, `cpu_shape` (Q,)."""
+
+    wait_s: Floats
+    cpu_shape: Floats
+
+
+def alone(
     demands: ServiceDemands,
     measured: Mapping[str, Latency],
     stretches: Mapping[int, Stretch],
     cpus: float,
-) -> dict[str, Floats]:
-    """By action the quantiles (seconds, ascending) of its waiting.
+) -> dict[str, Alone]:
+    """By action what a request takes when it meets nobody.
 
     `stretches` are those in which `measured` comes from. Each is simulated without waiting, on a machine as fast as it
-    was then; mean and variance of that are taken off the measured ones, since both are independent; the measured law
-    keeps its form.
+    was then; what queues add to mean and variance is taken off the measured law, which keeps its form. What is left is
+    CPU and waiting: the longer a request takes, the longer its share of both.
     """
-    bare = replace(demands, waits={})
+    bare = replace(demands, waits={}, shapes={})
     found = {
         block: simulate(on_one_machine(bare, one.rates, one.people, cpus, 1 / mean(one.cost)), _FLOWS, _SEED).samples_s
         for block, one in stretches.items()
@@ -37,8 +48,14 @@ def waits(
     for action, latency in measured.items():
         parts = [(found[block][action], count) for block, count in latency.counts.items() if action in found[block]]
         if parts := [(samples, count) for samples, count in parts if len(samples)]:
-            answer[action] = _left(latency, *_moments(parts))
+            cpu_s = _waited_for_s(action, demands.cpu_s[action])
+            answer[action] = _alone(latency, cpu_s, demands.cv.get(action, 1.0), *_moments(parts))
     return answer
+
+
+def _waited_for_s(action: str, cpu_s: Mapping[str, float]) -> float:
+    """CPU that comes before the answer."""
+    return sum(each for station, each in cpu_s.items() if station not in AFTERWARDS or action in WAITS_FOR_WORKER)
 
 
 def _moments(parts: list[tuple[Floats, int]]) -> tuple[float, float]:
@@ -51,11 +68,19 @@ def _moments(parts: list[tuple[Floats, int]]) -> tuple[float, float]:
     return first, max(0.0, float(weights @ squares) - first**2)
 
 
-def _left(latency: Latency, mean_s: float, variance: float) -> Floats:
-    """The measured law, moved and squeezed to what is left of its mean and variance; never below 0."""
+def _alone(latency: Latency, cpu_s: float, cv: float, bare_s: float, bare_variance: float) -> Alone:
+    """`bare_s`: the mean without waiting, of which `cpu_s` are CPU and the rest is queues."""
     whole_s, sd_s = latency.mean_ms / 1000, latency.sd_ms / 1000
-    left_s = max(0.0, whole_s - mean_s)
-    squeezed = sqrt(max(0.0, sd_s**2 - variance)) / sd_s if sd_s else 0.0
-    quantiles = np.maximum(0.0, left_s + squeezed * (latency.quantiles_ms / 1000 - whole_s))
-    average = float((quantiles[1:] + quantiles[:-1]).mean() / 2)
-    return np.asarray(quantiles * (left_s / average) if average > 0 else quantiles, np.float64)
+    queues_s, queues_variance = max(0.0, bare_s - cpu_s), max(0.0, bare_variance - (cv * cpu_s) ** 2)
+    squeezed = sqrt(max(0.0, sd_s**2 - queues_variance)) / sd_s if sd_s else 0.0
+    alone_s = max(cpu_s, whole_s - queues_s)
+    quantiles = alone_s + squeezed * (latency.quantiles_ms / 1000 - whole_s)
+    shape = np.clip(quantiles / alone_s if alone_s else np.ones(len(quantiles)), _SHORTEST, _LONGEST)
+    shape /= _mean(shape)
+    wait_s = np.maximum.accumulate(np.maximum(0.0, quantiles - cpu_s * shape))
+    average = _mean(wait_s)
+    return Alone(wait_s * ((alone_s - cpu_s) / average) if average > 0 else wait_s, shape)
+
+
+def _mean(quantiles: Floats) -> float:
+    return float((quantiles[1:] + quantiles[:-1]).mean() / 2)

@@ -216,7 +216,7 @@ class Planned:
             more_s = (1 + queries) * round_trip_s
             law = waits.get(action, Law.fixed(0.0))
             quantiles = np.array(law.quantiles_s or (law.mean_s, law.mean_s)) + more_s
-            found[action] = Law.measured(quantiles)
+            found[action] = Law.measured(quantiles, together=True)
         return found
 
 

@@ -23,6 +23,7 @@ from capacity.queueing.model import (
     RELEASE,
     SERVE,
     TO_BE_DRAWN,
+    TOGETHER,
     WAIT,
     Model,
 )
@@ -77,11 +78,11 @@ def advanced(m: Model, job: int, now: float, rng: np.random.Generator) -> bool:
         step = m.steps[m.jobs[job].step]
         m.jobs[job].step += 1
         if step.kind == SERVE:
-            m.jobs[job].key = drawn(m, step.law, rng)
+            m.jobs[job].key = drawn(m, step.law, job, rng)
             entered(m, chosen(m, step.what, rng), job, now)
             return True
         if step.kind == WAIT:
-            m.jobs[job].key = now + drawn(m, step.law, rng)
+            m.jobs[job].key = now + drawn(m, step.law, job, rng)
             m.state[0].waits = joined(m.jobs, m.state[0].waits, job)
             return True
         if step.kind == MARK:
@@ -93,7 +94,7 @@ def advanced(m: Model, job: int, now: float, rng: np.random.Generator) -> bool:
         elif step.kind == FORK and step.copies > 0:
             m.jobs[job].children = step.copies
             for _ in range(step.copies):  # noqa: SIM110  # compiled code knows no generators
-                if not begun(m, step.what, NOBODY, job, now):
+                if not begun(m, step.what, NOBODY, job, now, rng):
                     return False
             return True
     ended(m, job, now)
@@ -101,14 +102,14 @@ def advanced(m: Model, job: int, now: float, rng: np.random.Generator) -> bool:
 
 
 @inlined
-def drawn(m: Model, number: int, rng: np.random.Generator) -> float:
+def drawn(m: Model, number: int, job: int, rng: np.random.Generator) -> float:
     law = m.laws[number]
     if law.kind == EXPONENTIAL:
         return law.a * rng.standard_exponential()
     if law.kind == LOGNORMAL:
         return exp(law.a + law.b * rng.standard_normal())
-    if law.kind == MEASURED:
-        place = rng.random() * (m.tables.shape[1] - 1)
+    if law.kind == MEASURED or law.kind == TOGETHER:
+        place = (rng.random() if law.kind == MEASURED else m.jobs[job].place) * (m.tables.shape[1] - 1)
         low = int(place)
         return m.tables[number, low] + (place - low) * (m.tables[number, low + 1] - m.tables[number, low])
     return law.a
@@ -139,7 +140,7 @@ def arrived(m: Model, now: float, rng: np.random.Generator) -> bool:
         picked = rng.random()
         while flow < m.mix.shape[1] - 1 and picked >= m.mix[w, flow]:
             flow += 1
-    return begun(m, flow, w, NOBODY, now)
+    return begun(m, flow, w, NOBODY, now, rng)
 
 
 @inlined
@@ -155,7 +156,7 @@ def source_of(m: Model, place: float) -> int:
 
 
 @inlined
-def begun(m: Model, flow: int, source: int, parent: int, now: float) -> bool:
+def begun(m: Model, flow: int, source: int, parent: int, now: float, rng: np.random.Generator) -> bool:
     """A new job, ready for its first step. False when there is no room for it."""
     number = m.state[0].free
     if number < 0:
@@ -165,6 +166,7 @@ def begun(m: Model, flow: int, source: int, parent: int, now: float) -> bool:
     job.step, job.flow, job.source, job.parent = m.flows[flow].first, flow, source, parent
     job.children, job.started = 0, now
     job.child, job.sibling = NOBODY, NOBODY
+    job.place = rng.random() if m.flows[flow].together else 0.0
     made_ready(m, number)
     return True
 

@@ -11,14 +11,14 @@ Ints = NDArray[np.int64]
 Records = np.recarray
 
 SERVE, WAIT, ACQUIRE, RELEASE, MARK, FORK = range(6)
-FIXED, EXPONENTIAL, LOGNORMAL, MEASURED = range(4)
+FIXED, EXPONENTIAL, LOGNORMAL, MEASURED, TOGETHER = range(5)
 NOBODY = -1
 NEVER = np.inf
 TO_BE_DRAWN = -1.0
 
 HOST = np.dtype([("cores", "f8"), ("speed", "f8"), ("first", "i8"), ("end", "i8")])  # its queues
 STATION = np.dtype([("first", "i8"), ("end", "i8"), ("least", "?")])  # its queues; work goes to the least busy
-FLOW = np.dtype([("first", "i8"), ("end", "i8"), ("ended", "i8")])  # its steps; how often it came to its end
+FLOW = np.dtype([("first", "i8"), ("end", "i8"), ("ended", "i8"), ("together", "?")])  # its steps; how often it ended
 STEP = np.dtype([("kind", "i8"), ("what", "i8"), ("law", "i8"), ("copies", "i8")])
 LAW = np.dtype([("kind", "i8"), ("a", "f8"), ("b", "f8")])  # mean, or mu and sigma
 SOURCE = np.dtype([("rate", "f8"), ("people", "i8"), ("thinking", "i8")])  # people 0: open arrivals
@@ -55,6 +55,7 @@ JOB = np.dtype(
         ("parent", "i8"),  # whoever has forked it
         ("children", "i8"),  # that are still under way
         ("started", "f8"),
+        ("place", "f8"),  # in all laws that are drawn together
     ]
 )
 STATE = np.dtype(

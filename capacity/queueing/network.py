@@ -6,7 +6,7 @@ host with all stations, a phase with a server for everything has a host for each
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite, log, log1p, sqrt
 from typing import Literal
 
@@ -19,13 +19,15 @@ class Law:
     """How a time is distributed.
 
     `fixed`, `exponential` and `lognormal` by mean and coefficient of variation (sd / mean); `measured` by its
-    quantiles, equally spaced from 0 to 1, straight lines between them.
+    quantiles, equally spaced from 0 to 1, straight lines between them. All laws of a flow that are `together` are drawn
+    from the same place: whoever has the largest of one has the largest of all.
     """
 
     kind: Literal["fixed", "exponential", "lognormal", "measured"]
     mean_s: float
     cv: float = 1.0
     quantiles_s: tuple[float, ...] = ()
+    together: bool = False
 
     @classmethod
     def fixed(cls, mean_s: float) -> "Law":
@@ -40,14 +42,19 @@ class Law:
         return cls("lognormal", mean_s, cv) if cv > 0 else cls.fixed(mean_s)
 
     @classmethod
-    def measured(cls, quantiles_s: NDArray[np.float64]) -> "Law":
+    def measured(cls, quantiles_s: NDArray[np.float64], together: bool = False) -> "Law":
         """`quantiles_s` (Q,): ascending, two at least."""
         middles = (quantiles_s[1:] + quantiles_s[:-1]) / 2
         widths = np.diff(quantiles_s)
         mean = float(middles.mean())
         second = float((middles**2 + widths**2 / 12).mean())
         cv = sqrt(max(0.0, second - mean**2)) / mean if mean else 0.0
-        return cls("measured", mean, cv, tuple(map(float, quantiles_s)))
+        return cls("measured", mean, cv, tuple(map(float, quantiles_s)), together)
+
+    def times(self, factor: float) -> "Law":
+        """The same law, of times that are so much longer."""
+        quantiles_s = tuple(factor * one for one in self.quantiles_s)
+        return replace(self, mean_s=factor * self.mean_s, quantiles_s=quantiles_s)
 
     def __post_init__(self) -> None:
         if not (isfinite(self.mean_s) and self.mean_s >= 0 and self.cv >= 0):

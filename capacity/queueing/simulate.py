@@ -30,6 +30,7 @@ from capacity.queueing.model import (
     STATION,
     STEP,
     TO_BE_DRAWN,
+    TOGETHER,
     WAIT,
     Floats,
     Model,
@@ -119,7 +120,7 @@ def _model(network: Network, marks: Sequence[str], wanted: int) -> Model:
         period_s=network.period_s,
         stations=_stations(placed),
         queues=_queues(network, placed),
-        flows=_spans(FLOW, [len(flow.steps) for flow in network.flows]),
+        flows=_flows(network),
         steps=np.array(steps, STEP).view(np.recarray),
         laws=np.array([_law(law) for law in laws], LAW).view(np.recarray),
         tables=_tables(laws),
@@ -156,6 +157,14 @@ def _spans(dtype: np.dtype[np.void], lengths: Sequence[int]) -> Records:
     """Records that each own so many of something, one after the other."""
     ends = np.cumsum([0, *lengths])
     return records(len(lengths), dtype, first=ends[:-1], end=ends[1:])
+
+
+def _flows(network: Network) -> Records:
+    found = _spans(FLOW, [len(flow.steps) for flow in network.flows])
+    found["together"] = [
+        any(isinstance(step, Serve | Wait) and step.law.together for step in flow.steps) for flow in network.flows
+    ]
+    return found
 
 
 def _hosts(network: Network, placed: Sequence[Station]) -> Records:
@@ -211,7 +220,7 @@ def _step(
 
 def _law(law: Law) -> tuple[int, float, float]:
     a, b = law.log_normal if law.kind == "lognormal" else (law.mean_s, 0.0)
-    return _KINDS[law.kind], a, b
+    return TOGETHER if law.together else _KINDS[law.kind], a, b
 
 
 def _sources(network: Network, flows: list[str]) -> tuple[list[tuple[float, int, int]], list[list[float]]]:

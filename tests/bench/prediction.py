@@ -74,9 +74,16 @@ def fair(there: Drawn) -> Drawn:
     return replace(there, stations=tuple(replace(s, weight=1.0) for s in there.stations))
 
 
+def apart(there: Drawn) -> Drawn:
+    """Whether a request works long has nothing to do with whether it waits long."""
+    demands = there.demands
+    waits = {action: replace(law, together=False) for action, law in demands.waits.items()}
+    return replace(there, demands=replace(demands, waits=waits, shapes={}))
+
+
 def exponential(there: Drawn) -> Drawn:
     """CPU times with a coefficient of variation of 1 instead of the measured one."""
-    return replace(there, demands=replace(there.demands, cv=dict.fromkeys(there.demands.cv, 1.0)))
+    return replace(there, demands=replace(there.demands, shapes={}, cv=dict.fromkeys(there.demands.cv, 1.0)))
 
 
 class WithDisk(Drawn):
@@ -124,6 +131,7 @@ def ways(stored: Calibration, only_mixes: Calibration, crowd: Crowd) -> dict[str
         "any process of the app": with_(anyhow),
         "generator of equal weight": with_(fair),
         "CPU times exponential": with_(exponential),
+        "work and waiting apart": with_(apart),
     }
 
 

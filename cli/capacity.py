@@ -114,8 +114,9 @@ def file_of(named: Path | None) -> "Calibration":
 
 def _grow(measured: "Calibration", weeks: int, usage: str, seed: int, as_json: bool) -> None:
     """The three phases' servers, as the plan draws them, over so many weeks."""
+    from capacity.prediction.bounds import bounds
     from capacity.prediction.growth import PhaseCapacity, grown
-    from capacity.prediction.knee import knee
+    from capacity.prediction.knee import DRAWS, knee
     from capacity.prediction.runs import Question
     from capacity.prediction.site import Planned
     from reports.growth_terminal import print_growth
@@ -129,8 +130,11 @@ def _grow(measured: "Calibration", weeks: int, usage: str, seed: int, as_json: b
             steps.show(name)
             scenario = load(name)
             site = Planned(measured, scenario.infrastructure, machines)
-            found = knee(Question(measured, scenario, crowd, site, seed))
-            phases.append(PhaseCapacity(name, scenario.title, scenario.weeks, found))
+            question = Question(measured, scenario, crowd, site, seed)
+            found = knee(question)
+            drawn = [question.there(draw) for draw in range(DRAWS)]
+            limits = tuple(bounds(question, drawn, round(found.people.value)))
+            phases.append(PhaseCapacity(name, scenario.title, scenario.weeks, found, limits))
     plan = grown(growth, growth.usage[usage], hours_of_day(), weeks, phases, seed)
     if as_json:
         print(dumps(plan))

@@ -47,6 +47,8 @@ def verify(
     """Calibrates up to half the knee, stores its prediction, measures the higher steps, prints both with the error."""
     from loadtests.record import Record, new_folder
     from loadtests.recording.writer import check_writable
+    from reports.verification_page import write_pages
+    from reports.verification_terminal import print_verification
 
     asked = load(scenario, settings or [])
     check_writable(runs)
@@ -55,21 +57,14 @@ def verify(
     mixes = Record.read(calibration) if calibration else verifying.measure_mixes()
     verification = verifying.run(mixes)
     (folder / "verification.json").write_text(dumps(verification) + "\n")
+    page = write_pages(verification, folder)
     if as_json:
         print(dumps(verification))
     else:
-        _print(verification, folder)
+        print_verification(console(), verification)
+        console().print(f"Prediction, runs and figures: {folder}", soft_wrap=True)
+        console().print(f"Report: {page}", soft_wrap=True)
     raise typer.Exit(ExitCode.PASS if verification.summaries else ExitCode.INVALID)
-
-
-def _print(verification: "Verification", folder: Path) -> None:
-    from reports.verification_page import write_pages
-    from reports.verification_terminal import print_verification
-
-    page = write_pages(verification, folder)
-    print_verification(console(), verification)
-    console().print(f"Prediction, runs and figures: {folder}", soft_wrap=True)
-    console().print(f"Report: {page}", soft_wrap=True)
 
 
 class _Verifying:

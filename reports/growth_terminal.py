@@ -58,6 +58,7 @@ def _phase(phase: PhaseWeeks) -> list[str]:
         f"holds {number(round(knee.value))} at once ({number(round(knee.low))} to {number(round(knee.high))}){first}; "
         f"fullest: {phase.fullest}"
     ]
+    lines += [f"{bound.what}: {number(bound.people)} people at most ({bound.why})" for bound in phase.bounds]
     ways = zip(("low", "middle", "high"), phase.breaks, strict=True)
     weeks = ", ".join(f"{way} growth: {f'week {week}' if week else 'in none of these'}" for way, week in ways)
     lines.append(f"breaks with {weeks}")

@@ -22,6 +22,7 @@ from capacity.calibration.observations import (
     stretches,
 )
 from capacity.calibration.observations import Stretch as Part
+from capacity.calibration.speed import SPEED_ELASTICITY
 from capacity.calibration.waiting import Alone, alone
 from capacity.queueing.network import Law
 from loadtests.record import Record
@@ -58,7 +59,7 @@ def calibrated(records: Sequence[Record]) -> Calibration:
         windows_used=len(seen.block),
         windows_rejected=dict(seen.rejected),
         reference_work_cpu_ms=float(np.median(seen.speed_ms)),
-        speed_elasticity=fit.elasticity,
+        speed_elasticity=SPEED_ELASTICITY,
         stations={name: _station(fit, number, demands.cores[name]) for number, name in enumerate(seen.stations)},
         actions={
             name: _action(fit, number, measured.get(name), undisturbed.get(name), demands.cv[name])
@@ -174,10 +175,10 @@ def _station(fit: Fit, number: int, cores: float) -> Station:
 def _curve(seen: Observations, demands: regression.Demands, number: int) -> Curve:
     """Of a station's work, over stretches."""
     expected = seen.counts @ demands.demand[:, number] + demands.base[number]
-    stretches_ = [seen.block == block for block in np.unique(seen.block)]
-    busy = np.array([seen.machine[own].mean() for own in stretches_])
-    used = np.array([seen.used[own, number].sum() for own in stretches_])
-    wanted = np.array([expected[own].sum() for own in stretches_])
+    blocks = [seen.block == block for block in np.unique(seen.block)]
+    busy = np.array([seen.machine[own].mean() for own in blocks])
+    used = np.array([seen.used[own, number].sum() for own in blocks])
+    wanted = np.array([expected[own].sum() for own in blocks])
     return demand_curve(busy, used / np.maximum(wanted, 1e-9), wanted)
 
 

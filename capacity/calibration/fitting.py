@@ -12,7 +12,7 @@ from capacity.calibration.file import CalibrationError
 from capacity.calibration.latencies import Latency
 from capacity.calibration.observations import OFFLINE_MESSAGE, SOCKET, Floats, Observations, is_request
 from capacity.calibration.paths import AFTERWARDS, WAY
-from capacity.calibration.speed import elasticity, slowness
+from capacity.calibration.speed import SPEED_ELASTICITY, slowness
 
 DRAWS, SEED = 60, 1
 _REACHES = 0.1  # times per request; a share of a request that goes there now and then counts as well
@@ -23,14 +23,13 @@ class Fit:
     """Bundles of actions, their variance inflation `vif` (A,), and each action's demand at each resource.
 
     `slow` (W,): how much slower the machine was than in the median window; `steady`: the windows as they would have
-    been in that one, by `elasticity`.
+    been in that one.
     """
 
     bundles: list[list[int]]
     vif: Floats
     demands: regression.Demands
     slow: Floats
-    elasticity: float
     steady: Observations
 
 
@@ -58,16 +57,15 @@ def fitted(seen: Observations, measured: Mapping[str, Latency]) -> Fit:
         for number, name in enumerate(seen.resources)
     ]
     slow, stations = slowness(seen), len(seen.stations)
-    power = elasticity(resources[:stations], seen.block, slow)
     used = seen.used.copy()
-    used[:, :stations] /= slow[:, None] ** power
+    used[:, :stations] /= slow[:, None] ** SPEED_ELASTICITY
     resources = [replace(resource, used=used[:, number]) for number, resource in enumerate(resources)]
     fit = regression.fitted(resources, seen.block, DRAWS, SEED)
     owner = {column: number for number, bundle in enumerate(bundles) for column in bundle}
     order = [owner[column] for column in range(len(seen.actions))]
     shares = weights[:, None] * reaches
     demands = replace(fit, demand=fit.demand[order] * shares, draws_demand=fit.draws_demand[:, order] * shares)
-    return Fit(bundles, vif[order], demands, slow, power, replace(seen, used=used))
+    return Fit(bundles, vif[order], demands, slow, replace(seen, used=used))
 
 
 def reached(seen: Observations) -> NDArray[np.bool_]:

@@ -76,5 +76,5 @@ def _credits(site: Planned, question: Question, drawn: Sequence[Drawn], people: 
         yield Bound(
             f"CPU credits of {host} ({server.title})",
             max(0, int((server.baseline_share - idle) / each)),
-            f"{server.baseline_share:.0%} of its cores is what it earns{lasts}",
+            f"{server.baseline_share:.0%} of its cores is what it earns around the clock{lasts}",
         )

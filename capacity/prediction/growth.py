@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capacity.prediction.knee import Knee
-from capacity.prediction.result import Interval
+from capacity.prediction.result import Bound, Interval
 from scenarios.growth import Growth, Usage, peak_factor
 
 DRAWS = 5000
@@ -41,6 +41,7 @@ class PhaseCapacity:
     title: str
     planned_weeks: tuple[int, int]
     knee: Knee
+    bounds: tuple[Bound, ...] = ()  # limits that are no queue
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class PhaseWeeks:
     utilisation: tuple[float, ...]
     missed_share: tuple[float, ...]
     breaks: tuple[int | None, int | None, int | None]  # with low, middle and high growth
+    bounds: tuple[Bound, ...]  # below the knee: what is used up before a target is missed
 
     @property
     def likely_from(self) -> int | None:
@@ -123,6 +125,7 @@ def _weeks_of(
         tuple(float(number / knee.full_people) for number in people[:, 1]),
         tuple(map(float, missed)),
         (breaks[0], breaks[1], breaks[2]),
+        tuple(bound for bound in phase.bounds if bound.people < most),
     )
 
 

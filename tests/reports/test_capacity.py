@@ -98,8 +98,12 @@ def test_its_pages_open_offline_and_escape_what_they_show(tmp_path: Path) -> Non
 def test_growth_says_which_week_breaks_what(out: Console) -> None:
     growth = load_growth()
     knee = Knee(Interval(450, 400, 500), "API response time", (400.0, 450.0, 500.0), 500.0, "app")
-    plan = grown(growth, growth.usage["plan"], hours_of_day(), 12, [PhaseCapacity("phase-1", "Phase 1", (1, 4), knee)])
+    limits = (Bound("CPU credits of app", 300, "20% is what it earns"), Bound("Memory of the app servers", 9000, "70%"))
+    phases = [PhaseCapacity("phase-1", "Phase 1", (1, 4), knee, limits)]
+    plan = grown(growth, growth.usage["plan"], hours_of_day(), 12, phases)
     print_growth(out, plan)
     text = out.export_text()
     assert "holds 450 at once (400 to 500), API response time breaks first; fullest: app" in " ".join(text.split())
+    assert "CPU credits of app: 300 people at most (20% is what it earns)" in text
+    assert "Memory" not in text  # a target breaks first
     assert f"middle growth: week {plan.phases[0].breaks[1]}" in text

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from capacity.calibration.speed import SPEED_ELASTICITY
 from loadtests.record import Record
 from tests.loadtests.making import HEALTHY, Second, write
 
@@ -29,7 +30,6 @@ MIXES: tuple[dict[str, float], ...] = (
     {"GET /discovery": 1, "GET /matches": 1, "POST /swipes": 1, "IMAGE photo": 1},
     {"GET /discovery": 3, "GET /matches": 6, "POST /swipes": 20, "IMAGE photo": 25},
 )
-ELASTICITY = 0.5
 SECONDS = 33  # of which the warm-up is three
 
 
@@ -38,7 +38,7 @@ def made(
 ) -> Record:
     """A run in which so many requests come a second, at random; a window's CPU is off by `noise`.
 
-    On a machine that is `slow` times as slow for the reference work, everything costs slow ** ELASTICITY as much.
+    On a machine that is `slow` times as slow for the reference work, everything costs slow ** SPEED_ELASTICITY as much.
     """
     rng = np.random.default_rng(seed)
 
@@ -49,7 +49,9 @@ def made(
             station: IDLE[station] + sum(count * TRUTH[name][station] / 1000 for name, count in counts.items())
             for station in IDLE
         }
-        cores = {station: used * slow**ELASTICITY * float(rng.normal(1.0, noise)) for station, used in cores.items()}
+        cores = {
+            station: used * slow**SPEED_ELASTICITY * float(rng.normal(1.0, noise)) for station, used in cores.items()
+        }
         latencies = {
             name: list(np.maximum(0.5, rng.gamma(4.0, LATENCY_MS[name] / 4, count))) for name, count in counts.items()
         }

@@ -8,10 +8,11 @@ import pytest
 
 from capacity.calibration.calibrate import calibrated, demands_of
 from capacity.calibration.file import Calibration, CalibrationError, read, write
+from capacity.calibration.speed import SPEED_ELASTICITY
 from loadtests.record import Record
 from scenarios.load import MEASURED
 from tests.capacity.calibration import making
-from tests.capacity.calibration.making import ELASTICITY, IDLE, MIXES, QUERIES, TRUTH, made, runs
+from tests.capacity.calibration.making import IDLE, MIXES, QUERIES, TRUTH, made, runs
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +66,8 @@ def test_demands_are_those_of_one_speed_of_the_machine(tmp_path: Path) -> None:
         for number, mix in enumerate(MIXES)
     ]
     found = calibrated(both)
-    assert found.speed_elasticity == pytest.approx(ELASTICITY, abs=0.1)
-    at_speed = TRUTH["POST /swipes"]["app"] * found.reference_work_cpu_ms**ELASTICITY
+    assert found.speed_elasticity == SPEED_ELASTICITY
+    at_speed = TRUTH["POST /swipes"]["app"] * found.reference_work_cpu_ms**SPEED_ELASTICITY
     assert found.actions["POST /swipes"].cpu_ms["app"].value == pytest.approx(at_speed, rel=0.05)
 
 

@@ -31,7 +31,7 @@ test: .venv/.installed ## lint, types, import rules and tests (8 to 10 minutes)
 	$(BIN)/pytest -m 'not slow' tests/e2e
 	$(BIN)/pytest -m 'not slow' --numprocesses 2 --dist loadfile --ignore tests/e2e --ignore tests/proof --ignore tests/durability
 
-proof: .venv/.installed ## what makes the measurements trusted, with figures (about 18 minutes)
+proof: .venv/.installed ## what makes the measurements trusted, with figures (about 27 minutes)
 	$(BIN)/pytest -m slow --ignore tests/proof --ignore tests/durability
 	$(BIN)/pytest tests/proof -s
 

@@ -17,6 +17,7 @@ from scenarios.messages import Header
 
 # fire(name, milliseconds, problem): a sample of "WS name", failed when there is a problem.
 Fire = Callable[[str, float, str | None], None]
+
 LOST_AFTER_S = 10.0  # thirty times the target: what has not come by then is counted as lost
 
 

@@ -37,12 +37,12 @@ def _bounds(question: Question, drawn: Sequence[Drawn], people: int) -> Iterator
         yield from _database(site, calibration)
         yield from _credits(site, question, drawn, people)
     if a_socket_mb > 0:
-        people = max(0, int(copies * (MEMORY_SHARE * memory_mb - idle_mb) / a_socket_mb))
+        most = max(0, int(copies * (MEMORY_SHARE * memory_mb - idle_mb) / a_socket_mb))
         what = "Memory of the app servers" if isinstance(site, Planned) else "Memory of the machine"
-        yield Bound(what, people, f"{MEMORY_SHARE:.0%} of {memory_mb:,.0f} MB; {1024 * a_socket_mb:,.0f} KB a socket")
+        yield Bound(what, most, f"{MEMORY_SHARE:.0%} of {memory_mb:,.0f} MB; {1024 * a_socket_mb:,.0f} KB a socket")
     if isinstance(site, Here):
-        people = DESCRIPTORS // _DESCRIPTORS_A_PERSON
-        yield Bound("File descriptors of the proxy", people, f"{DESCRIPTORS:,} a process, two a person")
+        most = DESCRIPTORS // _DESCRIPTORS_A_PERSON
+        yield Bound("File descriptors of the proxy", most, f"{DESCRIPTORS:,} a process, two a person")
 
 
 def _database(site: Planned, calibration: Calibration) -> Iterator[Bound]:

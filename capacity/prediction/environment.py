@@ -58,8 +58,8 @@ def _path(stretch: Stretch, demands: ServiceDemands, window_s: float) -> Floats:
         seconds += count * each.sum()
         variance += count * ((spread * each) ** 2).sum()
     seconds += window_s * sum(demands.background_cores(stretch.rates, stretch.people).values())
-    chance = variance / seconds**2 if seconds else 0.0
-    left = max(0.0, 1 - chance / float(cost.var(ddof=1))) if cost.any() and cost.var() else 0.0
+    chance, seen = variance / seconds**2 if seconds else 0.0, float(cost.var(ddof=1))
+    left = max(0.0, 1 - chance / seen) if seen else 0.0
     return np.asarray(1 + (cost - 1) * np.sqrt(left), np.float64)
 
 

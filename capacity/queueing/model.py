@@ -18,7 +18,8 @@ TO_BE_DRAWN = -1.0
 
 HOST = np.dtype([("cores", "f8"), ("speed", "f8"), ("first", "i8"), ("end", "i8")])  # its queues
 STATION = np.dtype([("first", "i8"), ("end", "i8"), ("least", "?")])  # its queues; work goes to the least busy
-FLOW = np.dtype([("first", "i8"), ("end", "i8"), ("ended", "i8"), ("together", "?")])  # its steps; how often it ended
+# Its steps; how often it came to its end; whether any of its laws are drawn together.
+FLOW = np.dtype([("first", "i8"), ("end", "i8"), ("ended", "i8"), ("together", "?")])
 STEP = np.dtype([("kind", "i8"), ("what", "i8"), ("law", "i8"), ("copies", "i8")])
 LAW = np.dtype([("kind", "i8"), ("a", "f8"), ("b", "f8")])  # mean, or mu and sigma
 SOURCE = np.dtype([("rate", "f8"), ("people", "i8"), ("thinking", "i8")])  # people 0: open arrivals

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import RUNS, AsJson, Runs, ScenarioName, Settings, interruptible, record_of
+from cli.options import RUNS, AsJson, Runs, Settings, interruptible, record_of
 from reports.as_json import dumps
 from reports.terminal import Steps, console
 from scenarios.couples import halves_of_couples
@@ -59,31 +59,41 @@ def calibrate(
 
 @interruptible()
 def predict(
-    scenario: ScenarioName = "phase-1",
+    scenario: Annotated[
+        str | None, typer.Argument(metavar="SCENARIO", help="A name or the path of a .toml file; else phase-1.")
+    ] = None,
     users: Annotated[int | None, typer.Option(min=1, help="Concurrent people; else the scenario's.")] = None,
     calibration: CalibrationFile = None,
     on: Annotated[
-        On, typer.Option(help="Where: on the machine that was calibrated, or on the servers of the scenario's plan.")
-    ] = On.HERE,
+        On | None, typer.Option(help="The machine that was calibrated (here), or the servers of the scenario's plan.")
+    ] = None,
     weeks: Annotated[
         int | None, typer.Option(min=1, max=520, help="Instead: growth, and which week breaks which phase's servers.")
     ] = None,
-    usage: Annotated[str, typer.Option(help="With --weeks: how people use the app, a table of growth.toml.")] = "plan",
+    usage: Annotated[
+        str | None, typer.Option(help="With --weeks: how people use the app, a table of growth.toml; else plan.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the simulated runs.")] = 1,
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
     """What so many people would meet: throughput, utilisation, latencies, the knee; with intervals."""
     if weeks:
-        _grow(file_of(calibration), weeks, usage, seed, as_json)
+        if scenario or users or on or settings:
+            raise UsageError(
+                "--weeks is about the plans of all phases: leave out the scenario, --users, --on and --set."
+            )
+        _grow(file_of(calibration), weeks, usage or "plan", seed, as_json)
         return
+    if usage:
+        raise UsageError("--usage is how people use the app over the weeks: it goes with --weeks.")
     from capacity.prediction.knee import knee
     from capacity.prediction.predict import predicted
     from capacity.prediction.runs import Question
     from capacity.prediction.site import Here, Planned
     from reports.prediction_terminal import print_prediction
 
-    asked, measured = load(scenario, settings or []), file_of(calibration)
+    asked, measured = load(scenario or PHASES[0], settings or []), file_of(calibration)
     site = Planned(measured, asked.infrastructure, load_machines()) if on is On.PLAN else Here(measured)
     with Steps(console(stderr=True), "Prediction") as steps:
         steps.show("how people behave")
@@ -108,7 +118,8 @@ def file_of(named: Path | None) -> "Calibration":
     if path.name == MEASURED.name:
         out = console(stderr=True)
         machine = f"{found.machine.cpus} cores, {found.created_at:%Y-%m-%d}"
-        out.print(f"No calibration.json here: of the reference backend ({machine}). docs/commands/calibrate.md")
+        made = "Predicted from the reference backend's calibration, which comes with Matchday"
+        out.print(f"{made} ({machine}); `matchday run calibration`, then `matchday calibrate latest` makes yours.")
     return found
 
 
@@ -144,7 +155,7 @@ def _grow(measured: "Calibration", weeks: int, usage: str, seed: int, as_json: b
 
 def crowd_of(scenario: Scenario) -> "Crowd":
     """The scenario's people; what they do a second is imagined, without a network."""
-    from capacity.calibration.observations import SOCKET
+    from capacity.calibration.observations import OFFLINE_MESSAGE, SOCKET
     from capacity.prediction.crowd import Crowd, half_of_couple
     from loadtests.users.emergent import behaviour
 
@@ -152,7 +163,8 @@ def crowd_of(scenario: Scenario) -> "Crowd":
     a_minute = {figure.key: figure.value for figure in found.figures}
     events = {
         "WS match detection": a_minute["matches_a_minute"],
-        "WS message delivery": a_minute["messages_a_minute"],
+        "WS message delivery": a_minute["messages_a_minute"] - found.messages_offline_a_minute,
+        OFFLINE_MESSAGE: found.messages_offline_a_minute,
     }
     rates = {name: rate / 60 for name, rate in (found.requests_a_minute | events).items()}
     halves = halves_of_couples(scenario.traffic, scenario.load.concurrent_users)

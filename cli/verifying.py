@@ -9,13 +9,13 @@ import typer
 
 from cli.capacity import crowd_of
 from cli.load import measured, people_settings
-from cli.options import RUNS, AsJson, Runs, ScenarioName, Settings, interruptible
+from cli.options import RUNS, AsJson, Runs, ScenarioName, Settings, interruptible, record_of
 from cli.stacks import local_stack, write_stack_file
 from reports.as_json import dumps
 from reports.load_terminal import LoadScreen
 from reports.terminal import Steps, console
 from scenarios.load import load
-from scenarios.outcome import ExitCode
+from scenarios.outcome import ExitCode, UsageError
 from scenarios.schema import Scenario
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ _POPULATION_FACTOR = 1.5
 def verify(
     scenario: ScenarioName,
     calibration: Annotated[
-        Path | None,
-        typer.Option("--calibration", metavar="RUN", help="A run of `calibration` on this machine."),
+        str | None,
+        typer.Option("--calibration", metavar="RUN", help="A run of `calibration` on this machine: a name or a path."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the simulated runs.")] = 1,
     settings: Settings = None,
@@ -45,17 +45,17 @@ def verify(
     runs: Runs = RUNS,
 ) -> None:
     """Calibrates up to half the knee, stores its prediction, measures the higher steps, prints both with the error."""
-    from loadtests.record import Record, new_folder
+    from loadtests.record import new_folder
     from loadtests.recording.writer import check_writable
     from reports.verification_page import write_pages
     from reports.verification_terminal import print_verification
 
     asked = load(scenario, settings or [])
     check_writable(runs)
+    mixes = _mixes(record_of(calibration, runs), asked) if calibration else None
     folder = new_folder(runs, f"verify-{asked.name}")
     verifying = _Verifying(scenario, settings or [], asked, folder, seed)
-    mixes = Record.read(calibration) if calibration else verifying.measure_mixes()
-    verification = verifying.run(mixes)
+    verification = verifying.run(mixes or verifying.measure_mixes())
     (folder / "verification.json").write_text(dumps(verification) + "\n")
     page = write_pages(verification, folder)
     if as_json:
@@ -64,7 +64,25 @@ def verify(
         print_verification(console(), verification)
         console().print(f"Prediction, runs and figures: {folder}", soft_wrap=True)
         console().print(f"Report: {page}", soft_wrap=True)
-    raise typer.Exit(ExitCode.PASS if verification.summaries else ExitCode.INVALID)
+    compared = any(step.figures for step in verification.steps)
+    raise typer.Exit(ExitCode.PASS if compared else ExitCode.INVALID)
+
+
+def _mixes(record: "Record", scenario: Scenario) -> "Record":
+    """Raises UsageError when it cannot be calibrated together with runs that are still to be made."""
+    from capacity.calibration.checks import MEASURE, check_run
+    from loadtests.recording.new_run import this_machine
+
+    check_run(record)
+    name, run = record.folder.name, record.run
+    if run.scenario.phase != scenario.phase:
+        raise UsageError(
+            f"{name} is of phase {run.scenario.phase}, {scenario.name} of phase {scenario.phase}, whose requests take "
+            "other ways: leave out --calibration, and its mixes are measured first (eight minutes)."
+        )
+    if not run.machine.alike(this_machine()):
+        raise UsageError(f"{name} was made on another machine than this one. {MEASURE}")
+    return record
 
 
 class _Verifying:
@@ -161,13 +179,15 @@ class _Verifying:
 
 
 def _as_calibration(scenario: Scenario) -> list[str]:
-    """What makes the calibration scenario one of another phase."""
-    infrastructure = ", ".join(
-        f"{key} = {_toml(value)}" for key, value in scenario.infrastructure.model_dump(mode="json").items()
+    """What makes the calibration scenario one of another phase, or of another way to start the backend."""
+    infrastructure, backend = (
+        _toml(part.model_dump(mode="json")) for part in (scenario.infrastructure, scenario.backend)
     )
-    return [f"phase={scenario.phase}", f"infrastructure={{{infrastructure}}}"]
+    return [f"phase={scenario.phase}", f"infrastructure={infrastructure}", f"backend={backend}"]
 
 
 def _toml(value: object) -> str:
-    """JSON's words are TOML's for what an infrastructure holds."""
+    """JSON's words are TOML's for all but tables."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(each)}" for key, each in value.items()) + "}"
     return json.dumps(value)

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from capacity.calibration.file import Action, Calibration, Estimate
+from capacity.calibration.file import Calibration, Estimate
 from reports.figures import number
 from reports.terminal import indented
 
@@ -22,11 +22,9 @@ def print_calibration(out: Console, found: Calibration) -> None:
     out.print(f"{found.windows_used} windows of {found.window_s} s from {len(found.runs)} run(s)", end="")
     out.print(f"; left out: {rejected}" if rejected else "")
     low, high = found.people_least, found.people_most
-    out.print(
-        f"{number(low)} to {number(high)} people, the machine up to {found.utilisation_most:.0%} busy; "
-        f"reference work {number(found.reference_work_cpu_ms)} ms"
-    )
-    if found.speed_elasticity:
+    work = f"; reference work {number(found.reference_work_cpu_ms)} ms" if found.reference_work_cpu_ms else ""
+    out.print(f"{number(low)} to {number(high)} people, the machine up to {found.utilisation_most:.0%} busy{work}")
+    if work and found.speed_elasticity:
         slower = 1.1**found.speed_elasticity - 1
         out.print(indented(f"Where the reference work takes 10 % longer, all of it costs {slower:.0%} more", "dim"))
     for name, station in found.stations.items():
@@ -42,8 +40,10 @@ def print_calibration(out: Console, found: Calibration) -> None:
 def _actions(found: Calibration) -> Table:
     table = Table("Request", "CPU ms", "90 %", "Of it", box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.columns[1].justify = "right"
-    for name, action in sorted(found.actions.items(), key=lambda item: -_sum(item[1])):
-        table.add_row(name, number(_sum(action)), _range(action), Text(_dearest(action.cpu_ms), "dim"))
+    totals = {name: found.total_cpu_ms(name) for name in found.actions}
+    for name, total in sorted(totals.items(), key=lambda item: -item[1].value):
+        spread = f"{number(total.low)} to {number(total.high)}"
+        table.add_row(name, number(total.value), spread, Text(_dearest(found.actions[name].cpu_ms), "dim"))
     table.add_section()
     idle = {name: _in_ms(station.idle_cores) for name, station in found.stations.items()}
     table.add_row("nobody, a second", number(sum(one.value for one in idle.values())), "", Text(_dearest(idle), "dim"))
@@ -58,15 +58,6 @@ def _dearest(cpu_ms: Mapping[str, Estimate]) -> str:
 
 def _in_ms(cores: Estimate) -> Estimate:
     return Estimate(value=1000 * cores.value, low=1000 * cores.low, high=1000 * cores.high)
-
-
-def _sum(action: Action) -> float:
-    return sum(one.value for one in action.cpu_ms.values())
-
-
-def _range(action: Action) -> str:
-    low, high = (sum(getattr(one, end) for one in action.cpu_ms.values()) for end in ("low", "high"))
-    return f"{number(low)} to {number(high)}"
 
 
 def _bundles(found: Calibration) -> list[tuple[str, ...]]:

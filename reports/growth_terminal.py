@@ -4,8 +4,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from capacity.calibration.file import HIGH, LOW
 from capacity.prediction.growth import GrowthPlan, PhaseWeeks, ThreeWays
-from capacity.prediction.runs import HIGH, LOW
 from reports.figures import number
 from reports.terminal import indented
 
@@ -24,8 +24,8 @@ def print_growth(out: Console, found: GrowthPlan) -> None:
         for line in _phase(phase):
             out.print(indented(line))
     out.print(
-        f"In brackets: low and high growth; of a knee {HIGH - LOW:.0f} % of {found.draws:,} draws. Busy: the fullest "
-        "host, middle growth.",
+        f"In brackets: low and high growth; where a knee lies in {HIGH - LOW:.0f} % of its draws. Busy: what is "
+        f"fullest, middle growth. How likely a week is comes from {found.draws:,} draws.",
         style="dim",
     )
 

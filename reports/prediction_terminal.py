@@ -12,7 +12,8 @@ _VERDICTS = {
     "holds": Text("holds", "green"),
     "breaks": Text("breaks", "bold red"),
     "open": Text("open", "yellow"),
-    "unknown": Text("unknown", "yellow"),
+    "unknown": Text("unknown: too few of them in a run", "yellow"),
+    "saturated": Text("saturated", "bold red"),
 }
 
 _TIMES_FROM = 10.0
@@ -29,8 +30,8 @@ def print_prediction(out: Console, found: Prediction) -> None:
     out.print()
     out.print(_targets(found))
     out.print()
-    if len(found.stations) > 1:
-        out.print(f"Bottleneck: {found.bottleneck.name}; next: {found.stations[1].name}")
+    second = f"; next: {found.next_bottleneck.name}" if found.next_bottleneck else ""
+    out.print(f"Bottleneck: {found.bottleneck.name}{second}")
     for bound in found.bounds:
         out.print(indented(f"{bound.what}: {bound.people:,} people at most ({bound.why})"))
     if found.knee_people:
@@ -81,12 +82,12 @@ def _targets(found: Prediction) -> Table:
 
 
 def _percentiles(target: TargetLatency) -> list[str]:
-    if target.missing:
-        return ["–", "–", "", "–"]
-    if target.percentiles is None:
-        return ["", "saturated", "", ""]
-    p50, p95, p99 = (target.percentiles[p] for p in (50.0, 95.0, 99.0))
-    return [number(p50.value), number(p95.value), _ends(p95), number(p99.value)]
+    p50, p95, p99 = ((target.percentiles or {}).get(p) for p in (50.0, 95.0, 99.0))
+    return [_value(p50), _value(p95), _ends(p95) if p95 else "", _value(p99)]
+
+
+def _value(found: Interval | None) -> str:
+    return number(found.value) if found else "–"
 
 
 def _ends(found: Interval) -> str:
@@ -96,6 +97,6 @@ def _ends(found: Interval) -> str:
 def _verdict(target: TargetLatency) -> Text:
     if target.missing:
         return Text(f"unknown: {', '.join(target.missing)} was not measured", "yellow")
-    if target.percentiles is None:
-        return _VERDICTS["breaks"]
+    if target.verdict in ("unknown", "saturated"):
+        return _VERDICTS[target.verdict]
     return Text.assemble(_VERDICTS[target.verdict], f" in {target.holds_share:.0%}")

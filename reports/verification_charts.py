@@ -1,6 +1,7 @@
 """Charts of a verification: what was predicted, with its interval, and then measured; and the scalability law."""
 
 from collections.abc import Sequence
+from math import nan
 
 import numpy as np
 
@@ -45,10 +46,11 @@ def figures(found: Verification) -> list[tuple[str, list[tuple[int, Compared]]]]
 
 
 def scaling(law: Usl) -> str:
-    """Measured throughput and the law's."""
+    """Measured throughput and the law's, as far as it is evidence."""
     people = np.linspace(0, 1.1 * max(law.people), 200)
+    known = [nan if (one := law.predicted_per_s(n)) is None else one for n in people]
     with chart(height=2.4) as (axes, svg):
-        axes.plot(people, [law.throughput_per_s(n) for n in people], color=BLUE, lw=1.3, label="the law")
+        axes.plot(people, known, color=BLUE, lw=1.3, label="the law")
         axes.plot(people, law.gamma * people, color=GREY, lw=1, ls="--", label="if nobody waited")
         axes.plot(law.people, law.measured_per_s, "o", color=ORANGE, ms=5, label="measured")
         axes.set_ylim(0, 1.2 * max(law.measured_per_s))

@@ -61,7 +61,7 @@ def _row(figure: Compared) -> list[str | Text]:
         number(predicted.value),
         f"{number(predicted.low)} to {number(predicted.high)}",
         number(figure.measured),
-        f"{figure.error:+.0%}",
+        "–" if figure.error is None else f"{figure.error:+.0%}",
         Text("inside", "green") if figure.covered else Text("outside", "yellow"),
     ]
 

@@ -48,10 +48,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """Figures and sources; requests by "TYPE name" a person and minute, the most frequent first."""
+    """Figures and sources; requests by "TYPE name" a person and minute, the most frequent first, and messages to people
+    who are not online."""
 
     scenario: str
     people: int
     figures: tuple[Figure, ...]
     sources: dict[str, str]
     requests_a_minute: dict[str, float]
+    messages_offline_a_minute: float

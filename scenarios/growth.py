@@ -77,6 +77,7 @@ class Growth(Strict):
 
 
 def peak_factor(growth: Growth, hours: tuple[float, ...]) -> float:
-    """The busiest hour of the busiest weekday beside the mean of a week."""
+    """The busiest hour of the busiest weekday beside the mean of a week: the peak-to-average ratio of capacity planning
+    (Menasce & Almeida 2002)."""
     shares = growth.weekdays.shares
     return max(hours) / (sum(hours) / len(hours)) * max(shares) / (sum(shares) / DAYS)

@@ -7,9 +7,9 @@ import numpy as np
 
 from capacity.calibration import regression
 from capacity.calibration.checks import check_run, check_together, check_windows
-from capacity.calibration.curves import demand_curve
+from capacity.calibration.curves import demand_curve, memory_a_socket_mb
 from capacity.calibration.demands import ServiceDemands
-from capacity.calibration.file import Action, Calibration, Curve, Estimate, Station, Stretch
+from capacity.calibration.file import HIGH, LOW, Action, Calibration, Curve, Estimate, Station, Stretch
 from capacity.calibration.fitting import Fit, fitted, identifiable
 from capacity.calibration.latencies import Latency, latencies
 from capacity.calibration.observations import (
@@ -22,13 +22,12 @@ from capacity.calibration.observations import (
     stretches,
 )
 from capacity.calibration.observations import Stretch as Part
-from capacity.calibration.speed import SPEED_ELASTICITY
+from capacity.calibration.speed import SPEED_ELASTICITY, reference_work_cpu_ms
 from capacity.calibration.waiting import Alone, alone
 from capacity.queueing.network import Law
 from loadtests.record import Record
 from scenarios.couples import halves_of_couples
 
-LOW, HIGH = 5.0, 95.0
 _CV_LOW, _CV_HIGH = 0.3, 1.5
 UNACCOUNTED = "of no station"
 
@@ -58,7 +57,7 @@ def calibrated(records: Sequence[Record]) -> Calibration:
         window_s=WINDOW_S,
         windows_used=len(seen.block),
         windows_rejected=dict(seen.rejected),
-        reference_work_cpu_ms=float(np.median(seen.speed_ms)),
+        reference_work_cpu_ms=reference_work_cpu_ms(seen),
         speed_elasticity=SPEED_ELASTICITY,
         stations={name: _station(fit, number, demands.cores[name]) for number, name in enumerate(seen.stations)},
         actions={
@@ -68,25 +67,36 @@ def calibrated(records: Sequence[Record]) -> Calibration:
         unaccounted_cores=_unaccounted(seen, last.machine.cpus),
         pool_size=seen.pool_size,
         stretches=tuple(found.values()),
-        draws_cpu_ms=_rows(1000 * fit.demands.draws_demand[:, :, : len(seen.stations)]),
-        draws_idle_cores=_rows(fit.demands.draws_base[:, : len(seen.stations)]),
+        draws_cpu_ms={
+            action: {
+                station: _rounded(1000 * fit.demands.draws_demand[:, number, column])
+                for column, station in enumerate(seen.stations)
+            }
+            for number, action in enumerate(seen.actions)
+        },
+        draws_idle_cores={
+            station: _rounded(fit.demands.draws_base[:, column]) for column, station in enumerate(seen.stations)
+        },
     )
 
 
 def demands_of(calibration: Calibration, draw: int | None = None) -> ServiceDemands:
     """The demands as one of the bootstrap repetitions has them; as estimated without one."""
     stations = list(calibration.stations)
-    cpu_ms = {
-        action: {station: found.cpu_ms[station].value for station in stations}
-        if draw is None
-        else dict(zip(stations, calibration.draws_cpu_ms[draw][number], strict=True))
-        for number, (action, found) in enumerate(calibration.actions.items())
-    }
-    idle = [s.idle_cores.value for s in calibration.stations.values()]
-    idle = idle if draw is None else list(calibration.draws_idle_cores[draw])
+
+    def cpu_ms(action: str, station: str) -> float:
+        if draw is None:
+            return calibration.actions[action].cpu_ms[station].value
+        return calibration.draws_cpu_ms[action][station][draw]
+
+    def idle_cores(station: str) -> float:
+        if draw is None:
+            return calibration.stations[station].idle_cores.value
+        return calibration.draws_idle_cores[station][draw]
+
     return ServiceDemands(
-        {action: {s: ms / 1000 for s, ms in by_station.items()} for action, by_station in cpu_ms.items()},
-        dict(zip(stations, idle, strict=True)) | {UNACCOUNTED: calibration.unaccounted_cores},
+        {action: {station: cpu_ms(action, station) / 1000 for station in stations} for action in calibration.actions},
+        {station: idle_cores(station) for station in stations} | {UNACCOUNTED: calibration.unaccounted_cores},
         {name: station.cores for name, station in calibration.stations.items()},
         {action: found.cv for action, found in calibration.actions.items()},
         {
@@ -157,11 +167,9 @@ def _stretches(seen: Observations, fit: Fit, parts: Sequence[Part]) -> dict[int,
 
 
 def _station(fit: Fit, number: int, cores: float) -> Station:
-    """Memory by least squares over all windows: flat where there are always as many sockets."""
     seen, demands = fit.steady, fit.demands
     memory_mb = seen.memory_mb[:, number]
-    slope = float(np.polyfit(seen.sockets, memory_mb, 1)[0]) if np.ptp(seen.sockets) > 0 else 0.0
-    a_socket = max(0.0, slope)
+    a_socket = memory_a_socket_mb(seen.sockets, memory_mb, seen.block)
     return Station(
         cores=cores,
         idle_cores=_estimate(demands.base[number], demands.draws_base[:, number]),
@@ -211,9 +219,6 @@ def _estimate(value: float, draws: Floats, scale: float = 1.0) -> Estimate:
     return Estimate(value=float(scale * value), low=float(scale * low), high=float(scale * high))
 
 
-def _rows(values: Floats) -> tuple[tuple[object, ...], ...]:
-    """As tuples, four digits each: what a bootstrap knows."""
-    found = [[float(f"{one:.4g}") for one in np.ravel(row)] for row in values]
-    if values.ndim == 2:
-        return tuple(map(tuple, found))
-    return tuple(tuple(map(tuple, np.reshape(row, values.shape[1:]).tolist())) for row in found)
+def _rounded(draws: Floats) -> tuple[float, ...]:
+    """Four digits each: what a bootstrap knows."""
+    return tuple(float(f"{one:.4g}") for one in draws)

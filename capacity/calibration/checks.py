@@ -1,5 +1,6 @@
 """Whether runs can be calibrated; if not, a sentence names the missing measurement and the command that makes it."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from capacity.calibration.observations import WINDOW_S, Observations
 from loadtests.record import Record
 
 MEASURE = "`matchday run calibration` measures 14 mixes in eight minutes; `matchday calibrate latest` reads them."
+_APART = "calibrate each by itself, `matchday calibrate RUN --out FILE`."
 # As many mixes as there are demands to tell apart at a station would fit anything.
 MIXES_MIN, WINDOWS_MIN = 6, 30
 
@@ -31,14 +33,28 @@ def check_run(record: Record) -> None:
 def check_together(records: Sequence[Record]) -> None:
     if not records:
         raise CalibrationError(f"No run was named. {MEASURE}")
+    names = [record.folder.name for record in records]
+    if twice := sorted(
+        name for name, count in Counter(record.folder.resolve() for record in records).items() if count > 1
+    ):
+        raise CalibrationError(f"{twice[0].name} is named twice, and says nothing new the second time: name it once.")
     phases = sorted({record.run.scenario.phase for record in records})
     if len(phases) > 1:
         raise CalibrationError(
-            f"These runs are of phases {' and '.join(map(str, phases))}, whose requests take other ways: "
-            "calibrate each by itself."
+            f"These runs are of phases {' and '.join(map(str, phases))}, whose requests take other ways: {_APART}"
         )
-    if len({record.run.machine.cpu_model for record in records}) > 1:
-        raise CalibrationError("These runs are of different machines: calibrate each by itself.")
+    first = records[0]
+    for record, name in zip(records, names, strict=True):
+        if not first.run.machine.alike(record.run.machine):
+            raise CalibrationError(f"{name} was made on another machine than {names[0]}: {_APART}")
+        if set(first.run.stations) != set(record.run.stations):
+            raise CalibrationError(
+                f"{name} has the stations {_listed(record)}, {names[0]} has {_listed(first)}: {_APART}"
+            )
+
+
+def _listed(record: Record) -> str:
+    return ", ".join(sorted(record.run.stations))
 
 
 def check_windows(seen: Observations) -> None:

@@ -47,8 +47,9 @@ class ServiceDemands:
         return {name: cores + sockets * a_socket.get(name, 0.0) for name, cores in self.idle_cores.items()}
 
     def mix(self, rates: Mapping[str, float]) -> dict[str, float]:
-        """What people do a second that costs something: an open socket is nothing that somebody does."""
-        return {a: rate for a, rate in rates.items() if rate > 0 and a in self.cpu_s and a != SOCKET}
+        """What people do a second that costs something: an open socket is nothing that somebody does. In alphabetical
+        order, so that the same rates are the same simulation."""
+        return {a: rates[a] for a in sorted(rates) if rates[a] > 0 and a in self.cpu_s and a != SOCKET}
 
 
 def network_of(

@@ -3,16 +3,19 @@
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from loadtests.record import Machine
 from scenarios.outcome import UsageError
 
-SCHEMA_VERSION = 2
-CALIBRATION_FILE = Path("calibration.json")
+SCHEMA_VERSION = 3
+
+
+AGAIN = "`matchday calibrate RUN ...` makes it again from its runs."
+LOW, HIGH = 5.0, 95.0  # the ends of an interval: 90 %
 
 
 class CalibrationError(UsageError):
@@ -20,7 +23,7 @@ class CalibrationError(UsageError):
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Estimate(_Part):
@@ -98,13 +101,14 @@ class Stretch(_Part):
 
 
 class Calibration(_Part):
-    """calibration.json. `draws` (B x actions x stations, then B x stations) are bootstrap repetitions in CPU ms.
+    """calibration.json. Every bootstrap repetition has a number for each action and station in `draws_cpu_ms`, and one
+    for each station in `draws_idle_cores`.
 
-    Demands are those of a machine on which the reference work takes `reference_work_cpu_ms`; where it takes 1 % more,
-    they are `speed_elasticity` % larger.
+    Demands are those of a machine on which the reference work takes `reference_work_cpu_ms` (None: nobody measured it);
+    where it takes 1 % more, they are `speed_elasticity` % larger.
     """
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     created_at: datetime
     runs: tuple[str, ...]
     git_revision: str | None
@@ -113,15 +117,47 @@ class Calibration(_Part):
     window_s: int
     windows_used: int
     windows_rejected: dict[str, int]
-    reference_work_cpu_ms: float
+    reference_work_cpu_ms: float | None
     speed_elasticity: float
     stations: dict[str, Station]
     actions: dict[str, Action]
     unaccounted_cores: float  # busy, but of no station: what watches them
     pool_size: float | None  # connections to the database that a process of the app may have
-    stretches: tuple[Stretch, ...]
-    draws_cpu_ms: tuple[tuple[tuple[float, ...], ...], ...]
-    draws_idle_cores: tuple[tuple[float, ...], ...]
+    stretches: Annotated[tuple[Stretch, ...], Field(min_length=1)]
+    draws_cpu_ms: dict[str, dict[str, tuple[float, ...]]]
+    draws_idle_cores: dict[str, tuple[float, ...]]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        """A file that was edited by hand may name a station here and not there."""
+        stations = set(self.stations)
+        if not stations or not self.actions or set(self.draws_cpu_ms) != set(self.actions):
+            raise ValueError("actions, stations and draws_cpu_ms must not be empty, and name the same actions")
+        for action, found in self.actions.items():
+            if set(found.cpu_ms) != stations or set(self.draws_cpu_ms[action]) != stations:
+                raise ValueError(f"the demands of {action} must name the stations {', '.join(self.stations)}")
+        if set(self.draws_idle_cores) != stations:
+            raise ValueError(f"draws_idle_cores must name the stations {', '.join(self.stations)}")
+        lists = [
+            *self.draws_idle_cores.values(),
+            *(row for rows in self.draws_cpu_ms.values() for row in rows.values()),
+        ]
+        if not self.draws or any(len(one) != self.draws for one in lists):
+            raise ValueError("all draws must have as many repetitions, one at least")
+        if not all(one.cost and min(one.cost) > 0 and one.slowness > 0 for one in self.stretches):
+            raise ValueError("every stretch needs a cost above 0 for each window, and a slowness above 0")
+        return self
+
+    @property
+    def draws(self) -> int:
+        """Bootstrap repetitions."""
+        return len(next(iter(self.draws_idle_cores.values()), ()))
+
+    def total_cpu_ms(self, action: str) -> Estimate:
+        """Of all stations together: where one has more of it, another has less."""
+        value = sum(one.value for one in self.actions[action].cpu_ms.values())
+        low, high = np.percentile(np.sum(list(self.draws_cpu_ms[action].values()), axis=0), [LOW, HIGH])
+        return Estimate(value=value, low=float(low), high=float(high))
 
     @property
     def people_least(self) -> float:
@@ -159,15 +195,12 @@ def read(path: Path) -> Calibration:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "file"
-        raise CalibrationError(f"{path} is no calibration: {where}: {first['msg']}.") from error
+        raise CalibrationError(f"{path} is no calibration: {where}: {first['msg']}. {AGAIN}") from error
     except ValueError as error:
-        raise CalibrationError(f"{path} is cut off or no JSON: {error}.") from error
+        raise CalibrationError(f"{path} is cut off or no JSON: {error}. {AGAIN}") from error
 
 
 def _check_version(path: Path, found: Any) -> None:
     version = found.get("schema_version") if isinstance(found, dict) else None
     if version != SCHEMA_VERSION:
-        raise CalibrationError(
-            f"{path} has schema version {version}, this Matchday reads {SCHEMA_VERSION}: calibrate again with "
-            "`matchday calibrate RUN ...`."
-        )
+        raise CalibrationError(f"{path} has schema version {version}, this Matchday reads {SCHEMA_VERSION}. {AGAIN}")

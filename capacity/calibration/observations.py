@@ -21,16 +21,11 @@ FOREIGN_CORES_MAX = 0.1
 GENERATOR = "generator"
 # An open socket is kept alive whatever else its owner does.
 SOCKET, OFFLINE_MESSAGE = "an open socket", "a message to somebody offline"
-# What is counted besides CPU: the cost model asks for it. By column of series.csv.
-COUNTERS = (
-    "database_queries",
-    "cache_hits",
-    "cache_misses",
-    "cdn_hits",
-    "cdn_misses",
-    "bytes_sent",
-    "bytes_received",
-)
+# What is counted besides CPU: the cost model asks for it. By column of series.csv. A server says what it counted each
+# second, if it is asked in time; the generator counts what happens, and leaves a second empty in which nothing does.
+_OF_SERVERS = ("database_queries", "cache_hits", "cache_misses")
+_OF_GENERATOR = ("cdn_hits", "cdn_misses", "bytes_sent", "bytes_received")
+COUNTERS = (*_OF_SERVERS, *_OF_GENERATOR)
 
 
 @dataclass(frozen=True)
@@ -96,7 +91,8 @@ def stretches(record: Record) -> list[Stretch]:
     if record.measured is None:
         return []
     if len(load.stages) < 2:
-        return [Stretch(record, record.folder.name, "", *record.measured)]
+        mix = load.stages[0].mix if load.stages else ""
+        return [Stretch(record, record.folder.name, mix, *record.measured)]
     found = []
     for number, (stage, (start_s, end_s)) in enumerate(zip(load.stages, load.stage_spans_s, strict=True), 1):
         settled_s = start_s + stage.ramp_share * (end_s - start_s) + load.warm_up_s
@@ -164,6 +160,8 @@ def _windows(stretch: Stretch, block: int, rejected: Counter[str]) -> Iterator[_
     }
     per_second = {name: found.successes + found.failed for name, found in counts.items()}
     cores = {name: f"cpu_cores_{name}" for name in record.run.stations} | {GENERATOR: "generator_cpu_cores"}
+    served = [name for name in record.run.stations if record.measured_values(f"requests_{name}")]
+    of_servers = [name for name in _OF_SERVERS if record.measured_values(name)]
     for start in np.arange(stretch.start, stretch.end - WINDOW_S + 1, WINDOW_S):
 
         def value(column: str, start: float = start) -> float:
@@ -172,17 +170,21 @@ def _windows(stretch: Stretch, block: int, rejected: Counter[str]) -> Iterator[_
             return mean(known) if len(known) == WINDOW_S else nan
 
         used = {name: value(column) for name, column in cores.items()}
-        if reason := _unfit(record, used, value("foreign_cpu_cores"), value("generator_cpu_percent")):
+        counted = {name: value(name) for name in of_servers}
+        requests = {name: value(f"requests_{name}") for name in served}
+        unknown = any(map(isnan, [*counted.values(), *requests.values()]))
+        if reason := _unfit(record, used, value("foreign_cpu_cores"), value("generator_cpu_percent"), unknown):
             rejected[reason] += 1
             continue
-        used |= {name: value(name) for name in COUNTERS if not isnan(value(name))}
+        used |= counted
+        for name in _OF_GENERATOR:
+            used[name] = sum(one or 0.0 for one in record.column(name, start, start + WINDOW_S)) / WINDOW_S
         at = int(start - stretch.start)
         done = {name: float(found[at : at + WINDOW_S].sum()) / WINDOW_S for name, found in per_second.items()}
         sockets = _or_nothing(value("sockets"))
         done |= {SOCKET: sockets, OFFLINE_MESSAGE: _or_nothing(value("messages_offline"))}
         machine = value("machine_cpu_cores") / record.run.machine.cpus
         memory = {name: _or_nothing(value(f"memory_mb_{name}")) for name in record.run.stations}
-        requests = {name: value(f"requests_{name}") for name in record.run.stations}
         yield _Window(
             block,
             done,
@@ -192,14 +194,18 @@ def _windows(stretch: Stretch, block: int, rejected: Counter[str]) -> Iterator[_
             value("reference_work_cpu_ms"),
             sockets,
             memory,
-            {name: count for name, count in requests.items() if not isnan(count)},
+            requests,
         )
 
 
-def _unfit(record: Record, used: Mapping[str, float], foreign_cores: float, generator_percent: float) -> str:
+def _unfit(
+    record: Record, used: Mapping[str, float], foreign_cores: float, generator_percent: float, unknown: bool
+) -> str:
     """Why a window says nothing of demands; empty when it does."""
     if any(map(isnan, used.values())):
         return "a station's CPU was not measured"
+    if unknown:
+        return "a server did not say what it had counted"
     if foreign_cores > FOREIGN_CORES_MAX:
         return "other programs or steal took a tenth of a core"
     if generator_percent > record.run.scenario.targets.validity.generator_cpu_percent:

@@ -119,7 +119,8 @@ def solved(
     means: Floats | None = None,
 ) -> Floats:
     """(A + 1,) demands and the base, none below 0. A window weighs by its relative error: the machine's speed is the
-    largest part of it. `means` (A,): of the prior, in levels; 1 without."""
+    largest part of it. Weights by the fit, fit by the weights: iteratively reweighted least squares (Holland & Welsch
+    1977). `means` (A,): of the prior, in levels; 1 without."""
     found, weights = np.zeros(resource.counts.shape[1] + 1), 1 / (resource.used + resource.floor)
     for _ in range(_ROUNDS):
         found, _ = _least_squares(resource, weights, allowed, prior, means)
@@ -221,7 +222,8 @@ def _least_squares(
     design = np.column_stack([resource.counts, np.ones(len(weights))]) * weights[:, None]
     goal = resource.used * weights
     if prior:
-        # (demand - level x mean) / (level x sd) is normal, as a window's error is / noise.
+        # (demand - level x mean) / (level x sd) is normal, as a window's error is / noise: rows of their own (Theil &
+        # Goldberger's mixed estimation, 1961).
         rows = np.eye(actions + 1)[np.append(resource.likely, False)] * prior.noise / (prior.level * PRIOR_SD)
         wanted = (means if means is not None else np.ones(actions))[resource.likely] * prior.noise / PRIOR_SD
         design, goal = np.vstack([design, rows]), np.append(goal, wanted)

@@ -10,14 +10,21 @@ from capacity.calibration.observations import Floats, Observations
 SPEED_ELASTICITY = 0.7
 
 
+def reference_work_cpu_ms(seen: Observations) -> float | None:
+    """Of the median window; None where nobody measured it."""
+    known = seen.speed_ms[seen.speed_ms > 0]
+    return float(np.median(known)) if len(known) else None
+
+
 def slowness(seen: Observations) -> Floats:
     """(W,): CPU of the reference work in a window's stretch beside that of the median window; 1 where it is unknown.
 
     Of a stretch, for a second's reference work is noisy, and what it says of five seconds is mostly noise.
     """
-    known = seen.speed_ms
-    if np.isnan(known).any() or not (known > 0).all():
-        return np.ones(len(known))
-    blocks, where = np.unique(seen.block, return_inverse=True)
-    means = np.array([known[seen.block == block].mean() for block in blocks])
-    return np.asarray(means[where] / np.median(known), np.float64)
+    found, median_ms = np.ones(len(seen.block)), reference_work_cpu_ms(seen)
+    for block in np.unique(seen.block):
+        own = seen.block == block
+        known = seen.speed_ms[own & (seen.speed_ms > 0)]
+        if median_ms and len(known):
+            found[own] = known.mean() / median_ms
+    return found

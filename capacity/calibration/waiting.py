@@ -11,7 +11,7 @@ from capacity.calibration.demands import ServiceDemands, on_one_machine
 from capacity.calibration.file import Stretch
 from capacity.calibration.latencies import Latency
 from capacity.calibration.observations import Floats
-from capacity.calibration.paths import AFTERWARDS, WAITS_FOR_WORKER
+from capacity.queueing.network import Moments
 from capacity.queueing.simulate import simulate
 
 _FLOWS, _SEED = 60_000, 1
@@ -48,14 +48,8 @@ def alone(
     for action, latency in measured.items():
         parts = [(found[block][action], count) for block, count in latency.counts.items() if action in found[block]]
         if parts := [(samples, count) for samples, count in parts if len(samples)]:
-            cpu_s = _waited_for_s(action, demands.cpu_s[action])
-            answer[action] = _alone(latency, cpu_s, demands.cv.get(action, 1.0), *_moments(parts))
+            answer[action] = _alone(latency, bare.flow(action).work_before_answer, *_moments(parts))
     return answer
-
-
-def _waited_for_s(action: str, cpu_s: Mapping[str, float]) -> float:
-    """CPU that comes before the answer."""
-    return sum(each for station, each in cpu_s.items() if station not in AFTERWARDS or action in WAITS_FOR_WORKER)
 
 
 def _moments(parts: list[tuple[Floats, int]]) -> tuple[float, float]:
@@ -68,10 +62,14 @@ def _moments(parts: list[tuple[Floats, int]]) -> tuple[float, float]:
     return first, max(0.0, float(weights @ squares) - first**2)
 
 
-def _alone(latency: Latency, cpu_s: float, cv: float, bare_s: float, bare_variance: float) -> Alone:
-    """`bare_s`: the mean without waiting, of which `cpu_s` are CPU and the rest is queues."""
-    whole_s, sd_s = latency.mean_ms / 1000, latency.sd_ms / 1000
-    queues_s, queues_variance = max(0.0, bare_s - cpu_s), max(0.0, bare_variance - (cv * cpu_s) ** 2)
+def _alone(latency: Latency, cpu: Moments, bare_s: float, bare_variance: float) -> Alone:
+    """`bare_s`: the mean without waiting, of which `cpu` is work and the rest is queues.
+
+    Means of what follows one another add up, and so do variances as long as the one does not depend on the other
+    (Bienayme 1853): queues' variance is what the simulation has beyond that of its CPU times.
+    """
+    cpu_s, whole_s, sd_s = cpu.mean_s, latency.mean_ms / 1000, latency.sd_ms / 1000
+    queues_s, queues_variance = max(0.0, bare_s - cpu_s), max(0.0, bare_variance - cpu.variance_s2)
     squeezed = sqrt(max(0.0, sd_s**2 - queues_variance)) / sd_s if sd_s else 0.0
     alone_s = max(cpu_s, whole_s - queues_s)
     quantiles = alone_s + squeezed * (latency.quantiles_ms / 1000 - whole_s)

@@ -10,8 +10,6 @@ from scenarios.outcome import UsageError
 
 # What may differ when somebody says so: --allow takes these words.
 KINDS = ("scenario", "population", "traffic", "load", "machine")
-# A virtual machine reports a little more or less memory each time.
-MEMORY_WITHIN = 0.05
 
 
 @dataclass(frozen=True)
@@ -35,14 +33,8 @@ def differences(one: Record, other: Record) -> Iterator[Difference]:
     ):
         if changed := list(_changed(left, right)):
             yield Difference(kind, f"{where}: {'; '.join(changed[:3])}{' ...' if len(changed) > 3 else ''}")
-    if not same_machine(one.run.machine, other.run.machine):
+    if not one.run.machine.alike(other.run.machine):
         yield Difference("machine", f"{where}: {_named(other.run.machine)}, not {_named(one.run.machine)}")
-
-
-def same_machine(one: Machine, other: Machine) -> bool:
-    """Whether two machines are alike as far as a record says: processor, cores, memory."""
-    alike = (one.cpu_model, one.cpus) == (other.cpu_model, other.cpus)
-    return alike and abs(one.memory_mb - other.memory_mb) <= MEMORY_WITHIN * one.memory_mb
 
 
 def fingerprint(run: Run) -> str:

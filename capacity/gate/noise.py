@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 from scipy.stats import norm
 
-from capacity.gate.comparable import fingerprint, same_machine
+from capacity.gate.comparable import fingerprint
 from loadtests.record import Machine, Run
 from scenarios.files import can_be_written
 from scenarios.outcome import UsageError
@@ -77,7 +77,7 @@ def measured_noise(
 
 def find_noise(path: Path, run: Run) -> NoiseFloor | None:
     """What was measured on this run's machine under its load; None when nothing was. Raises UsageError."""
-    fitting = [n for n in _read(path) if same_machine(n.machine, run.machine) and n.load == fingerprint(run)]
+    fitting = [n for n in _read(path) if n.machine.alike(run.machine) and n.load == fingerprint(run)]
     return fitting[-1] if fitting else None
 
 
@@ -90,7 +90,7 @@ def check_noise_file(path: Path) -> None:
 
 def store_noise(path: Path, noise: NoiseFloor) -> None:
     """Keep it in place of an older one of the same machine and load. Raises UsageError."""
-    kept = [n for n in _read(path) if not (same_machine(n.machine, noise.machine) and n.load == noise.load)]
+    kept = [n for n in _read(path) if not (n.machine.alike(noise.machine) and n.load == noise.load)]
     found = [n.model_dump(mode="json") for n in (*kept, noise)]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,10 +9,10 @@ from capacity.prediction.result import Bound
 from capacity.prediction.runs import Question
 from capacity.prediction.site import Drawn, Here, Planned
 
-# What a process may open at most where nobody has raised it: the soft limit of most Linux systems' services.
-DESCRIPTORS = 65_536
-# A person has a socket, and it comes and goes through the balancer: two at the proxy, one at the app.
-_DESCRIPTORS_A_PERSON = 2
+# What nginx may hold open at once, of both its sides: worker_connections of reference_app/stack/nginx.conf.j2.
+PROXY_CONNECTIONS = 16_384
+# A person has a socket, which comes in at the proxy and goes on to an app.
+_CONNECTIONS_A_PERSON = 2
 # The rest is the system's, and the alert of memory's.
 MEMORY_SHARE = 0.7
 
@@ -41,8 +41,8 @@ def _bounds(question: Question, drawn: Sequence[Drawn], people: int) -> Iterator
         what = "Memory of the app servers" if isinstance(site, Planned) else "Memory of the machine"
         yield Bound(what, most, f"{MEMORY_SHARE:.0%} of {memory_mb:,.0f} MB; {1024 * a_socket_mb:,.0f} KB a socket")
     if isinstance(site, Here):
-        most = DESCRIPTORS // _DESCRIPTORS_A_PERSON
-        yield Bound("File descriptors of the proxy", most, f"{DESCRIPTORS:,} a process, two a person")
+        most = PROXY_CONNECTIONS // _CONNECTIONS_A_PERSON
+        yield Bound("Connections of the proxy", most, f"{PROXY_CONNECTIONS:,} to both sides, two a person")
 
 
 def _database(site: Planned, calibration: Calibration) -> Iterator[Bound]:

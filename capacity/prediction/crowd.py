@@ -48,7 +48,10 @@ def measured_crowd(calibration: Calibration, scenario: Scenario) -> Crowd:
     daters'. Raises CalibrationError without such a run."""
     own = _own(calibration, scenario)
     if not own:
-        raise CalibrationError(f"No run of {scenario.name} was calibrated: nothing tells what its people do.")
+        raise CalibrationError(
+            f"No run of {scenario.name} was calibrated, so nothing tells what its people do: `matchday run "
+            f"{scenario.name}`, then `matchday calibrate latest RUN ...` with the runs of the calibration."
+        )
     couples = half_of_couple(scenario.traffic)
     daters = [_daters(stretch, couples) for stretch in own]
     people = [stretch.people - stretch.halves for stretch in own]

@@ -46,17 +46,17 @@ def _path(stretch: Stretch, demands: ServiceDemands, window_s: float) -> Floats:
     """(W,): what work cost in each window beside the stretch's mean, by the machine's speed alone.
 
     A window's requests are dear or cheap by chance, too, which a simulated run has from its own requests: that part of
-    the variance is taken off.
+    the variance is taken off. Of so many requests, each drawn apart, it is their number times that of one (Bienayme
+    1853).
     """
     cost = np.array(stretch.cost) / mean(stretch.cost)
     if len(cost) < 2:
         return np.ones(len(cost))
     seconds, variance = 0.0, 0.0
     for action, rate in demands.mix(stretch.rates).items():
-        each = np.array(list(demands.cpu_s[action].values()))
-        count, spread = rate * stretch.people * window_s, demands.cv.get(action, 1.0)
-        seconds += count * each.sum()
-        variance += count * ((spread * each) ** 2).sum()
+        count, each = rate * stretch.people * window_s, demands.flow(action).work
+        seconds += count * each.mean_s
+        variance += count * each.variance_s2
     seconds += window_s * sum(demands.background_cores(stretch.rates, stretch.people).values())
     chance, seen = variance / seconds**2 if seconds else 0.0, float(cost.var(ddof=1))
     left = max(0.0, 1 - chance / seen) if seen else 0.0

@@ -46,7 +46,7 @@ class PhaseCapacity:
 
 @dataclass(frozen=True)
 class PhaseWeeks:
-    """A phase's servers over the weeks: the busy share of the fullest host (middle growth), the chance that a target is
+    """A phase's servers over the weeks: the busy share of what is fullest (middle growth), the chance that a target is
     missed, and the first week in which it is: None when none of these weeks is."""
 
     name: str
@@ -86,7 +86,10 @@ def grown(
     seed: int = 1,
     draws: int = DRAWS,
 ) -> GrowthPlan:
-    """`hours`: load of each hour of a day. The same seed, the same answer."""
+    """`hours`: load of each hour of a day. The same seed, the same answer.
+
+    People at once are sessions a second times how long they last (Little 1961), at the busiest hour of the week.
+    """
     share = usage.online_share * peak_factor(growth, hours)
     factors = (growth.low.value, 1.0, growth.high.value)
     registered = np.array([[factor * growth.registered.at(week) for factor in factors] for week in range(1, weeks + 1)])
@@ -122,7 +125,7 @@ def _weeks_of(
         knee.people,
         knee.fullest,
         knee.broke_first,
-        tuple(float(number / knee.full_people) for number in people[:, 1]),
+        tuple(knee.busy_share(float(number)) for number in people[:, 1]),
         tuple(map(float, missed)),
         (breaks[0], breaks[1], breaks[2]),
         tuple(bound for bound in phase.bounds if bound.people < most),
@@ -132,7 +135,8 @@ def _weeks_of(
 def drawn_people(
     middle: NDArray[np.float64], factors: tuple[float, float, float], draws: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """(draws, weeks): growth's factor is drawn once a plan, triangular on a log scale between low, middle and high."""
+    """(draws, weeks): growth's factor is drawn once a plan, triangular on a log scale between low, middle and high:
+    what is known are three points (Johnson 1997)."""
     low, mode, high = np.log(factors)
     drawn = np.exp(rng.triangular(low, mode, high, size=draws)) if high > low else np.ones(draws)
     return np.asarray(drawn[:, None] * middle[None, :], np.float64)

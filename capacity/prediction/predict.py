@@ -6,21 +6,23 @@ of runs, not of a mean.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from math import ceil
 
 import numpy as np
 
-from capacity.calibration.file import Action
+from capacity.calibration.checks import MEASURE
+from capacity.calibration.file import Estimate
+from capacity.calibration.observations import SOCKET
 from capacity.prediction.bounds import bounds
 from capacity.prediction.flows import latency_targets, missing_of
 from capacity.prediction.knee import Knee
 from capacity.prediction.result import NEEDED_SHARE, Interval, Prediction, StationUse, TargetLatency
-from capacity.prediction.runs import Question, Run, interval
+from capacity.prediction.runs import FULL, Question, Run, interval
 from capacity.prediction.site import Drawn, Site
+from loadtests.record.histograms import samples_needed
 
 DRAWS = 40
-FULL = 0.9  # busier than this on average, and a small error of the demand is a large one of the latency
 PERCENTILES = (50.0, 95.0, 99.0)
 _FAR = 2.0  # times what was measured
 _HOPELESS = 1.5  # times the people with whom a host is full
@@ -32,18 +34,19 @@ def predicted(question: Question, people: int, knee: Knee | None = None) -> Pred
     Far beyond what the hosts can do nobody's latency is simulated: it is a ranking of hosts, and how many are needed.
     """
     asked = [question.there(draw) for draw in range(DRAWS)]
-    if people > _HOPELESS * np.median([there.fullest(question.crowd)[1] for there in asked]):
+    if people > _HOPELESS * np.median([there.fullest(question.crowd).people for there in asked]):
         return _ranked(question, asked, people, knee)
     runs = [question.run(people, draw) for draw in range(DRAWS)]
+    uses = tuple(sorted(_stations(question, runs), key=lambda use: use.utilisation.value, reverse=True))
+    saturated = uses[0].utilisation.value > FULL
     fullest = float(np.median([max(run.hosts.values()) for run in runs]))
-    saturated = fullest > FULL
     return Prediction(
         question.scenario.name,
         people,
         ", ".join(question.calibration.runs),
         interval([run.requests_per_s for run in runs]),
         interval([1000 * run.there.response_s(question.crowd, people) for run in runs]),
-        tuple(sorted(_stations(question, runs), key=lambda use: use.utilisation.value, reverse=True)),
+        uses,
         tuple(_targets(question, runs, saturated)),
         saturated,
         _counts_per_s(question, people),
@@ -66,7 +69,6 @@ def _counts_per_s(question: Question, people: int) -> dict[str, float]:
 def _stations(question: Question, runs: Sequence[Run]) -> Iterator[StationUse]:
     """Hosts, then stations."""
     first, people = runs[0].there, runs[0].people
-    rates = question.crowd.rates(people)
     cpu_ms = {station: _cpu_ms(question, [run.there for run in runs], station, people) for station in first.host}
     for host in first.cores:
         cores = float(np.median([run.there.cores[host] for run in runs]))
@@ -76,36 +78,31 @@ def _stations(question: Question, runs: Sequence[Run]) -> Iterator[StationUse]:
     for station in first.stations:
         threads = question.calibration.stations[station.name].cores if station.servers > 1 else float(station.queues)
         yield StationUse(
-            f"{station.name}, threads" if station.name in first.cores else station.name,
+            first.title(station),
             threads,
-            interval([_busy_cores(run, station.name, rates, people) / threads for run in runs]),
+            interval([run.stations[station.name] / threads for run in runs]),
             cpu_ms[station.name],
             interval([run.seen.stations[station.name].number for run in runs]),
         )
 
 
-def _busy_cores(run: Run, station: str, rates: Mapping[str, float], people: int) -> float:
-    """With requests, as simulated, and apart from them: that is simulated for a host as a whole."""
-    apart = run.there.demands.background_cores(rates, people)
-    return run.seen.stations[station].busy_cores + apart.get(station, 0.0)
-
-
 def _needed(site: Site, host: str, busy: Interval) -> Interval:
-    """Hosts of this kind, so that each is busy by NEEDED_SHARE at most."""
+    """Hosts of this kind, so that each is busy by NEEDED_SHARE at most: work is what it is (utilisation law)."""
     counts = site.hosts()[host][1]
     low, middle, high = (float(ceil(counts * share / NEEDED_SHARE)) for share in (busy.low, busy.value, busy.high))
     return Interval(max(1.0, middle), max(1.0, low), max(1.0, high))
 
 
 def _ranked(question: Question, asked: Sequence[Drawn], people: int, knee: Knee | None) -> Prediction:
-    """By the utilisation law alone: what would be asked of each host."""
+    """By the utilisation law alone (Denning & Buzen 1978): what would be asked of each host."""
     first, rates = asked[0], question.crowd.rates(people)
-    uses = []
+    uses = list[StationUse]()
     for host in first.cores:
         busy = interval([there.asked(rates, people)[host] for there in asked])
         spent = sum(_cpu_ms(question, asked, station, people) for station, on in first.host.items() if on == host)
         cores = float(np.median([there.cores[host] for there in asked]))
         uses.append(StationUse(host, cores, busy, spent, needed=_needed(question.site, host, busy)))
+    uses.sort(key=lambda use: use.utilisation.value, reverse=True)
     per_s, users = people * question.requests_a_person_s(people), question.scenario.population.users
     no_latency = [
         TargetLatency(key, t.title, t.unit, t.limit_at(users), t.percentile or 95.0, None, 0.0)
@@ -117,7 +114,7 @@ def _ranked(question: Question, asked: Sequence[Drawn], people: int, knee: Knee 
         ", ".join(question.calibration.runs),
         Interval(per_s, per_s, per_s),
         None,
-        tuple(sorted(uses, key=lambda use: use.utilisation.value, reverse=True)),
+        tuple(uses),
         tuple(no_latency),
         True,
         _counts_per_s(question, people),
@@ -142,20 +139,17 @@ def _targets(question: Question, runs: Sequence[Run], saturated: bool) -> Iterat
     for key, target in latency_targets(question.scenario).items():
         limit, missing = target.limit_at(question.scenario.population.users), missing_of(target, known)
         samples = [run.latencies_ms[key] for run in runs if key in run.latencies_ms]
-        if not samples and not missing:
-            missing = tuple(target.samples)
-        decides = target.percentile or 95.0
-        wanted = sorted({*PERCENTILES, decides})
-        found = np.array([np.percentile(one, wanted) for one in samples]).reshape(-1, len(wanted))
-        percentiles = {p: interval(list(found[:, column])) for column, p in enumerate(wanted)} if samples else None
+        decides, usual = target.percentile or 95.0, float(np.median([len(one) for one in samples])) if samples else 0.0
+        wanted = [p for p in sorted({*PERCENTILES, decides}) if usual >= samples_needed(p)]
+        found = {p: [float(np.percentile(one, p)) for one in samples] for p in wanted}
         yield TargetLatency(
             key,
             target.title,
             target.unit,
             limit,
             decides,
-            None if saturated or missing else percentiles,
-            float((found[:, wanted.index(decides)] < limit).mean()) if samples else 0.0,
+            None if saturated or missing else {p: interval(values) for p, values in found.items()},
+            float(np.mean([value < limit for value in found[decides]])) if decides in found else 0.0,
             missing,
         )
 
@@ -164,8 +158,9 @@ def _notes(question: Question, people: int, fullest: float) -> Iterator[str]:
     """How far the prediction reaches beyond what was measured."""
     calibration, rates = question.calibration, question.crowd.rates(people)
     never = sorted(action for action, rate in rates.items() if rate > 0 and action not in calibration.actions)
-    if never:
-        yield f"Never measured, and left out: {', '.join(never)}. Calibrate a run in which people do it, too."
+    # What an open socket costs may be part of what stations use by themselves.
+    if never := [action for action in never if action != SOCKET]:
+        yield f"Never measured, and left out: {', '.join(never)}. {MEASURE}"
     if question.scenario.phase != calibration.phase:
         yield (
             f"Calibrated on phase {calibration.phase}: what phase {question.scenario.phase} does apart is counted "
@@ -176,7 +171,7 @@ def _notes(question: Question, people: int, fullest: float) -> Iterator[str]:
             f"The fullest host would be {fullest:.0%} busy; calibrated up to {calibration.utilisation_most:.0%}. "
             "What a request costs on a fuller one was never measured."
         )
-    if wide := [name for name, found in calibration.actions.items() if _unsure(found) and rates.get(name)]:
+    if wide := [name for name in calibration.actions if rates.get(name) and _unsure(calibration.total_cpu_ms(name))]:
         yield f"Known to no better than half of their value: the demands of {', '.join(wide)}."
     if people > _FAR * calibration.people_most:
         yield (
@@ -185,6 +180,5 @@ def _notes(question: Question, people: int, fullest: float) -> Iterator[str]:
         )
 
 
-def _unsure(action: Action) -> bool:
-    total = sum(one.value for one in action.cpu_ms.values())
-    return sum(one.high - one.low for one in action.cpu_ms.values()) > 2 * total
+def _unsure(total: Estimate) -> bool:
+    return (total.high - total.low) / 2 > total.value / 2

@@ -5,11 +5,12 @@ from typing import Literal
 
 CONFIDENCE = 0.9
 NEEDED_SHARE = 0.7  # the plan's alert for CPU
+THREADS = ", threads"  # of a station, where its host has the same name
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with the interval in which one run of CONFIDENCE lies; an end is infinite where the system is full."""
+    """A value with the interval in which CONFIDENCE of all runs lie."""
 
     value: float
     low: float
@@ -38,7 +39,8 @@ class StationUse:
 class TargetLatency:
     """A latency target: what is expected of each percentile, and how likely it is that the limit holds.
 
-    Percentiles are None when the system is full: then a latency grows as long as the load lasts.
+    Percentiles are None when the system is saturated: then a latency grows as long as the load lasts. Those are left
+    out for which too little happens in a run.
     """
 
     key: str
@@ -51,8 +53,12 @@ class TargetLatency:
     missing: tuple[str, ...] = ()  # names of its samples that no calibration has measured
 
     @property
-    def verdict(self) -> Literal["holds", "breaks", "open", "unknown"]:
+    def verdict(self) -> Literal["holds", "breaks", "open", "unknown", "saturated"]:
         if self.missing:
+            return "unknown"
+        if self.percentiles is None:
+            return "saturated"
+        if self.percentile not in self.percentiles:
             return "unknown"
         if self.holds_share >= CONFIDENCE:
             return "holds"
@@ -89,6 +95,12 @@ class Prediction:
     @property
     def bottleneck(self) -> StationUse:
         return self.stations[0]
+
+    @property
+    def next_bottleneck(self) -> StationUse | None:
+        """What is fullest besides: a host's own threads, and a station's own host, are no other place."""
+        first = self.bottleneck.name.removesuffix(THREADS)
+        return next((use for use in self.stations if use.name.removesuffix(THREADS) != first), None)
 
     @property
     def headroom(self) -> float | None:

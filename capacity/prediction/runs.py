@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capacity.calibration.calibrate import demands_of
-from capacity.calibration.file import Calibration, CalibrationError
+from capacity.calibration.checks import MEASURE
+from capacity.calibration.file import HIGH, LOW, Calibration, CalibrationError
 from capacity.calibration.observations import OFFLINE_MESSAGE, SOCKET
 from capacity.prediction.crowd import Crowd
 from capacity.prediction.flows import samples_of
@@ -20,19 +21,34 @@ from scenarios.schema import Scenario
 RUN_S, WARM_UP_S = 60.0, 10.0
 # Shorter runs say as much where more people come: percentiles of so many are steady.
 FLOWS_MAX = 60_000
-LOW, HIGH = 5.0, 95.0
+FULL = 0.9  # busier than this on average, and a small error of the demand is a large one of the latency
+# So that percentiles of few people's requests say something, too.
+REQUESTS_MIN = 2_000
 MANY_PEOPLE = 10_000  # hardly any of them is half of a couple
 
 
 @dataclass(frozen=True)
 class Run:
-    """One simulated run: how many were where, what was seen, latencies in ms by target, the busy share of each host."""
+    """One simulated run: how many were where, what was seen, latencies in ms by target, the busy share of each host,
+    and the busy cores of each station, with requests and apart from them."""
 
     people: int
     there: Drawn
     seen: Simulated
     latencies_ms: Mapping[str, NDArray[np.float64]]
     hosts: Mapping[str, float]
+    stations: Mapping[str, float]
+
+    @property
+    def full(self) -> str | None:
+        """The host, or else the station with few threads, that is busier than FULL: what to say of it."""
+        threads = {
+            self.there.title(station): self.stations[station.name] / station.queues
+            for station in self.there.stations
+            if station.servers == 1
+        }
+        full = [name for name, busy in {**self.hosts, **threads}.items() if busy > FULL]
+        return f"{full[0]} ({FULL:.0%} busy)" if full else None
 
     @property
     def requests_per_s(self) -> float:
@@ -57,7 +73,7 @@ class Question:
 
     def __post_init__(self) -> None:
         if not self.requests_a_person_s(MANY_PEOPLE):
-            raise CalibrationError(f"Nothing that the people of {self.scenario.name} do was calibrated.")
+            raise CalibrationError(f"Nothing that the people of {self.scenario.name} do was calibrated. {MEASURE}")
 
     def requests_a_person_s(self, people: int) -> float:
         """Of one of so many; of those actions whose cost is known."""
@@ -71,23 +87,27 @@ class Question:
         return self._there(draw, np.random.default_rng([self.seed, draw]))
 
     def run(self, people: int, draw: int) -> Run:
-        """One run of RUN_S after a warm-up, or of as many flows as say as much."""
+        """One run of RUN_S after a warm-up; longer with few people, and shorter where many say as much."""
         rng = np.random.default_rng([self.seed, draw])
         there = self._there(draw, rng).at_load(self.crowd, people)
         busier = max(0.5, float(rng.normal(1.0, self.rates_spread)))
         network = there.network(self.crowd, people, busier)
-        a_second = sum(one.count / one.think_s for one in network.people) + sum(network.arrivals_per_s.values())
-        flows, warm_up = (min(FLOWS_MAX, round(a_second * seconds)) for seconds in (RUN_S, WARM_UP_S))
+        requests_per_s = sum(one.count / one.think_s for one in network.people)
+        a_second = requests_per_s + sum(network.arrivals_per_s.values())
+        lasts_s = max(RUN_S, REQUESTS_MIN / requests_per_s)
+        flows, warm_up = (min(FLOWS_MAX, round(a_second * seconds)) for seconds in (lasts_s, WARM_UP_S))
         seen = simulate(network, flows, int(rng.integers(2**62)), warm_up)
         busy = dict.fromkeys(there.cores, 0.0)
         for station in network.stations:
             if station.host:
                 busy[station.host] += seen.stations[station.name].busy_cores
         hosts = {host: cores / there.cores[host] for host, cores in busy.items()}
-        return Run(people, there, seen, samples_of(self.scenario, seen), hosts)
+        apart = there.demands.background_cores(self.crowd.rates(people), people)
+        stations = {s.name: seen.stations[s.name].busy_cores + apart.get(s.name, 0.0) for s in there.stations}
+        return Run(people, there, seen, samples_of(self.scenario, seen), hosts, stations)
 
     def _there(self, draw: int, rng: np.random.Generator) -> Drawn:
-        demands = demands_of(self.calibration, draw % len(self.calibration.draws_cpu_ms))
+        demands = demands_of(self.calibration, draw % self.calibration.draws)
         return self.site.drawn(demands, rng, ceil((RUN_S + WARM_UP_S) / self.calibration.window_s))
 
 

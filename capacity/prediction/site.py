@@ -2,25 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from statistics import mean
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from capacity.calibration.checks import MEASURE
 from capacity.calibration.demands import MACHINE, ServiceDemands, network_of
-from capacity.calibration.file import Calibration, Curve
+from capacity.calibration.file import Calibration, CalibrationError, Curve
 from capacity.calibration.observations import GENERATOR
 from capacity.calibration.paths import MANY, stations_of
 from capacity.prediction.crowd import Crowd
 from capacity.prediction.environment import speeds
+from capacity.prediction.result import THREADS
 from capacity.queueing import mva
 from capacity.queueing.network import Law, Network, Station
 from scenarios.machines import Between, Machines
+from scenarios.outcome import UsageError
 from scenarios.schema import Infrastructure
 
 # What a managed service does is not ours to size: it waits for its answer that counts.
 MANAGED = ("proxy", "aws")
-SERVICES = ("auth", "match", "chat")
 
 
 class Site(Protocol):
@@ -31,6 +34,19 @@ class Site(Protocol):
 
     def drawn(self, demands: ServiceDemands, rng: np.random.Generator, windows: int) -> "Drawn":
         """The site as it may be in one run of so many windows."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A host, or a station's threads: full with so many people, and busy by `idle_share` without anybody."""
+
+    name: str
+    people: float
+    idle_share: float
+
+    def busy_share(self, people: float) -> float:
+        """With so many of them, in a straight line: the utilisation law (Denning & Buzen 1978)."""
+        return self.idle_share + (1 - self.idle_share) * people / self.people if self.people else 1.0
 
 
 @dataclass(frozen=True)
@@ -78,31 +94,52 @@ class Drawn:
     def busy_cores(self, rates: Mapping[str, float]) -> dict[str, float]:
         """Of each host, a second of one person, their open socket included."""
         found = dict.fromkeys(self.cores, 0.0)
-        for action, rate in rates.items():
-            for station, cpu_s in self.demands.cpu_s.get(action, {}).items():
-                if station in self.host:
-                    found[self.host[station]] += rate * cpu_s
+        for station, cores in self._station_cores(rates).items():
+            found[self.host[station]] += cores
         return found
 
-    def fullest(self, crowd: Crowd) -> tuple[str, float]:
-        """The host that is full first, and with how many people: the asymptotic bound (Denning & Buzen 1978)."""
-        host, people = self._fullest(crowd.daters)
-        return self._fullest(crowd.rates(max(1, round(people)))) if crowd.halves else (host, people)
+    def _station_cores(self, rates: Mapping[str, float]) -> dict[str, float]:
+        found = dict.fromkeys(self.host, 0.0)
+        for action, rate in rates.items():
+            for station, cpu_s in self.demands.cpu_s.get(action, {}).items():
+                if station in found:
+                    found[station] += rate * cpu_s
+        return found
 
-    def _fullest(self, rates: Mapping[str, float]) -> tuple[str, float]:
-        busy, idle = self.busy_cores(rates), self.background(rates, 0)
-        left = {host: max(0.0, cores - idle[host]) for host, cores in self.cores.items()}
-        full = {host: left[host] / used for host, used in busy.items() if used > 0}
-        first = min(full, key=lambda host: full[host])
-        return first, full[first]
+    def title(self, station: Station) -> str:
+        """What to call a station where its host may have the same name."""
+        return f"{station.name}{THREADS}" if station.name in self.cores else station.name
+
+    def fullest(self, crowd: Crowd) -> Limit:
+        """What is full first, and with how many people: the asymptotic bound (Denning & Buzen 1978)."""
+        first = self._fullest(crowd.daters)
+        return self._fullest(crowd.rates(max(1, round(first.people)))) if crowd.halves else first
+
+    def _fullest(self, rates: Mapping[str, float]) -> Limit:
+        """Of hosts, and of stations whose threads may all be busy while their host has cores to spare."""
+        by_station, idle_by_station = self._station_cores(rates), self.demands.background_cores(rates, 0)
+        busy, idle, there = self.busy_cores(rates), self.background(rates, 0), dict(self.cores)
+        for station in self.stations:
+            if station.servers == 1:
+                name = self.title(station)
+                there[name] = float(station.queues)
+                busy[name], idle[name] = by_station[station.name], idle_by_station[station.name]
+        limits = [
+            Limit(name, max(0.0, cores - idle[name]) / busy[name], min(1.0, idle[name] / cores))
+            for name, cores in there.items()
+            if busy[name] > 0
+        ]
+        return min(limits, key=lambda limit: limit.people)
 
     def asked(self, rates: Mapping[str, float], people: int) -> dict[str, float]:
-        """Busy share of each host that so many people would need: the utilisation law, above 1 where it is too much."""
+        """Busy share of each host that so many people would need: the utilisation law (Denning & Buzen 1978), above 1
+        where it is too much."""
         busy, idle = self.busy_cores(rates), self.background(rates, 0)
         return {host: (people * busy[host] + idle[host]) / cores for host, cores in self.cores.items()}
 
     def response_s(self, crowd: Crowd, people: int) -> float:
-        """The mean of all requests, by mean value analysis: classes of people, the hosts as stations."""
+        """The mean of all requests, by mean value analysis (see `mva.solved`): classes of people, hosts as stations, as
+        fast as they are on average."""
         classes = [(count, sum(self.demands.mix(rates).values()), rates) for count, rates in crowd.classes(people)]
         classes = [(count, a_second, rates) for count, a_second, rates in classes if a_second]
         background = self.background(crowd.rates(people), people)
@@ -116,19 +153,22 @@ class Drawn:
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """(hosts + 1,) seconds of a request at each host and in waiting, and the servers there.
 
-        A host has whole servers there: as many as its cores, rounded, each slower by what was rounded and by what the
-        stations use by themselves.
+        A host has whole servers there: as many as its cores, rounded, each slower by what was rounded, by what the
+        stations use by themselves, and by the host's mean speed: a shadow server (Sevcik 1977).
         """
         asked = self.demands.mix(rates)
         total, busy = sum(asked.values()), self.busy_cores(asked)
         servers = [max(1, round(cores)) for cores in self.cores.values()]
         seconds = [
-            busy[host] / total * count / max(1e-6, cores - background[host])
+            busy[host] / total * count / max(1e-6, cores * self._mean_speed(host) - background[host])
             for (host, cores), count in zip(self.cores.items(), servers, strict=True)
         ]
         waits = self.demands.waits
         waiting = sum(rate * waits[action].mean_s for action, rate in asked.items() if action in waits) / total
         return np.array([*seconds, waiting]), np.array([*servers, 0], np.int64)
+
+    def _mean_speed(self, host: str) -> float:
+        return mean(self.speeds.get(host, (1.0,)))
 
 
 @dataclass(frozen=True)
@@ -160,19 +200,34 @@ class Planned:
     """The servers of a plan, each kind a host: how many cores they have, and how fast those are, lies between bounds.
 
     App servers share work, Redis nodes their keys; of MongoDB's members the primary does it all, for writes do not
-    scale with replicas. Balancer, object store and queue are the provider's. Nothing here generates load.
+    scale with replicas. Services share the app servers, as the plan prices no others. Balancer, object store and queue
+    are the provider's. Nothing here generates load.
+
+    Raises UsageError for a server that nothing is known of, CalibrationError where the calibration does not say how
+    fast its own was.
     """
 
     calibration: Calibration
     infrastructure: Infrastructure
     machines: Machines
 
+    def __post_init__(self) -> None:
+        plan, machines = self.infrastructure, self.machines
+        for key, named, known in (
+            ("app_instance", plan.app_instance, machines.machines),
+            ("mongodb", plan.mongodb, machines.databases),
+        ):
+            if named not in known:
+                raise UsageError(
+                    f"infrastructure.{key}: nothing is known of {named!r}; there are {', '.join(known)}. Write what it "
+                    "can do into scenarios/machines.toml."
+                )
+        _reference_work_ms(self.calibration)
+
     def hosts(self) -> dict[str, tuple[str, int]]:
         plan = self.infrastructure
-        services = {service: (plan.app_instance, 1) for service in SERVICES if service in self.calibration.stations}
         return {
             "app": (plan.app_instance, plan.apps),
-            **services,
             "mongod": (self.machines.databases[plan.mongodb], 1),
             "valkey": ("redis", plan.redis_nodes),
         }
@@ -181,9 +236,9 @@ class Planned:
         hosts, types = self.hosts(), self.machines.machines
         drawn = {kind: (_drawn(types[kind].work_ms, rng), _drawn(types[kind].cores, rng)) for kind, _ in hosts.values()}
         host = {station: station if station in hosts else "app" for station in demands.cores if _sized(station)}
-        slower = {
-            station: drawn[hosts[on][0]][0] / self.calibration.reference_work_cpu_ms for station, on in host.items()
-        }
+        # In proportion to the reference work: the elasticity is that of one machine from minute to minute.
+        here_ms = _reference_work_ms(self.calibration)
+        slower = {station: drawn[hosts[on][0]][0] / here_ms for station, on in host.items()}
         cores = {name: count * drawn[kind][1] for name, (kind, count) in hosts.items()}
         there = replace(
             demands,
@@ -218,6 +273,15 @@ class Planned:
             quantiles = np.array(law.quantiles_s or (law.mean_s, law.mean_s)) + more_s
             found[action] = Law.measured(quantiles, together=True)
         return found
+
+
+def _reference_work_ms(calibration: Calibration) -> float:
+    if calibration.reference_work_cpu_ms is None:
+        raise CalibrationError(
+            "This calibration does not say how fast its machine was, so it says nothing of other servers: no run of it "
+            f"measured the reference work. {MEASURE}"
+        )
+    return calibration.reference_work_cpu_ms
 
 
 def _connections(calibration: Calibration, processes: int) -> int | None:

@@ -12,7 +12,8 @@ from loadtests.record import Record, Windows
 from loadtests.record.histograms import samples_needed
 from scenarios.schema import Scenario
 
-# Nearer to saturation an error of the demand is many times that of the latency: dR / R = dD / D / (1 - U).
+# Nearer to saturation an error of the demand is many times that of the latency: dR / R = dD / D / (1 - U), from
+# R = D / (1 - U) (Denning & Buzen 1978).
 BELOW = 0.85
 
 
@@ -32,9 +33,9 @@ class Compared:
         return self.at_speed.value / self.measured - 1 if self.at_speed and self.measured else None
 
     @property
-    def error(self) -> float:
-        """predicted / measured - 1."""
-        return self.predicted.value / self.measured - 1 if self.measured else 0.0
+    def error(self) -> float | None:
+        """predicted / measured - 1; None where nothing was measured."""
+        return self.predicted.value / self.measured - 1 if self.measured else None
 
     @property
     def covered(self) -> bool:
@@ -90,40 +91,37 @@ def scaling(records: Sequence[Record]) -> Usl | None:
     people = [mean(record.measured_values("users")) for record in valid]
     try:
         return fitted(people, [mean(record.measured_values("requests")) for record in valid])
-    except ValueError:
+    except (ValueError, RuntimeError):  # the latter: the fit did not converge
         return None
 
 
 def slowness(calibration: Calibration, record: Record) -> float | None:
     """CPU of the reference work in a run beside that in the calibration; None where it was not measured."""
     work = record.measured_values("reference_work_cpu_ms")
-    return mean(work) / calibration.reference_work_cpu_ms if work and calibration.reference_work_cpu_ms > 0 else None
+    return mean(work) / calibration.reference_work_cpu_ms if work and calibration.reference_work_cpu_ms else None
 
 
 def compared(prediction: Prediction, record: Record, at_speed: Prediction | None = None) -> Step:
     """One step's run against its prediction; and against another that knew how fast the machine would be."""
-    run = record.run
-    work = record.measured_values("reference_work_cpu_ms")
-    step = Step(
-        record.folder.name,
-        prediction.people,
-        None,
-        prediction.saturated,
-        (),
-        run.problems[0].problem if run.problems else "" if record.complete else record.state,
-        mean(work) if work else None,
-    )
+    run, work = record.run, record.measured_values("reference_work_cpu_ms")
+    invalid = run.problems[0].problem if run.problems else "" if record.complete else record.state
     busy = {
         name: mean(values) / cores
         for name, cores in {MACHINE: float(run.machine.cpus), **run.stations}.items()
         if (values := record.measured_values(f"{name}_cpu_cores" if name == MACHINE else f"cpu_cores_{name}"))
     }
-    figures = tuple(_figures(prediction, record, busy)) if not step.invalid else ()
+    figures = () if invalid else tuple(_figures(prediction, record, busy))
     if at_speed:
         knowing = {figure.key: figure.predicted for figure in _figures(at_speed, record, busy)} if figures else {}
         figures = tuple(replace(figure, at_speed=knowing.get(figure.key)) for figure in figures)
     return Step(
-        step.run, step.people, busy.get(MACHINE), step.saturated, figures, step.invalid, step.reference_work_cpu_ms
+        record.folder.name,
+        prediction.people,
+        busy.get(MACHINE),
+        prediction.saturated,
+        figures,
+        invalid,
+        mean(work) if work else None,
     )
 
 
@@ -159,8 +157,8 @@ def _summaries(steps: Sequence[Step]) -> Iterator[Summary]:
     below = [step for step in steps if step.utilisation is not None and step.utilisation < BELOW]
     keys = dict.fromkeys((figure.key, figure.title) for step in below for figure in step.figures)
     for key, title in keys:
-        found = [figure for step in below for figure in step.figures if figure.key == key]
-        errors = [abs(figure.error) for figure in found]
-        knowing = [abs(figure.error_at_speed) for figure in found if figure.error_at_speed is not None]
-        left = mean(knowing) if len(knowing) == len(found) else None
-        yield Summary(title, len(found), mean(errors), max(errors), mean(figure.covered for figure in found), left)
+        found = [f for step in below for f in step.figures if f.key == key and f.error is not None]
+        if errors := [abs(figure.error or 0.0) for figure in found]:
+            knowing = [abs(figure.error_at_speed) for figure in found if figure.error_at_speed is not None]
+            left = mean(knowing) if len(knowing) == len(found) else None
+            yield Summary(title, len(found), mean(errors), max(errors), mean(figure.covered for figure in found), left)

@@ -35,7 +35,11 @@ def _compiled(function: F, inline: str) -> F:
     numba.config.CACHE_DIR = str(_cache() / _sources())  # read when a function is declared
     try:
         # Nothing is allocated in there; counting references to arrays would take four fifths of the time.
-        found: F = numba.njit(cache=True, error_model="numpy", inline=inline, _nrt=False)(function)
+        how = {"error_model": "numpy", "inline": inline, "_nrt": False}
+        try:
+            found: F = numba.njit(cache=True, **how)(function)
+        except RuntimeError:  # no folder can be written to: compiled anew in each process
+            found = numba.njit(**how)(function)
     finally:
         numba.config.CACHE_DIR = before
     return found

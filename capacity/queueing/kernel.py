@@ -45,11 +45,11 @@ def run(m: Model, warm_up: int, wanted: int, rng: np.random.Generator) -> bool:
         for q in range(len(m.queues)):
             if m.queues[q].next < now:
                 now, event = m.queues[q].next, q
+        if now == NEVER:
+            break  # everybody waits for everybody
         if state.turn < now:
             turned(m, state.turn)
             continue
-        if now == NEVER:
-            break  # everybody waits for everybody
         state.now = now
         state.events += 1
         if event == _ARRIVAL:
@@ -196,7 +196,8 @@ def ended(m: Model, job: int, now: float) -> None:
 
 @inlined
 def thinks(m: Model, source: int, more: int, now: float) -> None:
-    """The next arrival is drawn from an exponential law: when its rate changes, what is left of it scales."""
+    """The next arrival is drawn from an exponential law: when its rate changes, what is left of it scales (it has no
+    memory: Gibson & Bruck 2000 reuse times so)."""
     before = arrivals_per_s(m)
     m.sources[source].thinking += more
     after = before + more * m.sources[source].rate
@@ -361,7 +362,8 @@ def turned(m: Model, now: float) -> None:
 
 @inlined
 def water_level(m: Model, host: int) -> float:
-    """The core share a unit of weight gets, when no thread can use more than one core (max-min fairness)."""
+    """The core share a unit of weight gets, when no thread can use more than one core: weighted max-min fairness by
+    filling up (Bertsekas & Gallager 1992, section 6.5.2)."""
     level = 0.0
     while True:
         cores, weights = m.hosts[host].cores, 0.0

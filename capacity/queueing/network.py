@@ -5,7 +5,7 @@ runs at full speed; when there are more, the cores are shared out by weight: a m
 host with all stations, a phase with a server for everything has a host for each.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite, log, log1p, sqrt
 from typing import Literal
@@ -43,7 +43,10 @@ class Law:
 
     @classmethod
     def measured(cls, quantiles_s: NDArray[np.float64], together: bool = False) -> "Law":
-        """`quantiles_s` (Q,): ascending, two at least."""
+        """`quantiles_s` (Q,): ascending, two at least.
+
+        Between two quantiles the law is uniform: its mean is their middle, its variance their distance squared / 12.
+        """
         middles = (quantiles_s[1:] + quantiles_s[:-1]) / 2
         widths = np.diff(quantiles_s)
         mean = float(middles.mean())
@@ -62,7 +65,7 @@ class Law:
 
     @property
     def log_normal(self) -> tuple[float, float]:
-        """(mu, sigma) of the logarithm of a `lognormal` time."""
+        """(mu, sigma) of the logarithm of a `lognormal` time, by its mean and cv (Aitchison & Brown 1957)."""
         variance = log1p(self.cv**2)
         return (log(self.mean_s) - variance / 2 if self.mean_s else -745.0), sqrt(variance)
 
@@ -138,11 +141,39 @@ Step = Serve | Wait | Acquire | Release | Mark | Fork
 
 
 @dataclass(frozen=True)
+class Moments:
+    """Of a time: its mean, and its variance in seconds squared."""
+
+    mean_s: float
+    variance_s2: float
+
+
+@dataclass(frozen=True)
 class Flow:
     """What somebody waits for: steps, one after the other."""
 
     name: str
     steps: tuple[Step, ...]
+
+    @property
+    def work(self) -> Moments:
+        """Of the cores' seconds that it takes in all."""
+        return _work(self.steps)
+
+    @property
+    def work_before_answer(self) -> Moments:
+        """Of those until its first mark."""
+        marks = [place for place, step in enumerate(self.steps) if isinstance(step, Mark)]
+        return _work(self.steps[: marks[0]] if marks else self.steps)
+
+
+def _work(steps: Sequence[Step]) -> Moments:
+    """Variances of times drawn apart add up (Bienayme 1853); of times drawn together the standard deviations do, as of
+    any that are in proportion."""
+    laws = [step.law for step in steps if isinstance(step, Serve)]
+    apart = sum((law.cv * law.mean_s) ** 2 for law in laws if not law.together)
+    together = sum(law.cv * law.mean_s for law in laws if law.together) ** 2
+    return Moments(sum(law.mean_s for law in laws), apart + together)
 
 
 @dataclass(frozen=True)

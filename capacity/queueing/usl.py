@@ -33,7 +33,7 @@ class Usl:
 
     @property
     def peak_people(self) -> float:
-        """N with the most throughput: sqrt((1 - alpha) / beta); infinite when beta is 0."""
+        """N with the most throughput: sqrt((1 - alpha) / beta) (Gunther 2007); infinite when beta is 0."""
         return sqrt((1 - self.alpha) / self.beta) if self.beta else inf
 
     @property
@@ -42,7 +42,7 @@ class Usl:
 
     @property
     def limit_per_s(self) -> float:
-        """Amdahl's limit gamma / alpha: what would be left if nobody waited for everybody."""
+        """gamma / alpha (Amdahl 1967): what would be left if nobody waited for everybody."""
         return self.gamma / self.alpha if self.alpha else inf
 
     @property

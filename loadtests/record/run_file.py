@@ -22,6 +22,10 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+# A virtual machine reports a little more or less memory each time.
+_MEMORY_WITHIN = 0.05
+
+
 class Machine(_Part):
     """Where the generator ran."""
 
@@ -30,6 +34,11 @@ class Machine(_Part):
     cpus: int
     memory_mb: int
     python: str
+
+    def alike(self, other: "Machine") -> bool:
+        """Whether two machines are alike as far as a record says: processor, cores, memory."""
+        same = (self.cpu_model, self.cpus) == (other.cpu_model, other.cpus)
+        return same and abs(self.memory_mb - other.memory_mb) <= _MEMORY_WITHIN * self.memory_mb
 
 
 class Clock(_Part):

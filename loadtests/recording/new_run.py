@@ -28,12 +28,13 @@ def new_run(scenario: Scenario, host: str, duration_s: float | None, stations: M
         stations=dict(stations),
         versions={name: version(name) for name in _VERSIONS_OF},
         git_revision=_git_revision(),
-        machine=_machine(),
+        machine=this_machine(),
         started_at=datetime.now(UTC),
     )
 
 
-def _machine() -> Machine:
+def this_machine() -> Machine:
+    """The one on which this process runs."""
     return Machine(
         system=f"{platform.system()} {platform.release()}",
         cpu_model=_cpu_model(),

@@ -42,7 +42,8 @@ def behaviour(scenario: Scenario, published: PublishedFigures, seed: int = 1) ->
     requests = sum((seen.requests for seen in towns), Counter[str]())
     person_minutes = sum(seen.person_s for seen in towns) / 60
     rates = {name: number / person_minutes for name, number in requests.most_common()}
-    return Behaviour(scenario.name, scenario.load.concurrent_users, figures, published.sources, rates)
+    offline = sum(seen.messages_offline for seen in towns) / person_minutes
+    return Behaviour(scenario.name, scenario.load.concurrent_users, figures, published.sources, rates, offline)
 
 
 def _part(scenario: Scenario, people: int) -> Scenario:

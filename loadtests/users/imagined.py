@@ -41,6 +41,7 @@ class Seen:
     likes: Counter[Sex] = field(default_factory=Counter)
     matched_by: Counter[Sex] = field(default_factory=Counter)  # who liked last
     messages: int = 0
+    messages_offline: int = 0  # of them, to somebody who is not online
     conversations: Counter[Sex] = field(default_factory=Counter)  # who began
     lengths: int = 0  # messages that the begun conversations have in all
     answered: int = 0  # of the begun conversations
@@ -211,6 +212,8 @@ class Town:
         receiver = conversation.other(sender)
         if life := self.lives.get(receiver):
             life.heard(match_id, self.ids[sender], header, len(conversation.messages))
+        else:
+            self.seen.messages_offline += 1
         return True
 
     def unmatch(self, match_id: str) -> None:

@@ -15,9 +15,9 @@ import numpy as np
 import simpy
 
 from capacity.queueing.compiled import COMPILED
-from capacity.queueing.formulas import mmc_response_s
 from capacity.queueing.network import Flow, Law, Mark, Network, Serve, Station
 from capacity.queueing.simulate import simulate
+from tests.capacity.queueing.formulas import mmc_response_s
 
 SERVERS, RATE, ROUNDS = 2, 1.5, 7
 OURS, THEIRS = 1_000_000, 20_000

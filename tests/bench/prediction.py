@@ -23,7 +23,9 @@ from capacity.prediction.runs import Question
 from capacity.prediction.site import Drawn, Here, Site
 from capacity.prediction.verify import BELOW, Compared, Step, compared, slowness
 from capacity.queueing.network import Network, Serve, Station, Wait
+from cli.capacity import crowd_of
 from loadtests.record import Record
+from scenarios.schema import Scenario
 
 _WRITES = ("POST", "PUT", "PATCH", "DELETE", "WS message")
 
@@ -109,21 +111,26 @@ def level(there: Drawn) -> Drawn:
     return replace(there, curves={})
 
 
-Way = Callable[[Record], tuple[Calibration, Site]]
+Way = Callable[[Scenario, Record], Question]
 
 
-def ways(stored: Calibration, only_mixes: Calibration, crowd: Crowd) -> dict[str, Way]:
-    """By name, what a step's run is predicted from."""
+def ways(stored: Calibration, only_mixes: Calibration) -> dict[str, Way]:
+    """By name, what is asked of the model about a step's scenario and run."""
+
+    def from_(calibration: Calibration, site: Site, scenario: Scenario) -> Question:
+        crowd, spread = measured_crowd(stored, scenario), measured_spread(stored, scenario)
+        return Question(calibration, scenario, crowd, site, 1, spread)
 
     def with_(change: Callable[[Drawn], Drawn]) -> Way:
-        return lambda record: (stored, Changed(Here(stored), change))
+        return lambda scenario, _: from_(stored, Changed(Here(stored), change), scenario)
 
     return {
-        "as shipped": lambda record: (stored, Here(stored)),
+        "as shipped": lambda scenario, _: from_(stored, Here(stored), scenario),
         "always equally fast": with_(steady),
-        "as fast as it was then": lambda record: (stored, Here(stored, slowness(stored, record))),
+        "as fast as it was then": lambda scenario, run: from_(stored, Here(stored, slowness(stored, run)), scenario),
+        "people as imagined": lambda scenario, _: Question(stored, scenario, crowd_of(scenario), Here(stored), 1),
         "no waiting": with_(without_waiting),
-        "no lower steps": lambda record: (only_mixes, Here(only_mixes)),
+        "no lower steps": lambda scenario, _: from_(only_mixes, Here(only_mixes), scenario),
         "no demand curves": with_(level),
         "a disk for what is written": with_(with_disk),
         "app does one by one": with_(in_turns),
@@ -145,16 +152,11 @@ def main(folders: Iterable[str]) -> None:
         lower = [record for record in steps if record.folder.name in calibrated_from]
         # Calibrated anew: by the code as it is now.
         stored, only_mixes = calibrated([mixes, *lower]), calibrated([mixes])
-        scenario = lower[0].run.scenario
-        crowd, spread = measured_crowd(stored, scenario), measured_spread(stored, scenario)
-        higher = [record for record in steps if record not in lower]
-        for way, of in ways(stored, only_mixes, crowd).items():
-            for record in higher:
-                people = record.run.users_asked
-                calibration, site = of(record)
-                question = Question(calibration, record.run.scenario, crowd, site, 1, spread)
-                prediction = predicted(question, people)
-                rows.setdefault(way, []).extend(_below(compared(prediction, record)))
+        for way, question in ways(stored, only_mixes).items():
+            for record in steps:
+                if record not in lower:
+                    prediction = predicted(question(record.run.scenario, record), record.run.users_asked)
+                    rows.setdefault(way, []).extend(_below(compared(prediction, record)))
     report(rows)
 
 
@@ -166,11 +168,15 @@ def report(rows: Mapping[str, Sequence[Compared]]) -> None:
     kinds = {"X": "requests_per_s", "U": f"utilisation_{MACHINE}", "p50": "_p50_ms", "p95": "_p95_ms", "p99": "_p99_ms"}
     print(f"{'':<28}" + "".join(f"{kind:>7}" for kind in kinds) + f"{'API p95':>9}{'inside':>8}{'p95 in':>8}")
     for way, figures in rows.items():
-        errors = [mean(abs(f.error) for f in figures if f.key.endswith(end)) for end in kinds.values()]
-        api = mean(abs(f.error) for f in figures if f.key == "api_response_time_p95_ms")
+        errors = [_mean_error([f for f in figures if f.key.endswith(end)]) for end in kinds.values()]
+        api = _mean_error([f for f in figures if f.key == "api_response_time_p95_ms"])
         p95 = mean(f.covered for f in figures if f.key.endswith("_p95_ms"))
         inside = mean(f.covered for f in figures)
         print(f"{way:<28}" + "".join(f"{error:>7.1%}" for error in errors) + f"{api:>9.1%}{inside:>8.0%}{p95:>8.0%}")
+
+
+def _mean_error(figures: Sequence[Compared]) -> float:
+    return mean(abs(figure.error) for figure in figures if figure.error is not None)
 
 
 if __name__ == "__main__":

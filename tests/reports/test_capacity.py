@@ -97,7 +97,7 @@ def test_its_pages_open_offline_and_escape_what_they_show(tmp_path: Path) -> Non
 
 def test_growth_says_which_week_breaks_what(out: Console) -> None:
     growth = load_growth()
-    knee = Knee(Interval(450, 400, 500), "API response time", (400.0, 450.0, 500.0), 500.0, "app")
+    knee = Knee(Interval(450, 400, 500), "API response time", (400.0, 450.0, 500.0), 500.0, "app", 0.05)
     limits = (Bound("CPU credits of app", 300, "20% is what it earns"), Bound("Memory of the app servers", 9000, "70%"))
     phases = [PhaseCapacity("phase-1", "Phase 1", (1, 4), knee, limits)]
     plan = grown(growth, growth.usage["plan"], hours_of_day(), 12, phases)

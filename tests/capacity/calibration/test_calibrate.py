@@ -1,8 +1,11 @@
 """Demands from runs whose demands are known; and what is refused, with a sentence that says what to measure."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from math import nan
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,12 +52,10 @@ def test_database_queries_are_counted_by_action(calibration: Calibration) -> Non
 
 def test_who_reaches_no_app_costs_nothing_there_nor_behind_it(calibration: Calibration) -> None:
     """By the app's own count of its requests; in no draw either."""
-    photo = list(calibration.actions).index("IMAGE photo")
-    app, database = (list(calibration.stations).index(name) for name in ("app", "mongod"))
     assert calibration.actions["IMAGE photo"].cpu_ms["generator"].value > 0
     for station in ("app", "mongod"):
         assert calibration.actions["IMAGE photo"].cpu_ms[station].value == 0
-    assert all(draw[photo][app] == draw[photo][database] == 0 for draw in calibration.draws_cpu_ms)
+        assert set(calibration.draws_cpu_ms["IMAGE photo"][station]) == {0}
 
 
 def test_demands_are_those_of_one_speed_of_the_machine(tmp_path: Path) -> None:
@@ -67,6 +68,7 @@ def test_demands_are_those_of_one_speed_of_the_machine(tmp_path: Path) -> None:
     ]
     found = calibrated(both)
     assert found.speed_elasticity == SPEED_ELASTICITY
+    assert found.reference_work_cpu_ms
     at_speed = TRUTH["POST /swipes"]["app"] * found.reference_work_cpu_ms**SPEED_ELASTICITY
     assert found.actions["POST /swipes"].cpu_ms["app"].value == pytest.approx(at_speed, rel=0.05)
 
@@ -91,6 +93,50 @@ def test_file_holds_all_of_it(calibration: Calibration, tmp_path: Path) -> None:
     path = tmp_path / "calibration.json"
     write(calibration, path)
     assert read(path) == calibration
+
+
+def test_all_stations_together_are_known_better_than_each(calibration: Calibration) -> None:
+    """Where a draw gives one station more, it gives another less: ends of intervals do not add up."""
+    action = calibration.actions["GET /discovery"]
+    total = calibration.total_cpu_ms("GET /discovery")
+    assert total.value == pytest.approx(sum(one.value for one in action.cpu_ms.values()))
+    assert sum(one.low for one in action.cpu_ms.values()) < total.low < total.value < total.high
+    assert total.high < sum(one.high for one in action.cpu_ms.values())
+
+
+def test_a_file_may_name_things_in_another_order(calibration: Calibration, tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps(json.loads(calibration.model_dump_json()), sort_keys=True))
+    for draw in (None, 0, 7):
+        assert demands_of(read(path), draw).cpu_s == demands_of(calibration, draw).cpu_s
+
+
+def test_without_reference_work_nothing_is_said_of_speed(tmp_path: Path) -> None:
+    """Records of before it was measured, and a window in which it failed."""
+    never = calibrated([made(tmp_path / f"n-{n}", mix, n, reference_work_cpu_ms=nan) for n, mix in enumerate(MIXES)])
+    assert never.reference_work_cpu_ms is None
+    assert {stretch.slowness for stretch in never.stretches} == {1.0}
+    one, *others = runs(tmp_path)
+    assert one.series["reference_work_cpu_ms"][10]
+    one.series["reference_work_cpu_ms"][10] = None
+    assert calibrated([one, *others]).reference_work_cpu_ms == 1.0
+
+
+def test_a_station_that_does_nothing_costs_nothing(tmp_path: Path) -> None:
+    idle = [made(tmp_path / f"idle-{n}", mix, n, cpu_cores_mongod=0.0) for n, mix in enumerate(MIXES)]
+    found = calibrated(idle)
+    assert {action.cpu_ms["mongod"].value for action in found.actions.values()} == {0}
+    assert found.stations["mongod"].curve.factor == (1.0, 1.0)
+
+
+def test_windows_in_which_a_server_was_silent_are_left_out_and_counted(tmp_path: Path) -> None:
+    """Else its requests would not be known anywhere, or its queries would be none."""
+    one, *others = runs(tmp_path)
+    for column in ("requests_app", "database_queries"):
+        one.series[column][10] = None
+    found = calibrated([one, *others])
+    assert found.windows_rejected == {"a server did not say what it had counted": 1}
+    assert found.actions["IMAGE photo"].cpu_ms["app"].value == 0
 
 
 def test_a_draw_is_one_of_the_repetitions(calibration: Calibration) -> None:
@@ -131,6 +177,15 @@ def of_another_machine(record: Record) -> Record:
     return replace(record, run=record.run.model_copy(update={"machine": machine}))
 
 
+def of_more_cores(record: Record) -> Record:
+    machine = record.run.machine.model_copy(update={"cpus": 4 * record.run.machine.cpus})
+    return replace(record, run=record.run.model_copy(update={"machine": machine}))
+
+
+def of_fewer_stations(record: Record) -> Record:
+    return replace(record, run=record.run.model_copy(update={"stations": {"app": 1.0}}))
+
+
 def unwatched(record: Record) -> Record:
     return replace(record, run=record.run.model_copy(update={"stations": {}}))
 
@@ -140,7 +195,9 @@ def unwatched(record: Record) -> Record:
     [
         (stopped, "run-0 interrupted: Ctrl-C: demands are read from whole runs. `matchday run calibration`"),
         (of_phase_2, "These runs are of phases 1 and 2"),
-        (of_another_machine, "These runs are of different machines"),
+        (of_another_machine, "run-1 was made on another machine than run-0: calibrate each by itself, `matchday"),
+        (of_more_cores, "run-1 was made on another machine than run-0"),
+        (of_fewer_stations, "run-1 has the stations app, mongod, run-0 has app: calibrate each by itself"),
         (unwatched, "run-0 says nothing of the CPU of any station"),
     ],
 )
@@ -169,6 +226,11 @@ def test_an_invalid_run_is_refused(tmp_path: Path) -> None:
         calibrated([bad, *runs(tmp_path)])
 
 
+def test_a_run_twice_is_refused(records: list[Record]) -> None:
+    with pytest.raises(CalibrationError, match="run-2 is named twice"):
+        calibrated([*records, records[2]])
+
+
 def test_no_run_is_refused() -> None:
     with pytest.raises(CalibrationError, match="No run was named"):
         calibrated([])
@@ -178,15 +240,34 @@ def test_no_run_is_refused() -> None:
     ("text", "sentence"),
     [
         ("", "is cut off or no JSON"),
-        ('{"schema_version": 7}', "has schema version 7, this Matchday reads 2: calibrate again"),
+        ('{"schema_version": 7}', "has schema version 7, this Matchday reads 3. `matchday calibrate RUN ...` makes it"),
         ("[]", "has schema version None"),
-        ('{"schema_version": 2}', "is no calibration: created_at: Field required"),
+        ('{"schema_version": 3}', "is no calibration: created_at: Field required"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, text: str, sentence: str) -> None:
     path = tmp_path / "calibration.json"
     path.write_text(text)
     with pytest.raises(CalibrationError, match=sentence):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"stretches": []}, "stretches: Tuple should have at least 1 item"),
+        ({"draws_idle_cores": {}}, "draws_idle_cores must name the stations"),
+        ({"draws_cpu_ms": {}}, "actions, stations and draws_cpu_ms must not be empty, and name the same actions"),
+        ({"draws_idle_cores": {"app": [], "mongod": [], "generator": []}}, "as many repetitions"),
+        ({"unaccounted_cores": float("nan")}, "unaccounted_cores: Input should be a finite number"),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused(
+    calibration: Calibration, tmp_path: Path, change: dict[str, Any], sentence: str
+) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps(json.loads(calibration.model_dump_json()) | change))
+    with pytest.raises(CalibrationError, match=f"{sentence}.*`matchday calibrate RUN ...` makes it again"):
         read(path)
 
 
@@ -199,4 +280,4 @@ def test_the_one_that_ships_can_be_read() -> None:
     shipped = read(Path(str(MEASURED)))
     assert shipped.phase == 1
     assert {"POST /swipes", "GET /discovery", "WS message delivery", "IMAGE photo"} <= set(shipped.actions)
-    assert all(len(draw) == len(shipped.actions) for draw in shipped.draws_cpu_ms)
+    assert shipped.draws == 60

@@ -42,18 +42,20 @@ def with_speed(rng: np.random.Generator) -> Floats:
 
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     """Of 90 % intervals over many repetitions, with a speed that stretches share."""
-    rng, inside = np.random.default_rng(5), []
+    rng, inside, widths = np.random.default_rng(5), [], []
     for seed in range(20):
         draws = fitted(resources(with_speed(rng)), BLOCK, 60, seed).draws_demand
         low, high = np.percentile(draws, [5, 95], axis=0)
         positive = DEMAND > 0
         inside.append(((low <= DEMAND) & (high >= DEMAND))[positive].mean())
-    assert 0.75 <= np.mean(inside) <= 1.0
+        widths.append(((high - low) / np.maximum(DEMAND, 1e-9))[positive].mean())
+    assert np.mean(inside) >= 0.75
+    assert np.mean(widths) < 0.3  # they say something: the speed changes by 6 %
 
 
 def test_intervals_hold_what_is_as_likely_as_the_prior_says() -> None:
     """Demands that are none to three times as large as usual, from one repetition to the next."""
-    rng, inside = np.random.default_rng(6), []
+    rng, inside, widths = np.random.default_rng(6), [], []
     for seed in range(40):
         truth = 0.004 * np.maximum(0.0, rng.normal(1.0, 1.0, 3))
         speed = rng.normal(1.0, 0.05, 12)[BLOCK] * rng.normal(1.0, 0.03, 60)
@@ -61,7 +63,9 @@ def test_intervals_hold_what_is_as_likely_as_the_prior_says() -> None:
         draws = fitted([Resource(COUNTS, used, ALL)], BLOCK, 60, seed).draws_demand[:, :, 0]
         low, high = np.percentile(draws, [5, 95], axis=0)
         inside.append(((low <= truth) & (high >= truth)).mean())
-    assert 0.75 <= np.mean(inside) <= 1.0
+        widths.append((high - low).mean())
+    assert np.mean(inside) >= 0.75
+    assert np.mean(widths) < 0.5 * 0.004
 
 
 def test_what_data_do_not_tell_stays_near_to_what_is_likely() -> None:
@@ -124,4 +128,5 @@ def test_bundles_are_within_the_limit() -> None:
     bundles = bundled(counts, np.ones(4))
     assert len(bundles) < 4
     together = np.column_stack([counts[:, bundle].sum(axis=1) for bundle in bundles])
-    assert inflation(together).max() == pytest.approx(min(VIF_MAX, inflation(together).max()))
+    assert inflation(counts).max() > VIF_MAX
+    assert inflation(together).max() <= VIF_MAX

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from capacity.gate.comparable import KINDS, differences, fingerprint, same_machine, unlike
+from capacity.gate.comparable import KINDS, differences, fingerprint, unlike
 from capacity.gate.verdicts import check_comparable
 from loadtests.record import Record, Run
 from scenarios.load import load
@@ -59,8 +59,8 @@ def test_what_does_not_change_the_experiment_does_not_matter(one: Record) -> Non
 
 def test_a_virtual_machine_may_report_a_little_less_memory() -> None:
     machine = run_info().machine
-    assert same_machine(machine, machine.model_copy(update={"memory_mb": round(machine.memory_mb * 0.97)}))
-    assert not same_machine(machine, machine.model_copy(update={"memory_mb": machine.memory_mb // 2}))
+    assert machine.alike(machine.model_copy(update={"memory_mb": round(machine.memory_mb * 0.97)}))
+    assert not machine.alike(machine.model_copy(update={"memory_mb": machine.memory_mb // 2}))
 
 
 def test_only_known_kinds_can_be_allowed(one: Record) -> None:

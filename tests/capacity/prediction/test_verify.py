@@ -52,7 +52,17 @@ def test_summaries_take_steps_below_saturation(record: Record) -> None:
     assert {summary.steps for summary in found.summaries} == {1}
     throughput = found.summaries[0]
     assert throughput.title == "Throughput"
+    assert step.figures[0].error
     assert (throughput.error, throughput.covered) == (abs(step.figures[0].error), 1.0)
+
+
+def test_what_was_none_when_measured_has_no_error(record: Record) -> None:
+    """And makes no mean look better."""
+    step = compared(prediction(Interval(60, 50, 70), Interval(10, 5, 15)), record)
+    none = replace(step, figures=(replace(step.figures[0], measured=0.0), *step.figures[1:]))
+    assert none.figures[0].error is None
+    throughput = Verification("phase-1", 50, None, (step, none), None).summaries[0]
+    assert (throughput.steps, throughput.error) == (1, abs(step.figures[0].error or 0.0))
 
 
 def test_an_invalid_run_is_no_comparison(tmp_path: Path) -> None:

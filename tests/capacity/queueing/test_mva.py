@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capacity.queueing.formulas import knee_people, throughput_bound_per_s
 from capacity.queueing.mva import approximate, exact, solved
+from tests.capacity.queueing.formulas import knee_people, throughput_bound_per_s
 
 Networks = st.tuples(st.lists(st.floats(0.001, 0.1), min_size=1, max_size=4), st.floats(0.0, 3.0), st.integers(1, 60))
 
@@ -109,15 +109,20 @@ def test_approximation_is_near(network: tuple[list[float], float, int]) -> None:
 
 
 def test_millions_of_people_are_answered() -> None:
-    found = solved(*arrays([1e-6, 5e-7], [4, 2]), np.array([30.0]), [10_000_000])
-    assert found.throughput_per_s[0] == pytest.approx(10_000_000 / 30, rel=1e-3)
+    """Twice as many as the slower station serves while they think."""
+    found = solved(*arrays([6e-6, 5e-7], [1, 2]), np.array([30.0]), [10_000_000])
+    assert found.throughput_per_s[0] == pytest.approx(1 / 6e-6, rel=1e-3)
+    assert found.response_s[0] == pytest.approx(10_000_000 * 6e-6 - 30, rel=1e-3)
 
 
 def test_several_classes_at_several_servers_are_approximated() -> None:
     demands, servers, think = np.array([[0.2], [0.1]]), np.array([2]), np.array([1.0, 1.0])
     with pytest.raises(ValueError, match="approximate"):
         exact(demands, servers, think, [2, 2])
-    assert solved(demands, servers, think, [2, 2]).number.sum() > 0
+    found = solved(demands, servers, think, [2, 2])
+    thinking = found.throughput_per_s * think
+    np.testing.assert_allclose(thinking + found.number.sum(axis=1), [2, 2], rtol=1e-6)  # Little's law
+    assert found.response_s[0] > 0.2 > found.response_s[1] > 0.1
 
 
 def test_exact_stays_right_at_saturation() -> None:

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from capacity.queueing import formulas
 from capacity.queueing.mva import exact
 from capacity.queueing.network import (
     Acquire,
@@ -29,6 +28,7 @@ from capacity.queueing.network import (
     Wait,
 )
 from capacity.queueing.simulate import Simulated, simulate
+from tests.capacity.queueing import formulas
 
 RUNS, FLOWS, CONFIDENCE = 20, 20_000, 0.999
 
@@ -226,10 +226,47 @@ def ciw_mean_response_s(rate: float, servers: int, cv: float, seed: int) -> floa
     return float(np.mean([record.exit_date - record.arrival_date for record in records]))
 
 
-@pytest.mark.parametrize("steps", [(Serve("elsewhere", Law.fixed(1.0)),), (Fork("visit", 2),), (Acquire("p"),)])
-def test_what_is_not_there_is_named(steps: tuple[Step, ...]) -> None:
-    with pytest.raises(ValueError, match=r"elsewhere|visit|pool"):
-        Network((), (Flow("visit", steps),))
+@pytest.mark.parametrize(
+    ("step", "sentence"),
+    [
+        (Serve("elsewhere", Law.fixed(1.0)), "a station that is not there: 'elsewhere'"),
+        (Fork("nothing", 2), "forks into what is no flow, or forks itself: 'nothing'"),
+        (Fork("visit", 2), "forks into what is no flow, or forks itself: 'visit'"),
+        (Acquire("p"), "a pool that is not there: 'p'"),
+    ],
+)
+def test_what_is_not_there_is_named(step: Step, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        Network((), (Flow("visit", (step,)),))
+
+
+@pytest.mark.parametrize("speeds", [(), (1.0, 0.5)])
+def test_when_everybody_waits_for_everybody_it_ends(speeds: tuple[float, ...]) -> None:
+    """Three connections that nobody gives back."""
+    visit = Flow("visit", (Acquire("p"), Serve("s", Law.fixed(0.1)), Mark("visit")))
+    network = Network(
+        (Station("s", host="machine"),),
+        (visit,),
+        {"machine": 1.0},
+        {"p": 3},
+        (People(5, 1.0, {"visit": 1}),),
+        speeds={"machine": speeds} if speeds else {},
+    )
+    assert len(simulate(network, 1000, 1, warm_up=0).samples_s["visit"]) == 3
+
+
+def test_work_of_a_flow_is_what_the_simulation_draws() -> None:
+    """Alone at its station, a flow takes its work's time: mean and variance of what is drawn apart and together."""
+    shape = np.linspace(0.5, 1.5, 101)
+    apart = (Serve("s", Law.lognormal(2.0, 0.5)), Serve("s", Law.exponential(1.0)))
+    together = tuple(Serve("s", Law.measured(mean_s * shape, together=True)) for mean_s in (2.0, 1.0))
+    for steps in (apart, together):
+        flow = Flow("visit", (*steps, Mark("visit"), Serve("s", Law.fixed(9.0))))
+        network = Network((Station("s", servers=64),), (flow,), arrivals_per_s={"visit": 0.1})
+        drawn = simulate(network, 50_000, 1).samples_s["visit"]
+        assert flow.work_before_answer.mean_s == pytest.approx(float(drawn.mean()), rel=0.02)
+        assert flow.work_before_answer.variance_s2 == pytest.approx(float(drawn.var()), rel=0.1)
+        assert flow.work.mean_s == pytest.approx(flow.work_before_answer.mean_s + 9.0)
 
 
 def test_laws_have_the_mean_and_spread_that_they_say() -> None:

@@ -1,7 +1,7 @@
 """What theory says of single queues and of bounds. Rates are per second, times seconds; rho is a utilisation."""
 
 from collections.abc import Sequence
-from math import exp, lgamma, log
+from math import log
 
 
 def mm1_response_s(arrivals_per_s: float, service_s: float) -> float:
@@ -16,13 +16,10 @@ def mm1_response_percentile_s(arrivals_per_s: float, service_s: float, percentil
 
 def erlang_c(arrivals_per_s: float, service_s: float, servers: int) -> float:
     """The share of arrivals to M/M/c that find every server busy (Erlang 1917; Kleinrock 1975, eq. 3.40)."""
-    rho, load = _rho(arrivals_per_s, service_s, servers), arrivals_per_s * service_s
-    if load == 0:
-        return 0.0
-    # Terms relative to that of all servers busy: no power and no factorial overflows.
-    top = servers * log(load) - lgamma(servers + 1)
-    below = sum(exp(k * log(load) - lgamma(k + 1) - top) for k in range(servers))
-    return 1 / (1 + (1 - rho) * below)
+    rho, load, lost = _rho(arrivals_per_s, service_s, servers), arrivals_per_s * service_s, 1.0
+    for server in range(1, servers + 1):  # Erlang B, server by server: nothing overflows
+        lost = load * lost / (server + load * lost)
+    return lost / (1 - rho * (1 - lost))
 
 
 def mmc_response_s(arrivals_per_s: float, service_s: float, servers: int) -> float:

@@ -87,6 +87,7 @@ def predict(
         return
     if usage:
         raise UsageError("--usage is how people use the app over the weeks: it goes with --weeks.")
+    from capacity.prediction.crowd import measured_spread
     from capacity.prediction.knee import knee
     from capacity.prediction.predict import predicted
     from capacity.prediction.runs import Question
@@ -97,7 +98,7 @@ def predict(
     site = Planned(measured, asked.infrastructure, load_machines()) if on is On.PLAN else Here(measured)
     with Steps(console(stderr=True), "Prediction") as steps:
         steps.show("how people behave")
-        question = Question(measured, asked, crowd_of(asked), site, seed)
+        question = Question(measured, asked, crowd_of(asked), site, seed, measured_spread(measured, asked))
         steps.show("the knee")
         breaks = knee(question)
         steps.show("simulated runs")

@@ -1,7 +1,8 @@
 """`matchday verify`: a prediction from small loads, then the larger ones measured, both side by side."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from capacity.prediction.site import Here
     from capacity.prediction.verify import Step, Verification
     from loadtests.record import Record
+    from reference_app.stack import LocalStack
 
 # Shares of the knee as it is predicted from the calibration alone.
 _LOWER, _HIGHER = (0.2, 0.35, 0.5), (0.6, 0.7, 0.8, 0.9, 1.0)
@@ -68,6 +70,16 @@ def verify(
     raise typer.Exit(ExitCode.PASS if compared else ExitCode.INVALID)
 
 
+@contextmanager
+def _stack(scenario: Scenario) -> Iterator["LocalStack"]:
+    """With pictures in its cache: it fills up, step by step, and the last would be measured on other terms."""
+    with local_stack(scenario) as stack:
+        if scenario.backend.cdn:
+            with Steps(console(stderr=True), "Pictures into the CDN") as steps:
+                stack.fill_cdn(lambda done, of: steps.show(f"{done:,} of {of:,}", done, of))
+        yield stack
+
+
 def _mixes(record: "Record", scenario: Scenario) -> "Record":
     """Raises UsageError when it cannot be calibrated together with runs that are still to be made."""
     from capacity.calibration.checks import MEASURE, check_run
@@ -93,7 +105,7 @@ class _Verifying:
     def measure_mixes(self) -> "Record":
         """A run of the calibration scenario against this phase's stack."""
         settings = _as_calibration(self._scenario)
-        with local_stack(load("calibration", settings)) as stack:
+        with _stack(load("calibration", settings)) as stack:
             return self._measured("calibration", "calibration", settings, write_stack_file(stack))
 
     def run(self, mixes: "Record") -> "Verification":
@@ -104,7 +116,7 @@ class _Verifying:
         knee = self._first_guess(calibrated([mixes]))
         users = max(self._scenario.population.users, round(knee * _POPULATION_FACTOR))
         self._settings.append(f"population.users={users}")
-        with local_stack(load(self._name, self._settings)) as stack:
+        with _stack(load(self._name, self._settings)) as stack:
             stack_file = write_stack_file(stack)
 
             def step(share: float) -> "Record":

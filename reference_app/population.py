@@ -178,6 +178,12 @@ async def create(
     await _insert(platform.db.messages, _messages(past))
 
 
+def picture_paths(population: Population, secret_key: str) -> list[str]:
+    """Where the CDN has the cards of everybody's photos."""
+    made = people(population, secret_key)
+    return [f"/{media_key(photo, 'card')}" for _, profile in made for photo in profile["photos"]]
+
+
 async def start_over(settings: Settings, scenario: Scenario) -> None:
     """Undo what people have swiped, matched and written since they were made: the next load meets the same people."""
     population = scenario.population

@@ -10,7 +10,7 @@ from capacity.queueing.usl import Usl
 from reports.charts import BLUE, GREY, ORANGE, chart
 
 
-def compared(title: str, points: Sequence[tuple[int, Compared]], limit: float | None = None) -> str:
+def compared(title: str, points: Sequence[tuple[int, Compared]]) -> str:
     """One figure over the steps: intervals as bars, what was measured as points."""
     people = [number for number, _ in points]
     with chart(height=2.2) as (axes, svg):
@@ -20,8 +20,6 @@ def compared(title: str, points: Sequence[tuple[int, Compared]], limit: float | 
         predictions = [figure.predicted.value for _, figure in points]
         axes.plot(people, predictions, "_-", color=BLUE, lw=1, ms=9, label="predicted, 90 % of runs")
         axes.plot(people, [f.measured for _, f in points], "o", color=ORANGE, ms=5, label="measured")
-        if limit is not None:
-            axes.axhline(limit, color=GREY, lw=1, ls="--", label=f"target {limit:g}")
         if points[0][1].unit == "ms":
             # Near a full machine an interval reaches to a hundred times the latency.
             axes.set_yscale("log")

@@ -40,7 +40,7 @@ def fitted(seen: Observations, measured: Mapping[str, Latency]) -> Fit:
     weights = np.array([_weight(name, measured) for name in seen.actions])
     bundles = regression.bundled(seen.counts, weights)
     vif = regression.inflation(regression.summed(seen.counts, bundles, weights))
-    if (beyond := int(np.argmax(vif))) >= 0 and vif[beyond] > regression.VIF_MAX:
+    if vif[beyond := int(np.argmax(vif))] > regression.VIF_MAX:
         names = ", ".join(seen.actions[column] for column in bundles[beyond])
         raise CalibrationError(
             f"The demand of {names} cannot be told from that of the others (variance inflation {vif[beyond]:.0f}, "

@@ -11,7 +11,7 @@ from loadtests.record import exactly
 # Up to this share of all cores a request waits for little; what it does wait is simulated and taken off.
 LOW_LOAD = 0.6
 QUANTILES = 101
-SAMPLES_MIN, SAMPLES_USUAL = 30, 200
+SAMPLES_MIN, SAMPLES_USUAL = 30, 60
 
 
 @dataclass(frozen=True)

@@ -239,9 +239,9 @@ def _parts(relative: Floats, where: NDArray[np.int64], parameters: int) -> tuple
     """
     common = np.array([relative[where == number].mean() for number in range(int(where.max()) + 1)])
     own = relative - common[where]
-    return common * _enlarged(len(common), parameters), own * _enlarged(len(own), parameters)
+    return common * enlarged(len(common), parameters), own * enlarged(len(own), parameters)
 
 
-def _enlarged(observations: int, parameters: int) -> float:
+def enlarged(observations: int, parameters: int) -> float:
     """By how much residuals are enlarged: sqrt(n / (n - p)) (Davison & Hinkley 1997, section 6.2), twofold at most."""
     return float(np.sqrt(observations / max(observations - parameters, observations / 4)))

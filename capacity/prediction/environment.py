@@ -1,15 +1,19 @@
 """How fast the machine will be: shared cores are faster in one minute than in the next, and runs differ by it."""
 
-from collections.abc import Sequence
-from statistics import mean
+from collections.abc import Callable, Sequence
+from math import sqrt
+from statistics import mean, stdev
 
 import numpy as np
+from scipy.stats import t
 
 from capacity.calibration.demands import ServiceDemands
 from capacity.calibration.file import Calibration, Stretch
 from capacity.calibration.observations import Floats
+from capacity.calibration.regression import enlarged
 
 _USUAL_MIN = 3
+_CHEAPEST = 0.5  # of what was expected
 
 
 def speeds(
@@ -17,22 +21,39 @@ def speeds(
     demands: ServiceDemands,
     windows: int,
     rng: np.random.Generator,
+    place: float,
     slowness: float | None = None,
 ) -> tuple[float, ...]:
     """A run's speed in each window, drawn from what was calibrated: what requests cost beside what was expected.
 
     What all windows of a stretch had in common is drawn once a run: the machine's speed, of any stretch unless it is
-    given as `slowness`, and what a run of usual behaviour cost beside that. What was a window's own comes in pieces as
-    they followed each other (a block bootstrap: Künsch 1989), since a slow second is followed by another.
+    given as `slowness`, and what a run costs beside that: dear or cheap by `place` in its law, 0 to 1. What was a
+    window's own comes in pieces as they followed each other (a block bootstrap: Künsch 1989), since a slow second is
+    followed by another.
     """
     usual, power = _usual(calibration.stretches), calibration.speed_elasticity
     slow = [stretch.slowness for stretch in calibration.stretches]
     drawn = slow[rng.integers(len(slow))]
     common = (drawn if slowness is None else slowness) ** power
-    apart = [mean(stretch.cost) / stretch.slowness**power for stretch in usual]
-    common *= apart[rng.integers(len(apart))]
+    common *= max(
+        _CHEAPEST, mean(map(_apart(power), usual)) + _spread(calibration) * float(t.ppf(place, max(1, len(slow) - 1)))
+    )
     paths = [_path(stretch, demands, calibration.window_s) for stretch in usual]
     return tuple(float(1 / (common * cost)) for cost in _drawn(paths, windows, rng))
+
+
+def _apart(power: float) -> Callable[[Stretch], float]:
+    """What a stretch cost beside what was expected, the machine's speed apart."""
+    return lambda stretch: mean(stretch.cost) / stretch.slowness**power
+
+
+def _spread(calibration: Calibration) -> float:
+    """By how much stretches differ in it, by no counter of the machine: what one more of them may cost (the prediction
+    interval of Student's t: Draper & Smith 1998, section 3.1), and what the fit took up of it."""
+    found = list(map(_apart(calibration.speed_elasticity), calibration.stretches))
+    if len(found) < 2:
+        return 0.0
+    return stdev(found) * sqrt(1 + 1 / len(found)) * enlarged(len(found), len(calibration.actions))
 
 
 def _usual(stretches: Sequence[Stretch]) -> Sequence[Stretch]:

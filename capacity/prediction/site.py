@@ -32,8 +32,8 @@ class Site(Protocol):
     def hosts(self) -> Mapping[str, tuple[str, int]]:
         """Server type and number of each host."""
 
-    def drawn(self, demands: ServiceDemands, rng: np.random.Generator, windows: int) -> "Drawn":
-        """The site as it may be in one run of so many windows."""
+    def drawn(self, demands: ServiceDemands, rng: np.random.Generator, windows: int, place: float) -> "Drawn":
+        """The site as it may be in one run of so many windows, dear or cheap by `place`, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -184,11 +184,11 @@ class Here:
     def hosts(self) -> dict[str, tuple[str, int]]:
         return {MACHINE: (self.calibration.machine.cpu_model, 1)}
 
-    def drawn(self, demands: ServiceDemands, rng: np.random.Generator, windows: int) -> Drawn:
+    def drawn(self, demands: ServiceDemands, rng: np.random.Generator, windows: int, place: float) -> Drawn:
         found = self.calibration
         stations = stations_of(demands.cores, MACHINE)
         host = dict.fromkeys(demands.cores, MACHINE)
-        path = {MACHINE: speeds(found, demands, windows, rng, self.slowness)}
+        path = {MACHINE: speeds(found, demands, windows, rng, place, self.slowness)}
         cores = {MACHINE: float(found.machine.cpus)}
         processes = max(1, round(demands.cores.get("app", 1.0)))
         curves = {name: station.curve for name, station in found.stations.items()}
@@ -232,7 +232,7 @@ class Planned:
             "valkey": ("redis", plan.redis_nodes),
         }
 
-    def drawn(self, demands: ServiceDemands, rng: np.random.Generator, windows: int) -> Drawn:
+    def drawn(self, demands: ServiceDemands, rng: np.random.Generator, windows: int, place: float) -> Drawn:
         hosts, types = self.hosts(), self.machines.machines
         drawn = {kind: (_drawn(types[kind].work_ms, rng), _drawn(types[kind].cores, rng)) for kind, _ in hosts.values()}
         host = {station: station if station in hosts else "app" for station in demands.cores if _sized(station)}

@@ -34,11 +34,6 @@ class Means:
         """(C,): all stations together, without thinking."""
         return np.asarray(self.residence_s.sum(axis=1), np.float64)
 
-    def utilisation(self, demands_s: Floats, servers: NDArray[np.int64]) -> Floats:
-        """(S,): busy share of the servers (Denning & Buzen 1978, utilisation law); of a delay the number there."""
-        busy = self.throughput_per_s @ demands_s
-        return np.asarray(busy / np.maximum(1, servers), np.float64)
-
 
 def exact(demands_s: Floats, servers: NDArray[np.int64], think_s: Floats, people: Sequence[int]) -> Means:
     """The recursion over all smaller populations (Reiser & Lavenberg 1980, single servers and delays).

@@ -10,6 +10,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import httpx
 import psutil
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
@@ -26,7 +28,7 @@ from redis.exceptions import RedisError
 from reference_app.platform import STORE_AWAY
 from reference_app.platform.objects import Objects
 from reference_app.platform.queue import Queue
-from reference_app.population import populate, start_over
+from reference_app.population import UPLOAD_THREADS, picture_paths, populate, start_over
 from reference_app.settings import Service, Settings
 from reference_app.stack import apps, proxy, stores
 from reference_app.stack.describe import describe
@@ -82,6 +84,18 @@ class LocalStack:
         """Undo what load has done: nobody has swiped, matched or written since they were made."""
         with _servers_answer():
             asyncio.run(start_over(self.settings, self.scenario))
+
+    def fill_cdn(self, progress: Callable[[int, int], None]) -> None:
+        """Ask for everybody's photos once, as weeks of use would have: else few people meet an empty cache, and the
+        many that come later a full one. `progress(done, of)` counts pictures. Raises StackError."""
+        paths = picture_paths(self.scenario.population, self.settings.secret_key)
+        with httpx.Client(base_url=self.host) as client, ThreadPoolExecutor(UPLOAD_THREADS) as pool:
+            try:
+                for done, answer in enumerate(pool.map(client.get, paths), 1):
+                    answer.raise_for_status()
+                    progress(done, len(paths))
+            except httpx.HTTPError as error:
+                raise StackError(f"The CDN has no picture: {error}") from error
 
     @property
     def info(self) -> StackInfo:

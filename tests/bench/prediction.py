@@ -40,8 +40,8 @@ class Changed:
     def hosts(self) -> Mapping[str, tuple[str, int]]:
         return self.here.hosts()
 
-    def drawn(self, demands: ServiceDemands, rng: np.random.Generator, windows: int) -> Drawn:
-        return self.change(self.here.drawn(demands, rng, windows))
+    def drawn(self, demands: ServiceDemands, rng: np.random.Generator, windows: int, place: float) -> Drawn:
+        return self.change(self.here.drawn(demands, rng, windows, place))
 
 
 def steady(there: Drawn) -> Drawn:
@@ -128,7 +128,9 @@ def ways(stored: Calibration, only_mixes: Calibration) -> dict[str, Way]:
         "as shipped": lambda scenario, _: from_(stored, Here(stored), scenario),
         "always equally fast": with_(steady),
         "as fast as it was then": lambda scenario, run: from_(stored, Here(stored, slowness(stored, run)), scenario),
-        "people as imagined": lambda scenario, _: Question(stored, scenario, crowd_of(scenario), Here(stored), 1),
+        "people as imagined": lambda scenario, _: Question(
+            stored, scenario, crowd_of(scenario), Here(stored), 1, measured_spread(stored, scenario)
+        ),
         "no waiting": with_(without_waiting),
         "no lower steps": lambda scenario, _: from_(only_mixes, Here(only_mixes), scenario),
         "no demand curves": with_(level),

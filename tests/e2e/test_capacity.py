@@ -61,3 +61,21 @@ def test_twelve_weeks_of_growth(shell: Shell) -> None:
     refused = shell.matchday("predict", "--weeks", "12", "--usage", "heavy")
     assert refused.code == 2
     assert "--usage heavy: there are plan, tinder, light" in plain(refused.err)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["phase-2", "--weeks", "12"], "--weeks is about the plans of all phases: leave out the scenario, --users"),
+        (["--weeks", "12", "--on", "here"], "--weeks is about the plans of all phases"),
+        (["phase-2", "--usage", "tinder"], "--usage is how people use the app over the weeks: it goes with --weeks"),
+        (
+            ["phase-1", "--on", "plan", "--set", "infrastructure.app_instance=t9.large"],
+            "infrastructure.app_instance: nothing is known of 't9.large'; there are t3.medium,",
+        ),
+    ],
+)
+def test_what_goes_with_nothing_is_refused(shell: Shell, options: list[str], sentence: str) -> None:
+    done = shell.matchday("predict", *options)
+    assert done.code == 2
+    assert sentence in plain(done.err)

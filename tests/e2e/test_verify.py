@@ -9,7 +9,10 @@ from typer.testing import CliRunner
 from capacity.prediction.result import Interval
 from capacity.prediction.verify import Compared, Step, Verification
 from cli import app, verifying
+from loadtests.record import Record
+from loadtests.recording import new_run
 from tests.capacity.calibration.making import MIXES, made
+from tests.e2e.conftest import Shell, plain
 
 FIGURE = Compared("requests_per_s", "Throughput", "requests/s", Interval(209, 206, 212), 208.0)
 
@@ -27,7 +30,8 @@ def test_it_leaves_figures_and_a_page(
 ) -> None:
     found = Verification("phase-1", 400, Interval(930, 676, 1021), (step,), None)
     monkeypatch.setattr(verifying._Verifying, "run", lambda *_: found)
-    made(tmp_path / "mixes", MIXES[0], 1)
+    mixes = made(tmp_path / "mixes", MIXES[0], 1)
+    monkeypatch.setattr(new_run, "this_machine", lambda: mixes.run.machine)
     command = ["verify", "phase-1", "--calibration", str(tmp_path / "mixes"), "--runs", str(tmp_path / "runs")]
     done = CliRunner().invoke(app, [*command, *options])
     assert done.exit_code == code
@@ -39,6 +43,21 @@ def test_it_leaves_figures_and_a_page(
     else:
         assert "phase-1: predicted from up to 400 people, then measured" in done.stdout
         assert str(folder) in done.stdout.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("scenario", "sentence"),
+    [
+        ("phase-2", "mixes is of phase 1, phase-2 of phase 2, whose requests take other ways: leave out --calibration"),
+        ("phase-1", "mixes was made on another machine than this one. `matchday run calibration`"),
+    ],
+)
+def test_mixes_of_elsewhere_are_refused_before_anything_is_measured(shell: Shell, scenario: str, sentence: str) -> None:
+    made(shell.runs / "mixes", MIXES[0], 1)
+    done = shell.matchday("verify", scenario, "--calibration", "latest")
+    assert done.code == 2
+    assert sentence in plain(done.err)
+    assert [path.name for path in shell.runs.iterdir()] == ["mixes"]
 
 
 @pytest.mark.slow
@@ -59,5 +78,10 @@ def test_it_predicts_and_then_measures_on_real_servers(tmp_path: Path, monkeypat
     throughput = next(figure for figure in step["figures"] if figure["key"] == "requests_per_s")
     assert throughput["predicted"] == stored["requests_per_s"]
     assert throughput["measured"] == pytest.approx(throughput["predicted"]["value"], rel=0.2)
-    assert len(list(folder.glob("phase-1-*"))) == 2
+    steps = [Record.read(path) for path in folder.glob("phase-1-*")]
+    assert len(steps) == 2
+    # No step met a cache that an earlier one had to fill: a few photos were uploaded while it ran.
+    for record in steps:
+        hits, misses = (sum(record.measured_values(column)) for column in ("cdn_hits", "cdn_misses"))
+        assert hits > 9 * misses
     assert (folder / "verification.html").exists()

@@ -45,6 +45,12 @@ def test_everybody_does_everything(found: Behaviour) -> None:
     assert asked <= set(found.requests_a_minute)
 
 
+def test_most_messages_go_to_people_who_are_not_online(found: Behaviour) -> None:
+    """One in ten is, and somebody who was just written to may be waiting for it."""
+    messages = next(figure.value for figure in found.figures if figure.key == "messages_a_minute")
+    assert 0.3 * messages < found.messages_offline_a_minute < 0.95 * messages
+
+
 def test_a_figure_that_is_off_says_by_how_much() -> None:
     rude = behaviour(load("phase-1", ["traffic.conversations.answered_share.value=0.1"]), load_published())
     answered = next(figure for figure in rude.figures if figure.key == "answered_percent")

@@ -11,7 +11,7 @@ from capacity.calibration.checks import MEASURE
 from capacity.calibration.file import CalibrationError
 from capacity.calibration.latencies import Latency
 from capacity.calibration.observations import OFFLINE_MESSAGE, SOCKET, Floats, Observations, is_request
-from capacity.calibration.paths import AFTERWARDS, WAY
+from capacity.calibration.paths import AFTERWARDS, OBJECT_STORE, WAY
 from capacity.calibration.speed import SPEED_ELASTICITY, slowness
 
 DRAWS, SEED = 60, 1
@@ -70,7 +70,8 @@ def fitted(seen: Observations, measured: Mapping[str, Latency]) -> Fit:
 
 def reached(seen: Observations) -> NDArray[np.bool_]:
     """(A, R): whether an action may use a resource. A request that does not reach an app, by the app's own count, costs
-    nothing there; one that reaches no app at all costs nothing behind the apps either."""
+    nothing there; one that reaches no app at all costs nothing behind the apps either: only pictures come from the object
+    store through the proxy."""
     found = np.ones((len(seen.actions), len(seen.resources)), np.bool_)
     asked = np.array([is_request(name) for name in seen.actions])
     where = np.unique(seen.block, return_inverse=True)[1]
@@ -81,7 +82,7 @@ def reached(seen: Observations) -> NDArray[np.bool_]:
     if seen.requests:
         nowhere = ~found[:, [seen.stations.index(station) for station in seen.requests]].any(axis=1)
         for number, name in enumerate(seen.stations):
-            if name not in (*WAY, *AFTERWARDS):
+            if name not in (*WAY, OBJECT_STORE):
                 found[nowhere, number] = False
     return found
 

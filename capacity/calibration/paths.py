@@ -8,9 +8,9 @@ from capacity.queueing.network import Acquire, Flow, Law, Mark, Release, Serve, 
 # On the way in and out again, in this order; whatever is no station of ours is passed once, in the middle.
 WAY = (GENERATOR, "proxy", "app", "auth", "match", "chat")
 NOBODY_WAITS = (OFFLINE_MESSAGE,)
-DATABASE = "mongod"
+DATABASE, OBJECT_STORE = "mongod", "aws"
 # What these do for a request comes after its answer; only the events that they make wait for them.
-AFTERWARDS = ("worker", "aws")
+AFTERWARDS = ("worker", OBJECT_STORE)
 WAITS_FOR_WORKER = ("WS match detection", "STORE photo upload")
 
 # The stack's niceness is 15, the generator's 0: Linux weighs them 36 to 1024 (docs/decisions/0028).

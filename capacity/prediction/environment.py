@@ -1,6 +1,6 @@
 """How fast the machine will be: shared cores are faster in one minute than in the next, and runs differ by it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import sqrt
 from statistics import mean, stdev
 
@@ -34,23 +34,21 @@ def speeds(
     usual, power = _usual(calibration.stretches), calibration.speed_elasticity
     slow = [stretch.slowness for stretch in calibration.stretches]
     drawn = slow[rng.integers(len(slow))]
-    common = (drawn if slowness is None else slowness) ** power
-    common *= max(
-        _CHEAPEST, mean(map(_apart(power), usual)) + _spread(calibration) * float(t.ppf(place, max(1, len(slow) - 1)))
-    )
+    dear = mean(_apart(usual, power)) + _spread(calibration) * float(t.ppf(place, max(1, len(slow) - 1)))
+    common = (drawn if slowness is None else slowness) ** power * max(_CHEAPEST, dear)
     paths = [_path(stretch, demands, calibration.window_s) for stretch in usual]
     return tuple(float(1 / (common * cost)) for cost in _drawn(paths, windows, rng))
 
 
-def _apart(power: float) -> Callable[[Stretch], float]:
-    """What a stretch cost beside what was expected, the machine's speed apart."""
-    return lambda stretch: mean(stretch.cost) / stretch.slowness**power
+def _apart(stretches: Sequence[Stretch], power: float) -> list[float]:
+    """What stretches cost beside what was expected, the machine's speed apart."""
+    return [mean(stretch.cost) / stretch.slowness**power for stretch in stretches]
 
 
 def _spread(calibration: Calibration) -> float:
     """By how much stretches differ in it, by no counter of the machine: what one more of them may cost (the prediction
     interval of Student's t: Draper & Smith 1998, section 3.1), and what the fit took up of it."""
-    found = list(map(_apart(calibration.speed_elasticity), calibration.stretches))
+    found = _apart(calibration.stretches, calibration.speed_elasticity)
     if len(found) < 2:
         return 0.0
     return stdev(found) * sqrt(1 + 1 / len(found)) * enlarged(len(found), len(calibration.actions))

@@ -11,7 +11,7 @@ from capacity.calibration.file import Calibration, CalibrationError, Curve
 from capacity.prediction.crowd import Crowd
 from capacity.prediction.knee import knee
 from capacity.prediction.predict import predicted
-from capacity.prediction.result import Prediction, StationUse
+from capacity.prediction.result import Interval, Prediction, StationUse
 from capacity.prediction.runs import Question
 from capacity.prediction.site import Here, Planned, Site
 from scenarios.load import load, load_machines
@@ -239,6 +239,24 @@ def test_a_slower_machine_is_busier_by_the_elasticity(calibration: Calibration) 
         for slowness in (1.0, 1.44)
     )
     assert slow == pytest.approx(1.2 * usual, rel=0.03)
+
+
+def test_a_run_may_cost_what_stretches_differ_by(calibration: Calibration) -> None:
+    """Six of them, every other a tenth dearer: they differ by 5.5 %, of which a fit of four demands took up 40 %."""
+
+    def busy(dear: float) -> Interval:
+        costs = [1.0, dear] * 3
+        stretches = tuple(
+            stretch.model_copy(update={"cost": (cost,) * len(stretch.cost), "slowness": 1.0})
+            for stretch, cost in zip(calibration.stretches, costs, strict=True)
+        )
+        return use(of(calibration.model_copy(update={"stretches": stretches}), 300), MACHINE).utilisation
+
+    alike, apart = busy(1.0), busy(1.1)
+    assert alike.high / alike.low < 1.1
+    # 5.5 % x sqrt(1 + 1/6) x sqrt(6 / 2), twice to either side: Student's law with five degrees of freedom.
+    assert apart.high / apart.low == pytest.approx((1.05 + 0.21) / (1.05 - 0.21), rel=0.15)
+    assert apart.value == pytest.approx(1.05 * alike.value, rel=0.03)
 
 
 def test_burstable_servers_have_credits_for_so_many_people(calibration: Calibration) -> None:

@@ -70,8 +70,8 @@ def fitted(seen: Observations, measured: Mapping[str, Latency]) -> Fit:
 
 def reached(seen: Observations) -> NDArray[np.bool_]:
     """(A, R): whether an action may use a resource. A request that does not reach an app, by the app's own count, costs
-    nothing there; one that reaches no app at all costs nothing behind the apps either: only pictures come from the object
-    store through the proxy."""
+    nothing there; one that reaches no app at all costs nothing behind the apps either: only pictures come from the
+    object store through the proxy."""
     found = np.ones((len(seen.actions), len(seen.resources)), np.bool_)
     asked = np.array([is_request(name) for name in seen.actions])
     where = np.unique(seen.block, return_inverse=True)[1]

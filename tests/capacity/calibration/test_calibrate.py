@@ -11,6 +11,8 @@ import pytest
 
 from capacity.calibration.calibrate import calibrated, demands_of
 from capacity.calibration.file import Calibration, CalibrationError, read, write
+from capacity.calibration.fitting import reached
+from capacity.calibration.observations import observed
 from capacity.calibration.speed import SPEED_ELASTICITY
 from loadtests.record import Record
 from scenarios.load import MEASURED
@@ -56,6 +58,16 @@ def test_who_reaches_no_app_costs_nothing_there_nor_behind_it(calibration: Calib
     for station in ("app", "mongod"):
         assert calibration.actions["IMAGE photo"].cpu_ms[station].value == 0
         assert set(calibration.draws_cpu_ms["IMAGE photo"][station]) == {0}
+
+
+@pytest.mark.parametrize(("station", "may"), [("mongod", False), ("worker", False), ("aws", True)])
+def test_who_reaches_no_app_gives_work_to_the_object_store_alone(
+    records: list[Record], station: str, may: bool
+) -> None:
+    """Through the proxy; jobs come from apps."""
+    seen = replace(observed(records), stations=("app", station, "generator"))
+    found = reached(seen)[seen.actions.index("IMAGE photo")]
+    assert found[: len(seen.stations)].tolist() == [False, may, True]
 
 
 def test_demands_are_those_of_one_speed_of_the_machine(tmp_path: Path) -> None:

@@ -46,14 +46,24 @@ def test_it_leaves_figures_and_a_page(
 
 
 @pytest.mark.parametrize(
-    ("scenario", "sentence"),
+    ("scenario", "cpus", "sentence"),
     [
-        ("phase-2", "mixes is of phase 1, phase-2 of phase 2, whose requests take other ways: leave out --calibration"),
-        ("phase-1", "mixes was made on another machine than this one. `matchday run calibration`"),
+        (
+            "phase-2",
+            1,
+            "mixes is of phase 1, phase-2 of phase 2, whose requests take other ways: leave out --calibration",
+        ),
+        ("phase-1", 64, "mixes was made on another machine than this one. `matchday run calibration`"),
     ],
 )
-def test_mixes_of_elsewhere_are_refused_before_anything_is_measured(shell: Shell, scenario: str, sentence: str) -> None:
+def test_mixes_of_elsewhere_are_refused_before_anything_is_measured(
+    shell: Shell, scenario: str, cpus: int, sentence: str
+) -> None:
     made(shell.runs / "mixes", MIXES[0], 1)
+    file = shell.runs / "mixes" / "run.json"
+    run = json.loads(file.read_text())
+    run["machine"]["cpus"] = cpus
+    file.write_text(json.dumps(run))
     done = shell.matchday("verify", scenario, "--calibration", "latest")
     assert done.code == 2
     assert sentence in plain(done.err)

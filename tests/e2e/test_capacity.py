@@ -44,7 +44,7 @@ def test_people_change_their_ways_between_stages_and_two_mixes_are_no_calibratio
 
 def test_who_starts_no_server_has_the_reference_backends_calibration(shell: Shell) -> None:
     done = shell.matchday("predict", "phase-1", "--users", "300", "--on", "plan", "--json")
-    assert "No calibration.json here: of the reference backend" in plain(done.err)
+    assert "Predicted from the reference backend's calibration" in plain(done.err)
     found = json.loads(done.out)
     assert found["people"] == 300
     assert {station["name"] for station in found["stations"]} >= {"app", "mongod", "valkey"}

@@ -58,7 +58,7 @@ def latency_over_time(record: Record, limit_ms: float | None) -> str:
         if limit_ms:
             axes.axhline(limit_ms, color=RED, lw=1, ls="--", label=f"target (p95) {limit_ms:g} ms")
         axes.set_yscale("log")
-        _plain_log(axes.yaxis)
+        plain_log(axes.yaxis)
         axes.set_ylabel("ms")
         _time_axis(axes, record)
     return svg()
@@ -101,7 +101,7 @@ def percentiles(latencies: Mapping[str, Latency]) -> str:
             axes.scatter(values, places, s=22, color=colour, label=field, zorder=2)
         axes.set_yticks(list(places), [name for name, _ in rows])
         axes.set_xscale("log")
-        _plain_log(axes.xaxis)
+        plain_log(axes.xaxis)
         axes.set_xlabel("ms")
         axes.grid(axis="x", color="#E3E6EA")
         axes.grid(axis="y", visible=False)
@@ -145,7 +145,7 @@ def _or_nan(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-def _plain_log(axis: Axis) -> None:
+def plain_log(axis: Axis) -> None:
     """1, 2, 5, 10 ... in plain figures."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -7,7 +7,7 @@ import numpy as np
 
 from capacity.prediction.verify import Compared, Verification
 from capacity.queueing.usl import Usl
-from reports.charts import BLUE, GREY, ORANGE, chart
+from reports.charts import BLUE, GREY, ORANGE, chart, plain_log
 
 
 def compared(title: str, points: Sequence[tuple[int, Compared]]) -> str:
@@ -23,7 +23,7 @@ def compared(title: str, points: Sequence[tuple[int, Compared]]) -> str:
         if points[0][1].unit == "ms":
             # Near a full machine an interval reaches to a hundred times the latency.
             axes.set_yscale("log")
-            axes.yaxis.set_major_formatter("{x:g}")
+            plain_log(axes.yaxis)
         else:
             axes.set_ylim(bottom=0)
         axes.set_ylabel(points[0][1].unit)

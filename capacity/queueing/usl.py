@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
 POINTS_MIN = 4  # three parameters, and something that could contradict them
+_NOTHING = 1e-12
 _BENT_SHARE = 0.7  # of what the first people's throughput promises: less is a knee that was seen
 
 
@@ -67,6 +68,7 @@ def fitted(people: Sequence[float], throughput_per_s: Sequence[float]) -> Usl:
     x, y = np.asarray(people, np.float64)[order], np.asarray(throughput_per_s, np.float64)[order]
     start = (0.01, 1e-4, float((y / x).max()))
     (alpha, beta, gamma), _ = curve_fit(_law, x, y, p0=start, bounds=((0, 0, 0), (1, np.inf, np.inf)), xtol=1e-14)
+    alpha, beta = (0.0 if value < _NOTHING else value for value in (alpha, beta))  # the solver stops just above 0
     residuals = np.asarray(throughput_per_s) / _law(np.asarray(people, np.float64), alpha, beta, gamma) - 1
     return Usl(
         float(alpha), float(beta), float(gamma), tuple(people), tuple(throughput_per_s), tuple(map(float, residuals))

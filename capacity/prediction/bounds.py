@@ -36,7 +36,7 @@ def _bounds(question: Question, drawn: Sequence[Drawn], people: int) -> Iterator
         idle_mb, a_socket_mb = app.idle_memory_mb, app.memory_mb_a_socket
         yield from _database(site, calibration)
         yield from _credits(site, question, drawn, people)
-    if a_socket_mb > 0:
+    if a_socket_mb > 0 and (app is None or app.memory_mb_a_socket > 0):  # else most of it is not known
         most = max(0, int(copies * (MEMORY_SHARE * memory_mb - idle_mb) / a_socket_mb))
         what = "Memory of the app servers" if isinstance(site, Planned) else "Memory of the machine"
         yield Bound(what, most, f"{MEMORY_SHARE:.0%} of {memory_mb:,.0f} MB; {1024 * a_socket_mb:,.0f} KB a socket")

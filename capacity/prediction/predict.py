@@ -45,7 +45,7 @@ def predicted(question: Question, people: int, knee: Knee | None = None) -> Pred
         people,
         ", ".join(question.calibration.runs),
         interval([run.requests_per_s for run in runs]),
-        interval([1000 * run.there.response_s(question.crowd, people) for run in runs]),
+        None if saturated else interval([1000 * run.there.response_s(question.crowd, people) for run in runs]),
         uses,
         tuple(_targets(question, runs, saturated)),
         saturated,
@@ -168,14 +168,14 @@ def _notes(question: Question, people: int, fullest: float) -> Iterator[str]:
         )
     if fullest > calibration.utilisation_most:
         yield (
-            f"The fullest host would be {fullest:.0%} busy; calibrated up to {calibration.utilisation_most:.0%}. "
-            "What a request costs on a fuller one was never measured."
+            f"The fullest host would be {100 * fullest:,.0f}% busy; calibrated up to "
+            f"{calibration.utilisation_most:.0%}. What a request costs on a fuller one was never measured."
         )
     if wide := [name for name in calibration.actions if rates.get(name) and _unsure(calibration.total_cpu_ms(name))]:
         yield f"Known to no better than half of their value: the demands of {', '.join(wide)}."
     if people > _FAR * calibration.people_most:
         yield (
-            f"{people / calibration.people_most:.0f} times as many people as were there in the calibration: memory, "
+            f"{people / calibration.people_most:,.0f} times as many people as were there in the calibration: memory, "
             "sockets and the size of what is stored are not in this."
         )
 

@@ -82,7 +82,7 @@ class Prediction:
     people: int
     calibration: str  # its runs
     requests_per_s: Interval
-    response_ms: Interval | None  # the mean of all requests, by MVA; None where nothing was simulated
+    response_ms: Interval | None  # the mean of all requests, by MVA; None when saturated
     stations: tuple[StationUse, ...]  # busiest first
     targets: tuple[TargetLatency, ...]
     saturated: bool

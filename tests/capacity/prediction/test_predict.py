@@ -104,6 +104,7 @@ def test_an_app_is_full_when_its_threads_are(calibration: Calibration) -> None:
     found = predicted(question, round(full))
     assert found.bottleneck.name == "app, threads"
     assert found.saturated
+    assert found.response_ms is None
     assert use(found, "app").utilisation.value < 0.85
     assert found.next_bottleneck
     assert found.next_bottleneck.name == "mongod"

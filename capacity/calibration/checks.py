@@ -33,24 +33,21 @@ def check_run(record: Record) -> None:
 def check_together(records: Sequence[Record]) -> None:
     if not records:
         raise CalibrationError(f"No run was named. {MEASURE}")
-    names = [record.folder.name for record in records]
-    if twice := sorted(
-        name for name, count in Counter(record.folder.resolve() for record in records).items() if count > 1
-    ):
-        raise CalibrationError(f"{twice[0].name} is named twice, and says nothing new the second time: name it once.")
+    folder, times = Counter(record.folder.resolve() for record in records).most_common(1)[0]
+    if times > 1:
+        raise CalibrationError(f"{folder.name} is named twice, and says nothing new the second time: name it once.")
     phases = sorted({record.run.scenario.phase for record in records})
     if len(phases) > 1:
         raise CalibrationError(
             f"These runs are of phases {' and '.join(map(str, phases))}, whose requests take other ways: {_APART}"
         )
     first = records[0]
-    for record, name in zip(records, names, strict=True):
+    for record in records:
+        name, like = record.folder.name, first.folder.name
         if not first.run.machine.alike(record.run.machine):
-            raise CalibrationError(f"{name} was made on another machine than {names[0]}: {_APART}")
+            raise CalibrationError(f"{name} was made on another machine than {like}: {_APART}")
         if set(first.run.stations) != set(record.run.stations):
-            raise CalibrationError(
-                f"{name} has the stations {_listed(record)}, {names[0]} has {_listed(first)}: {_APART}"
-            )
+            raise CalibrationError(f"{name} has the stations {_listed(record)}, {like} has {_listed(first)}: {_APART}")
 
 
 def _listed(record: Record) -> str:

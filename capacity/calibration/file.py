@@ -12,8 +12,6 @@ from loadtests.record import Machine
 from scenarios.outcome import UsageError
 
 SCHEMA_VERSION = 3
-
-
 AGAIN = "`matchday calibrate RUN ...` makes it again from its runs."
 LOW, HIGH = 5.0, 95.0  # the ends of an interval: 90 %
 

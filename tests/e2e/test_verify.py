@@ -10,7 +10,6 @@ from capacity.prediction.result import Interval
 from capacity.prediction.verify import Compared, Step, Verification
 from cli import app, verifying
 from loadtests.record import Record
-from loadtests.recording import new_run
 from tests.capacity.calibration.making import MIXES, made
 from tests.e2e.conftest import Shell, plain
 
@@ -30,8 +29,7 @@ def test_it_leaves_figures_and_a_page(
 ) -> None:
     found = Verification("phase-1", 400, Interval(930, 676, 1021), (step,), None)
     monkeypatch.setattr(verifying._Verifying, "run", lambda *_: found)
-    mixes = made(tmp_path / "mixes", MIXES[0], 1)
-    monkeypatch.setattr(new_run, "this_machine", lambda: mixes.run.machine)
+    made(tmp_path / "mixes", MIXES[0], 1)
     command = ["verify", "phase-1", "--calibration", str(tmp_path / "mixes"), "--runs", str(tmp_path / "runs")]
     done = CliRunner().invoke(app, [*command, *options])
     assert done.exit_code == code

@@ -1,6 +1,7 @@
 """Predictions from a calibration of an imagined backend: known answers, properties, and what is said of its limits."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from capacity.calibration.calibrate import calibrated
 from capacity.calibration.demands import MACHINE
 from capacity.calibration.file import Calibration, CalibrationError, Curve
+from capacity.prediction.bounds import PROXY_CONNECTIONS
 from capacity.prediction.crowd import Crowd
 from capacity.prediction.knee import knee
 from capacity.prediction.predict import predicted
@@ -269,6 +271,11 @@ def test_burstable_servers_have_credits_for_so_many_people(calibration: Calibrat
     assert found.people == pytest.approx((0.2 - 0.03 * 0.9 / 1.25) / app, rel=0.15)
     hours = float(found.why.rpartition("last ")[2].removesuffix(" h"))
     assert hours == pytest.approx(24, rel=0.3)
+
+
+def test_the_proxy_may_hold_as_many_connections_as_its_file_says() -> None:
+    template = Path("reference_app/stack/nginx.conf.j2").read_text()
+    assert f"worker_connections {PROXY_CONNECTIONS};" in template
 
 
 def test_more_servers_never_slower(calibration: Calibration) -> None:

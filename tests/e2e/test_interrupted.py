@@ -89,8 +89,9 @@ def test_two_at_once_find_ports_of_their_own(shell: Shell) -> None:
     short = [*POPULATION, *SHORT, "--duration", "8s"]
     with shell.started("run", "phase-1", *short) as one, shell.started("run", "phase-1", *short) as other:
         outs = [process.communicate(timeout=120)[0] for process in (one, other)]
-    assert (one.returncode, other.returncode) == (3, 3), outs
+    # Two stacks on one machine may be too slow for a target (1) or leave too few samples (3): either is a verdict.
+    assert {one.returncode, other.returncode} <= {1, 3}, outs
     records = [Record.read(folder) for folder in shell.runs.iterdir()]
-    assert len(records) == 2
+    assert [record.run.status for record in records] == ["finished", "finished"]
     assert all(record.complete for record in records)
     assert len({record.run.host for record in records}) == 2

@@ -45,7 +45,8 @@ def test_the_record_holds_all_that_was_measured(finished: tuple[Shell, Done]) ->
     for column in ("users", "sockets", "answered", "database_queries", "cache_hits", "cpu_cores_app", "queue_backlog"):
         assert len(record.measured_values(column)) >= record.measured_seconds - 2, column
     assert min(record.measured_values("reference_work_cpu_ms")) > 0
-    assert sum(record.measured_values("bytes_received")) > 100_000  # pictures
+    # The pictures of each person's first cards; how many come later is chance.
+    assert sum(value or 0 for value in record.series["bytes_received"]) > 16 * 20_000
     assert sum(record.measured_values("bytes_sent")) > 100
     assert set(record.measured_values("sockets")) == {16.0}
     assert sum(record.measured_values("failures")) == 0

@@ -23,9 +23,10 @@ def print_prediction(out: Console, found: Prediction) -> None:
     """Throughput, stations, targets, the knee, and how far to trust it."""
     out.print()
     out.print(Text(f"{found.scenario} with {found.people:,} people at once", "bold"))
-    simulated = found.requests_per_s.low < found.requests_per_s.high
-    each = f", {_spread(found.response_ms)} ms each on average" if found.response_ms else ""
-    each = each if simulated else " would be asked for"
+    simulated = any(use.number for use in found.stations)
+    each = "" if simulated else " would be asked for"
+    if found.response_ms:
+        each = f", {_spread(found.response_ms)} ms each on average"
     out.print(f"  {_spread(found.requests_per_s)} requests/s{each}")
     out.print()
     out.print(_stations(found))

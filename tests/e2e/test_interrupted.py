@@ -86,12 +86,15 @@ def test_when_matchday_itself_is_killed_nothing_survives_it(shell: Shell) -> Non
 
 @pytest.mark.slow
 def test_two_at_once_find_ports_of_their_own(shell: Shell) -> None:
-    short = [*POPULATION, *SHORT, "--duration", "8s"]
+    # Two stacks and two loads on two cores: whether each answers in every single second is not what is asked.
+    short = [*POPULATION, *SHORT, "--set", "targets.targets.uptime.judged=false", "--duration", "8s"]
     with shell.started("run", "phase-1", *short) as one, shell.started("run", "phase-1", *short) as other:
-        outs = [process.communicate(timeout=120)[0] for process in (one, other)]
-    # Two stacks on one machine may be too slow for a target (1) or leave too few samples (3): either is a verdict.
-    assert {one.returncode, other.returncode} <= {1, 3}, outs
+        verdicts = [process.communicate(timeout=120)[0].partition("Verdict")[2][:300] for process in (one, other)]
+    assert (one.returncode, other.returncode) == (3, 3), verdicts
     records = [Record.read(folder) for folder in shell.runs.iterdir()]
-    assert [record.run.status for record in records] == ["finished", "finished"]
+    assert len(records) == 2
     assert all(record.complete for record in records)
     assert len({record.run.host for record in records}) == 2
+    for record in records:  # its own app has seen its own people, and nobody was turned away
+        assert sum(record.measured_values("requests_app")) > 0
+        assert sum(record.measured_values("failures")) == 0

@@ -289,6 +289,8 @@ async def nodes_known(port: int) -> int:
 async def give(slot: int, to: int, others: list[int]) -> None:
     """A slot without keys, to a node."""
     name = await tell(to, "CLUSTER MYID")
+    # As an import of the slot would: without a newer epoch an older message that comes late is believed for good.
+    await tell(to, "CLUSTER BUMPEPOCH")
     # The node that it goes to first: whoever asks the others is sent there.
     for port in (to, *others):
         await tell(port, "CLUSTER SETSLOT", slot, "NODE", name)

@@ -18,7 +18,7 @@ from reference_app.jobs import Job
 from reference_app.photos.service import PhotoService, photo_service_on
 from reference_app.platform import Platform, Queue, Redis, platform_of
 from reference_app.platform.aws import Unavailable
-from reference_app.profiles.service import card_key, deck_key
+from reference_app.profiles.service import card_key, deck_keys
 from reference_app.swipes.allowance import allowance_keys
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class AccountService:
             await self.photos.erase(photo_id)
         await self.auth.end_sessions(person)
         await self.store.erase_all_else(person)
-        for key in (card_key(person), deck_key(person), refilled_key(person), *allowance_keys(person)):
+        for key in (card_key(person), *deck_keys(person), refilled_key(person), *allowance_keys(person)):
             await self.redis.delete(key)
 
     async def erase_finally(self, person: str) -> None:

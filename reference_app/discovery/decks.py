@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Any
 
 from reference_app.background import Background
 from reference_app.discovery.store import DiscoveryStore
@@ -19,7 +18,7 @@ from reference_app.platform import Grouped, Redis, grouped_reads, metrics
 from reference_app.platform.mongo import Document
 from reference_app.platform.redis import Unavailable, text
 from reference_app.profiles.distance import rounded_distance_km
-from reference_app.profiles.service import deck_key
+from reference_app.profiles.service import deck_key, deck_keys, next_deck_key
 from reference_app.profiles.store import ProfileStore
 
 log = logging.getLogger(__name__)
@@ -33,6 +32,7 @@ REFILL_AGAIN_AFTER_S = 60
 # Added to a distance: whoever sent a super-like comes before everybody else.
 FIRST = -100_000
 
+LOOKED_FOR_BY = ("location", "preferences", "sex", "birth_date")  # of whoever looks
 Entry = tuple[str, int]  # a person's id, and a distance in kilometres, from FIRST for a super-like
 
 
@@ -65,7 +65,7 @@ class Decks:
             metrics.cache_hit("decks")
         else:
             metrics.cache_miss("decks")
-            found = await self._keep(person, await self._found(person, DECK_SIZE))
+            found = await self._filled(person)
             entries, left = found[:limit], len(found)
         if 0 < left <= REFILL_BELOW:
             self.background.start(self._refill(person))
@@ -82,7 +82,8 @@ class Decks:
         async def ask(takes: Sequence[tuple[str, Sequence[str]]]) -> Sequence[None]:
             async with self.redis.pipeline(transaction=False) as pipe:
                 for person, others in takes:
-                    pipe.zrem(deck_key(person), *others)
+                    for key in deck_keys(person):
+                        pipe.zrem(key, *others)
                 await pipe.execute()
             return [None] * len(takes)
 
@@ -91,7 +92,7 @@ class Decks:
     async def forget(self, person: str) -> None:
         """Compute the next deck anew. While Redis is away the old one stays, as long as a deck lasts."""
         with suppress(*Unavailable):
-            await self.redis.delete(deck_key(person))
+            await self.redis.delete(*deck_keys(person))
 
     async def _kept(self, person: str, limit: int) -> tuple[list[Entry], int]:
         async with self.redis.pipeline(transaction=False) as pipe:
@@ -101,12 +102,15 @@ class Decks:
         return [(text(member), int(score)) for member, score in rows], left
 
     async def _computed(self, person: str, limit: int) -> list[Entry]:
-        return await self._without_gone(person, await self._found(person, limit))
+        return await self._without_gone(person, await self._found(await self._who(person), limit))
 
-    async def _found(self, person: str, limit: int) -> list[Entry]:
-        me: Any = await self.profiles.get(person)
+    async def _who(self, person: str) -> Document:
+        me = await self.profiles.get(person)
         if not me or not me.get("location") or not me["sex"] or not me["birth_date"]:
             raise Conflict("Set your sex and birth date with PATCH /me, and your place with PUT /me/location first.")
+        return me
+
+    async def _found(self, me: Document, limit: int) -> list[Entry]:
         near = await self.store.candidates(me, date.today(), limit)
         entries = {other["_id"]: _distance_km(me, other) for other in near}
         for other in await self.store.super_likers(me, date.today(), SUPER_LIKES_SHOWN):
@@ -114,21 +118,37 @@ class Decks:
         # In the order that Redis will give: by score, then by id.
         return sorted(entries.items(), key=lambda entry: (entry[1], entry[0]))
 
-    async def _keep(self, person: str, entries: list[Entry]) -> list[Entry]:
-        """Make these the deck. Returns those that are still to be met.
+    async def _filled(self, person: str) -> list[Entry]:
+        """Find people, and make those who are still to be met the deck. Returns them.
 
-        Not who was swiped, blocked or hidden between the query and now: whoever did so has found no card to take out.
-        Or before it: a replica that is behind may have answered.
+        Not who was swiped, blocked or hidden between the query and now, or before it: a replica that is behind may have
+        answered. So the entries are checked once they are in the next deck, where whoever swipes or blocks from then on
+        takes them out; only then does it become the deck. A person who has moved meanwhile is looked at again.
         """
-        async with self.redis.pipeline(transaction=True) as pipe:
-            pipe.delete(deck_key(person))
-            if entries:
-                pipe.zadd(deck_key(person), dict(entries))
-                pipe.expire(deck_key(person), DECK_TTL_S)
-            await pipe.execute()
-        still = await self._without_gone(person, entries)
+        changed = True
+        me = await self._who(person)
+        while changed:
+            entries = await self._found(me, DECK_SIZE)
+            await self._prepare(person, entries)
+            still = await self._without_gone(person, entries)
+            before, me = me, await self._who(person)
+            changed = any(before[name] != me[name] for name in LOOKED_FOR_BY)
         await self.take(person, *dict(entries).keys() - dict(still).keys())
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.zunionstore(deck_key(person), [next_deck_key(person)])
+            pipe.expire(deck_key(person), DECK_TTL_S)
+            pipe.delete(next_deck_key(person))
+            await pipe.execute()
         return still
+
+    async def _prepare(self, person: str, entries: list[Entry]) -> None:
+        key = next_deck_key(person)
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.delete(key)
+            if entries:
+                pipe.zadd(key, dict(entries))
+                pipe.expire(key, DECK_TTL_S)
+            await pipe.execute()
 
     async def _without_gone(self, person: str, entries: list[Entry]) -> list[Entry]:
         gone = set(await self.store.not_to_meet(person, [other for other, _ in entries]))
@@ -136,7 +156,7 @@ class Decks:
 
     async def _refill(self, person: str) -> None:
         if await self.redis.set(refilled_key(person), b"1", ex=REFILL_AGAIN_AFTER_S, nx=True):
-            await self._keep(person, await self._found(person, DECK_SIZE))
+            await self._filled(person)
 
 
 def _distance_km(me: Document, other: Document) -> int:

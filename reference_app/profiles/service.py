@@ -34,7 +34,17 @@ def card_key(person_id: str) -> str:
 
 def deck_key(person_id: str) -> str:
     """Redis: whom a person is shown next; a sorted set of ids by distance."""
-    return f"deck:{person_id}"
+    return f"deck:{{{person_id}}}"
+
+
+def next_deck_key(person_id: str) -> str:
+    """Redis: a deck that is being checked, which nobody reads yet. In a cluster in the slot of the deck itself."""
+    return f"{deck_key(person_id)}:next"
+
+
+def deck_keys(person_id: str) -> tuple[str, str]:
+    """Whoever takes somebody out of a deck does so in the one that is to come, too; and there first."""
+    return next_deck_key(person_id), deck_key(person_id)
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,7 @@ class ProfileService:
             changes["birth_date"] = stored_date(update.birth_date)
         await self.store.update(person_id, changes)
         # Others must not see the old card, nor this person a deck of the old preferences.
-        await self.redis.delete(card_key(person_id), deck_key(person_id))
+        await self.redis.delete(card_key(person_id), *deck_keys(person_id))
         return await self.me(person_id)
 
     async def _preferences(self, person_id: str, update: Preferences) -> Document:
@@ -81,7 +91,7 @@ class ProfileService:
 
     async def move(self, person_id: str, location: Location) -> None:
         await self.store.update(person_id, {"location": point(location)})
-        await self.redis.delete(deck_key(person_id))
+        await self.redis.delete(*deck_keys(person_id))
 
     async def profile(self, person_id: str, viewer_id: str) -> ProfileAtDistance:
         """Somebody as `viewer_id` sees them."""

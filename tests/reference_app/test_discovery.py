@@ -1,7 +1,8 @@
 """Decks: whom they show, in which order, and that a swipe takes a card out."""
 
+from collections.abc import Collection
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
@@ -10,6 +11,7 @@ from reference_app.background import Background
 from reference_app.discovery.decks import Decks
 from reference_app.discovery.store import DiscoveryStore
 from reference_app.platform.mongo import Document
+from reference_app.platform.redis import text
 from reference_app.profiles.schemas import age_on
 from reference_app.profiles.service import deck_key
 from reference_app.profiles.store import ProfileStore
@@ -117,12 +119,51 @@ async def test_a_swipe_while_the_deck_is_computed_counts(anna: Somebody, ben: So
             assert (await anna.swipe(ben, "pass")).status_code == 201
             return found
 
+    assert await computed_by(Slow, anna, stack) == ([], [])
+
+
+async def test_a_block_counts_before_and_after_the_deck_is_checked(
+    anna: Somebody, ben: Somebody, carla: Somebody, stack: LocalStack
+) -> None:
+    await alone_together(anna, ben, carla)
+
+    class Slow(DiscoveryStore):
+        async def not_to_meet(self, person: str, others: Collection[str]) -> list[str]:
+            assert set(others) == {ben.id, carla.id}
+            assert (await anna.http.put(f"/blocks/{ben.id}")).status_code == 204
+            assert not await platform.redis.exists(deck_key(person))  # nobody sees what is not checked
+            gone = await super().not_to_meet(person, others)
+            assert (await anna.http.put(f"/blocks/{carla.id}")).status_code == 204
+            return gone
+
+    async with open_platform(stack.settings) as platform:
+        _, kept = await computed_by(Slow, anna, stack)
+    assert kept == []
+
+
+async def test_who_changes_their_mind_while_the_deck_is_computed_gets_another(
+    anna: Somebody, ben: Somebody, stack: LocalStack
+) -> None:
+    await alone_together(anna, ben)
+    nobody = EVERYBODY | {"age_min": 99}
+
+    class Slow(DiscoveryStore):
+        async def not_to_meet(self, person: str, others: Collection[str]) -> list[str]:
+            await anna.http.patch("/me", json={"preferences": nobody})
+            return await super().not_to_meet(person, others)
+
+    assert await computed_by(Slow, anna, stack) == ([], [])
+
+
+async def computed_by(store: type[DiscoveryStore], person: Somebody, stack: LocalStack) -> tuple[list[str], list[str]]:
+    """A deck as the first request that asks for it gets it, and as it is kept then."""
     async with open_platform(stack.settings) as platform:
         background = Background()
-        decks = Decks(Slow.on(platform), ProfileStore(platform.db), platform.redis, background, kept=True)
-        assert await decks.top(anna.id, 10) == []
+        decks = Decks(store.on(platform), ProfileStore(platform.db), platform.redis, background, kept=True)
+        shown = [other for other, _ in await decks.top(person.id, 10)]
         await background.drain()
-        assert await platform.redis.zrange(deck_key(anna.id), 0, -1) == []
+        kept = await platform.redis.zrange(deck_key(person.id), 0, -1)
+        return shown, [text(other) for other in cast(list[bytes], kept)]
 
 
 async def test_who_is_gone_takes_nobodys_place(anna: Somebody, ben: Somebody, carla: Somebody) -> None:

@@ -135,7 +135,8 @@ class Decks:
             changed = any(before[name] != me[name] for name in LOOKED_FOR_BY)
         await self.take(person, *dict(entries).keys() - dict(still).keys())
         async with self.redis.pipeline(transaction=True) as pipe:
-            pipe.zunionstore(deck_key(person), [next_deck_key(person)])
+            # Not ZUNIONSTORE: where its keys stand must be asked, which redis-py does in another event loop.
+            pipe.zrangestore(deck_key(person), next_deck_key(person), 0, -1)
             pipe.expire(deck_key(person), DECK_TTL_S)
             pipe.delete(next_deck_key(person))
             await pipe.execute()

@@ -3,7 +3,7 @@
 import json
 from asyncio import timeout as asyncio_timeout
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -12,11 +12,16 @@ import httpx
 import pytest
 import websockets
 
-from reference_app.stack import LocalStack
+from reference_app.platform import Redis
+from reference_app.platform.redis import connection
+from reference_app.settings import Settings
+from reference_app.stack import LocalStack, stores
 from reference_app.stack.apps import app as app_server
-from reference_app.stack.process import free_port
+from reference_app.stack.process import ServerProcess, free_port
 from scenarios.people import MODERATOR_PHONE, otp_test_code, phone_of
 from tests.conftest import PEOPLE, PLAYED
+
+Nodes = dict[int, ServerProcess]  # by port
 
 
 @dataclass
@@ -141,3 +146,35 @@ async def frame(socket: websockets.ClientConnection) -> dict[str, Any]:
     async with asyncio_timeout(10):
         found: dict[str, Any] = json.loads(await socket.recv())
     return found
+
+
+@pytest.fixture(scope="module", params=[1, 3], ids=["one Redis", "cluster"])
+def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """A Redis of our own, or three that make a cluster."""
+    folder, ports = tmp_path_factory.mktemp("redis"), [free_port() for _ in range(request.param)]
+    clustered = len(ports) > 1
+    nodes = {port: stores.valkey(folder, n, port, "100mb", clustered=clustered) for n, port in enumerate(ports)}
+    with ExitStack() as stopping:
+        for node in nodes.values():
+            node.start()
+            stopping.callback(node.stop)
+            node.wait_ready()
+        if clustered:
+            stores.form_cluster(ports)
+        yield nodes
+
+
+@pytest.fixture
+def ports(nodes: Nodes) -> list[int]:
+    return list(nodes)
+
+
+@pytest.fixture
+def redis_settings(ports: list[int]) -> Settings:
+    return Settings(redis_url=f"redis://127.0.0.1:{ports[0]}/0", redis_cluster=len(ports) > 1)
+
+
+@pytest.fixture
+async def redis(redis_settings: Settings) -> AsyncIterator[Redis]:
+    async with connection(redis_settings) as redis:
+        yield redis

@@ -10,6 +10,7 @@ from reference_app.app import open_platform
 from reference_app.background import Background
 from reference_app.discovery.decks import Decks
 from reference_app.discovery.store import DiscoveryStore
+from reference_app.platform import Redis
 from reference_app.platform.mongo import Document
 from reference_app.platform.redis import text
 from reference_app.profiles.schemas import age_on
@@ -153,6 +154,24 @@ async def test_who_changes_their_mind_while_the_deck_is_computed_gets_another(
             return await super().not_to_meet(person, others)
 
     assert await computed_by(Slow, anna, stack) == ([], [])
+
+
+async def test_decks_are_kept_by_one_redis_and_by_a_cluster(
+    anna: Somebody, ben: Somebody, carla: Somebody, stack: LocalStack, redis: Redis
+) -> None:
+    people = (anna, ben, carla)  # of several nodes
+    await alone_together(*people)
+    async with open_platform(stack.settings) as platform:
+        background = Background()
+        decks = Decks(DiscoveryStore.on(platform), ProfileStore(platform.db), redis, background, kept=True)
+        for person in people:
+            first, second = sorted(other.id for other in people if other is not person)
+            assert [other for other, _ in await decks.top(person.id, 10)] == [first, second]
+            await background.drain()
+            await decks.take(person.id, first)
+            assert [other for other, _ in await decks.top(person.id, 10)] == [second]
+            await decks.forget(person.id)
+            assert await redis.exists(deck_key(person.id)) == 0
 
 
 async def computed_by(store: type[DiscoveryStore], person: Somebody, stack: LocalStack) -> tuple[list[str], list[str]]:

@@ -4,8 +4,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,10 +22,11 @@ from reference_app.chat.hub import Fanout, Hub, channel_of
 from reference_app.chat.presence import Presence
 from reference_app.platform import STORE_AWAY, Channels, Redis
 from reference_app.platform.channels import PING_S
-from reference_app.platform.redis import TIMEOUT_S, connection
+from reference_app.platform.redis import TIMEOUT_S
 from reference_app.settings import Settings
 from reference_app.stack import stores
-from reference_app.stack.process import ServerProcess, free_port
+from reference_app.stack.process import free_port
+from tests.reference_app.conftest import Nodes
 from tests.waiting import eventually
 
 
@@ -40,44 +40,9 @@ class FakeSocket:
         self.read.append(text)
 
 
-Nodes = dict[int, ServerProcess]  # by port
-
-
-@pytest.fixture(scope="module", params=[1, 3], ids=["one Redis", "cluster"])
-def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    """A Redis of our own, or three that make a cluster."""
-    folder, ports = tmp_path_factory.mktemp("redis"), [free_port() for _ in range(request.param)]
-    clustered = len(ports) > 1
-    nodes = {port: stores.valkey(folder, n, port, "100mb", clustered=clustered) for n, port in enumerate(ports)}
-    with ExitStack() as stopping:
-        for node in nodes.values():
-            node.start()
-            stopping.callback(node.stop)
-            node.wait_ready()
-        if clustered:
-            stores.form_cluster(ports)
-        yield nodes
-
-
-@pytest.fixture
-def ports(nodes: Nodes) -> list[int]:
-    return list(nodes)
-
-
-@pytest.fixture
-def settings(ports: list[int]) -> Settings:
-    return Settings(redis_url=f"redis://127.0.0.1:{ports[0]}/0", redis_cluster=len(ports) > 1)
-
-
-@pytest.fixture
-async def redis(settings: Settings) -> AsyncIterator[Redis]:
-    async with connection(settings) as redis:
-        yield redis
-
-
 @pytest.fixture(params=[True, False], ids=["sharded", "plain"])
-def channels(request: pytest.FixtureRequest, settings: Settings, redis: Redis) -> Channels:
-    return Channels(settings.model_copy(update={"sharded_channels": request.param}), redis)
+def channels(request: pytest.FixtureRequest, redis_settings: Settings, redis: Redis) -> Channels:
+    return Channels(redis_settings.model_copy(update={"sharded_channels": request.param}), redis)
 
 
 @pytest.fixture
@@ -134,9 +99,9 @@ async def test_a_lost_connection_is_noticed(
 
 @pytest.mark.parametrize("nodes", [3], indirect=True, ids=["cluster"])
 async def test_channels_that_move_to_another_node_are_heard_there(
-    ports: list[int], settings: Settings, redis: Redis
+    ports: list[int], redis_settings: Settings, redis: Redis
 ) -> None:
-    channels = Channels(settings, redis)
+    channels = Channels(redis_settings, redis)
     hub, fanout, cluster = Hub(channels), Fanout(channels, Presence(redis, ttl_s=60)), cast(RedisCluster, redis)
     await hub.start()
     people = [f"person-{number}" for number in range(12)]
@@ -244,9 +209,11 @@ async def deaf(hub: Hub) -> bool:
 
 
 @pytest.mark.parametrize("nodes", [3], indirect=True, ids=["cluster"])
-async def test_a_node_that_is_new_is_heard(ports: list[int], settings: Settings, redis: Redis, tmp_path: Path) -> None:
+async def test_a_node_that_is_new_is_heard(
+    ports: list[int], redis_settings: Settings, redis: Redis, tmp_path: Path
+) -> None:
     """It was not there when the hub began to listen, and nobody whom the hub listens to moves there."""
-    channels, person, event = Channels(settings, redis), "person-0", TypingEvent(match_id="m")
+    channels, person, event = Channels(redis_settings, redis), "person-0", TypingEvent(match_id="m")
     hub, fanout = Hub(channels), Fanout(channels, Presence(redis, ttl_s=60))
     await hub.start()
     cluster = cast(RedisCluster, redis)
@@ -298,9 +265,9 @@ async def give(slot: int, to: int, others: list[int]) -> None:
 
 @pytest.mark.parametrize("nodes", [3], indirect=True, ids=["cluster"])
 async def test_a_node_that_is_gone_is_missed_by_its_own_people_only(
-    nodes: Nodes, settings: Settings, redis: Redis
+    nodes: Nodes, redis_settings: Settings, redis: Redis
 ) -> None:
-    channels = Channels(settings, redis)
+    channels = Channels(redis_settings, redis)
     hub, fanout = Hub(channels), Fanout(channels, Presence(redis, ttl_s=60))
     await hub.start()
     cluster = cast(RedisCluster, redis)

@@ -1,6 +1,8 @@
 """A phase's shape on real processes, load on it, and faults while the load runs."""
 
+import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -104,9 +106,17 @@ class Drill:
             texts = client[self.stack.settings.mongo_database].messages.distinct("text")
         assert texts
         secret = re.compile("|".join([re.escape(PHONE_PREFIX), _TOKEN, *map(re.escape, texts)]))
-        ours = (log for log in self.stack.folder.glob("*.log") if not log.name.startswith("mongod"))
-        lines = (line for log in ours for line in log.read_text(errors="replace").splitlines())
-        return [line for line in lines if secret.search(line)]
+        return [line for line in self._lines_logged() if secret.search(line)]
+
+    def exceptions_logged(self) -> Counter[str]:
+        """How often each was, of all processes of the backend."""
+        events = (json.loads(line) for line in self._lines_logged() if line.startswith("{"))
+        return Counter(event["exception"].splitlines()[-1] for event in events if event.get("exception"))
+
+    def _lines_logged(self) -> Iterator[str]:
+        for log in self.stack.folder.glob("*.log"):
+            if not log.name.startswith("mongod"):
+                yield from log.read_text(errors="replace").splitlines()
 
     def primary(self) -> ServerProcess:
         (found,) = self.members("PRIMARY")

@@ -102,7 +102,9 @@ class Decks:
         return [(text(member), int(score)) for member, score in rows], left
 
     async def _computed(self, person: str, limit: int) -> list[Entry]:
-        return await self._without_gone(person, await self._found(await self._who(person), limit))
+        entries = await self._found(await self._who(person), limit)
+        gone = await self._gone(await self._who(person), entries)
+        return [entry for entry in entries if entry[0] not in gone]
 
     async def _who(self, person: str) -> Document:
         me = await self.profiles.get(person)
@@ -125,22 +127,23 @@ class Decks:
         answered. So the entries are checked once they are in the next deck, where whoever swipes or blocks from then on
         takes them out; only then does it become the deck. A person who has moved meanwhile is looked at again.
         """
-        changed = True
         me = await self._who(person)
-        while changed:
+        while True:
             entries = await self._found(me, DECK_SIZE)
             await self._prepare(person, entries)
-            still = await self._without_gone(person, entries)
             before, me = me, await self._who(person)
-            changed = any(before[name] != me[name] for name in LOOKED_FOR_BY)
-        await self.take(person, *dict(entries).keys() - dict(still).keys())
+            if all(before[name] == me[name] for name in LOOKED_FOR_BY):
+                break
+        gone = await self._gone(me, entries)
         async with self.redis.pipeline(transaction=True) as pipe:
+            if gone:
+                pipe.zrem(next_deck_key(person), *gone)
             # Not ZUNIONSTORE: where its keys stand must be asked, which redis-py does in another event loop.
             pipe.zrangestore(deck_key(person), next_deck_key(person), 0, -1)
             pipe.expire(deck_key(person), DECK_TTL_S)
             pipe.delete(next_deck_key(person))
             await pipe.execute()
-        return still
+        return [entry for entry in entries if entry[0] not in gone]
 
     async def _prepare(self, person: str, entries: list[Entry]) -> None:
         key = next_deck_key(person)
@@ -151,9 +154,8 @@ class Decks:
                 pipe.expire(key, DECK_TTL_S)
             await pipe.execute()
 
-    async def _without_gone(self, person: str, entries: list[Entry]) -> list[Entry]:
-        gone = set(await self.store.not_to_meet(person, [other for other, _ in entries]))
-        return [entry for entry in entries if entry[0] not in gone]
+    async def _gone(self, me: Document, entries: list[Entry]) -> set[str]:
+        return await self.store.not_to_meet(me, [other for other, _ in entries])
 
     async def _refill(self, person: str) -> None:
         if await self.redis.set(refilled_key(person), b"1", ex=REFILL_AGAIN_AFTER_S, nx=True):

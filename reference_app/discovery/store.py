@@ -42,15 +42,14 @@ class DiscoveryStore:
         seen = {*await self._swiped_by(me["_id"], among=swipers), *me.get("blocked", ())}
         return await self._meeting(me, today, {"$in": [swiper for swiper in swipers if swiper not in seen]}, limit)
 
-    async def not_to_meet(self, person: str, others: Collection[str]) -> list[str]:
-        """Those of `others` whom a person has swiped on or blocked, who have blocked the person, or are hidden."""
+    async def not_to_meet(self, me: Document, others: Collection[str]) -> set[str]:
+        """Those of `others` whom I have swiped on or blocked, who have blocked me, or are hidden."""
         if not others:
-            return []
-        theirs: Document = {"_id": {"$in": list(others)}, "$or": [{"blocked": person}, {"hidden": {"$ne": None}}]}
-        gone = set(await self._swiped_by(person, among=others))
-        async for profile in self.db.profiles.find({"$or": [{"_id": person}, theirs]}, {"blocked": 1}):
-            gone.update(profile.get("blocked", ()) if profile["_id"] == person else [profile["_id"]])
-        return [other for other in others if other in gone]
+            return set()
+        theirs: Document = {"_id": {"$in": list(others)}, "$or": [{"blocked": me["_id"]}, {"hidden": {"$ne": None}}]}
+        gone = {*await self._swiped_by(me["_id"], among=others), *me.get("blocked", ())}
+        gone.update([profile["_id"] async for profile in self.db.profiles.find(theirs, {"_id": 1})])
+        return gone.intersection(others)
 
     async def _meeting(self, me: Document, today: date, ids: Document, limit: int) -> list[Document]:
         wanted, age = me["preferences"], age_on(today, me["birth_date"].date())

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 import httpx
 
@@ -12,7 +12,6 @@ from reference_app.discovery.decks import Decks
 from reference_app.discovery.store import DiscoveryStore
 from reference_app.platform import Redis
 from reference_app.platform.mongo import Document
-from reference_app.platform.redis import text
 from reference_app.profiles.schemas import age_on
 from reference_app.profiles.service import deck_key
 from reference_app.profiles.store import ProfileStore
@@ -120,7 +119,7 @@ async def test_a_swipe_while_the_deck_is_computed_counts(anna: Somebody, ben: So
             assert (await anna.swipe(ben, "pass")).status_code == 201
             return found
 
-    assert await computed_by(Slow, anna, stack) == ([], [])
+    assert await computed_by(Slow, anna, stack) == ([], 0)
 
 
 async def test_a_block_counts_before_and_after_the_deck_is_checked(
@@ -129,17 +128,17 @@ async def test_a_block_counts_before_and_after_the_deck_is_checked(
     await alone_together(anna, ben, carla)
 
     class Slow(DiscoveryStore):
-        async def not_to_meet(self, person: str, others: Collection[str]) -> list[str]:
+        async def not_to_meet(self, me: Document, others: Collection[str]) -> set[str]:
             assert set(others) == {ben.id, carla.id}
             assert (await anna.http.put(f"/blocks/{ben.id}")).status_code == 204
-            assert not await platform.redis.exists(deck_key(person))  # nobody sees what is not checked
-            gone = await super().not_to_meet(person, others)
+            assert not await platform.redis.exists(deck_key(anna.id))  # nobody sees what is not checked
+            gone = await super().not_to_meet(me, others)
             assert (await anna.http.put(f"/blocks/{carla.id}")).status_code == 204
             return gone
 
     async with open_platform(stack.settings) as platform:
         _, kept = await computed_by(Slow, anna, stack)
-    assert kept == []
+    assert kept == 0
 
 
 async def test_who_changes_their_mind_while_the_deck_is_computed_gets_another(
@@ -149,11 +148,26 @@ async def test_who_changes_their_mind_while_the_deck_is_computed_gets_another(
     nobody = EVERYBODY | {"age_min": 99}
 
     class Slow(DiscoveryStore):
-        async def not_to_meet(self, person: str, others: Collection[str]) -> list[str]:
+        async def candidates(self, me: Document, today: date, limit: int) -> list[Document]:
+            found = await super().candidates(me, today, limit)
             await anna.http.patch("/me", json={"preferences": nobody})
-            return await super().not_to_meet(person, others)
+            return found
 
-    assert await computed_by(Slow, anna, stack) == ([], [])
+    assert await computed_by(Slow, anna, stack) == ([], 0)
+
+
+async def test_no_deck_outlives_a_change_of_mind_after_its_check(
+    anna: Somebody, ben: Somebody, stack: LocalStack
+) -> None:
+    await alone_together(anna, ben)
+
+    class Slow(DiscoveryStore):
+        async def not_to_meet(self, me: Document, others: Collection[str]) -> set[str]:
+            await anna.http.patch("/me", json={"preferences": EVERYBODY | {"age_min": 99}})
+            return await super().not_to_meet(me, others)
+
+    _, kept = await computed_by(Slow, anna, stack)
+    assert kept == 0
 
 
 async def test_decks_are_kept_by_one_redis_and_by_a_cluster(
@@ -174,15 +188,14 @@ async def test_decks_are_kept_by_one_redis_and_by_a_cluster(
             assert await redis.exists(deck_key(person.id)) == 0
 
 
-async def computed_by(store: type[DiscoveryStore], person: Somebody, stack: LocalStack) -> tuple[list[str], list[str]]:
-    """A deck as the first request that asks for it gets it, and as it is kept then."""
+async def computed_by(store: type[DiscoveryStore], person: Somebody, stack: LocalStack) -> tuple[list[str], int]:
+    """A deck as the first request that asks for it gets it, and how many of it are kept then."""
     async with open_platform(stack.settings) as platform:
         background = Background()
         decks = Decks(store.on(platform), ProfileStore(platform.db), platform.redis, background, kept=True)
         shown = [other for other, _ in await decks.top(person.id, 10)]
         await background.drain()
-        kept = await platform.redis.zrange(deck_key(person.id), 0, -1)
-        return shown, [text(other) for other in cast(list[bytes], kept)]
+        return shown, await platform.redis.zcard(deck_key(person.id))
 
 
 async def test_who_is_gone_takes_nobodys_place(anna: Somebody, ben: Somebody, carla: Somebody) -> None:

@@ -46,9 +46,9 @@ class DiscoveryStore:
         """Those of `others` whom I have swiped on or blocked, who have blocked me, or are hidden."""
         if not others:
             return set()
-        theirs: Document = {"_id": {"$in": list(others)}, "$or": [{"blocked": me["_id"]}, {"hidden": {"$ne": None}}]}
+        query = {"_id": {"$in": list(others)}, "$nor": [_meetable(me["_id"])]}
         gone = {*await self._swiped_by(me["_id"], among=others), *me.get("blocked", ())}
-        gone.update([profile["_id"] async for profile in self.db.profiles.find(theirs, {"_id": 1})])
+        gone.update([profile["_id"] async for profile in self.db.profiles.find(query, {"_id": 1})])
         return gone.intersection(others)
 
     async def _meeting(self, me: Document, today: date, ids: Document, limit: int) -> list[Document]:
@@ -63,8 +63,7 @@ class DiscoveryStore:
             "preferences.sexes": me["sex"],
             "preferences.age_min": {"$lte": age},
             "preferences.age_max": {"$gte": age},
-            "blocked": {"$ne": me["_id"]},
-            **VISIBLE,
+            **_meetable(me["_id"]),
         }
         find = self._nearest if self.geo_index else self._nearest_of_all
         return await find(me["location"], wanted["distance_km"], query, limit)
@@ -96,6 +95,11 @@ class DiscoveryStore:
             query["target"] = {"$in": list(among)}
         cursor = self.db.swipes.find(query, {"_id": 0, "target": 1})
         return [swipe["target"] for swipe in await cursor.limit(SWIPES_REMEMBERED).to_list(SWIPES_REMEMBERED)]
+
+
+def _meetable(by: str) -> Document:
+    """Profiles that are visible and have not blocked `by`."""
+    return {"blocked": {"$ne": by}, **VISIBLE}
 
 
 def _years_before(day: date, years: int) -> date:

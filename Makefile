@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test durability proof proof-gate proof-duels proof-ci proof-reader bench-generator bench-backend bench-capacity bench-headroom schema clean
+.PHONY: help install demo test durability proof proof-gate proof-duels proof-ci proof-reader bench-generator bench-backend bench-capacity bench-headroom bench-plan schema behaviour golden clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -70,7 +70,15 @@ bench-headroom: .venv/.installed ## the same load on versions of this repository
 schema: .venv/.installed ## write anew what is made from the code: JSON Schemas, the proxy of deploy/compose.yaml
 	$(BIN)/python -m loadtests.record > docs/run.schema.json
 	$(BIN)/python -m reports.gate > docs/gate.schema.json
+	$(BIN)/python -m reports.costs_files > docs/costs.schema.json
 	$(BIN)/python -c 'from reference_app.stack import proxy; print(proxy.compose_proxy(), end="")' > deploy/nginx.conf
+
+behaviour: .venv/.installed ## imagine anew what the phases' people do a second: scenarios/measured/behaviour.json
+	$(BIN)/python -c 'from cli.crowds import main; main()' > scenarios/measured/behaviour.new
+	mv scenarios/measured/behaviour.new scenarios/measured/behaviour.json
+
+golden: .venv/.installed ## write the cost reports of docs/costs anew; look at what changed before you commit
+	$(BIN)/matchday cost --format md,csv,json --out docs/costs
 
 clean: ## remove .venv and caches; run records stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache *.egg-info

@@ -10,7 +10,7 @@ from types import FrameType
 
 import typer
 
-from cli import capacity, costs, duels, gates, runs, searches, stacks, traffic, verifying
+from cli import capacity, costs, duels, gates, plans, runs, searches, stacks, traffic, verifying
 from cli.options import ManyAfterBaseline
 from scenarios.outcome import ExitCode, MatchdayError
 
@@ -41,6 +41,7 @@ app.command()(capacity.calibrate)
 app.command()(capacity.predict)
 app.command()(verifying.verify)
 app.command()(costs.cost)
+app.command()(plans.plan)
 app.command()(runs.report)
 
 _INTERRUPTING = (signal.SIGINT, signal.SIGTERM)

@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.crowds import crowd_of
 from cli.options import RUNS, AsJson, Runs, Settings, interruptible, record_of
 from reports.as_json import dumps
 from reports.terminal import Steps, console
-from scenarios.couples import halves_of_couples
-from scenarios.load import MEASURED, PHASES, hours_of_day, load, load_growth, load_machines, load_published
+from scenarios.load import MEASURED, PHASES, hours_of_day, load, load_growth, load_machines
 from scenarios.outcome import ExitCode, UsageError
-from scenarios.schema import Scenario
 
 if TYPE_CHECKING:
     from capacity.calibration.file import Calibration
-    from capacity.prediction.crowd import Crowd
     from capacity.prediction.result import Prediction
 
 
@@ -152,24 +150,6 @@ def _grow(measured: "Calibration", weeks: int, usage: str, seed: int, as_json: b
         print(dumps(plan))
     else:
         print_growth(console(), plan)
-
-
-def crowd_of(scenario: Scenario) -> "Crowd":
-    """The scenario's people; what they do a second is imagined, without a network."""
-    from capacity.calibration.observations import OFFLINE_MESSAGE, SOCKET
-    from capacity.prediction.crowd import Crowd, half_of_couple
-    from loadtests.users.emergent import behaviour
-
-    found = behaviour(scenario, load_published())
-    a_minute = {figure.key: figure.value for figure in found.figures}
-    events = {
-        "WS match detection": a_minute["matches_a_minute"],
-        "WS message delivery": a_minute["messages_a_minute"] - found.messages_offline_a_minute,
-        OFFLINE_MESSAGE: found.messages_offline_a_minute,
-    }
-    rates = {name: rate / 60 for name, rate in (found.requests_a_minute | events).items()}
-    halves = halves_of_couples(scenario.traffic, scenario.load.concurrent_users)
-    return Crowd(rates | {SOCKET: 1.0}, half_of_couple(scenario.traffic), halves)
 
 
 def _exit_code(found: "Prediction") -> ExitCode:

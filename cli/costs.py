@@ -1,29 +1,205 @@
 """`matchday cost`: what each phase costs."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capacity.costs import CostReport, phase_bill, ten_thousand
-from cli.options import AsJson, interruptible
+from cli.capacity import CALIBRATION, CalibrationFile
+from cli.crowds import crowd_of
+from cli.options import RUNS, AsJson, Runs, Settings, interruptible, record_of
 from reports.as_json import dumps
-from reports.terminal import console, print_costs
-from scenarios.load import PHASES, load, load_plan
+from reports.terminal import console
+from scenarios.load import (
+    MEASURED,
+    PHASES,
+    hours_of_day,
+    load_all,
+    load_growth,
+    load_machines,
+    load_offers,
+    load_plan,
+)
+from scenarios.outcome import ExitCode, UsageError
+from scenarios.prices import price_list
+from scenarios.schema import Scenario
+
+if TYPE_CHECKING:
+    from capacity.calibration.file import Calibration
+    from capacity.costs.basis import Basis
+    from capacity.costs.report import CostReport
+
+PricesFile = Annotated[
+    Path | None, typer.Option("--prices", metavar="FILE", help="List prices; else ./prices.csv or ours.")
+]
+Usage = Annotated[str, typer.Option(help="How people use the app: a table of growth.toml.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the drawn ways.")]
+PRICES = Path("prices.csv")
+OUT = Path("costs")
+
+
+class Amounts(StrEnum):
+    PLAN = "plan"
+    LIST = "list"
+    NEED = "need"
 
 
 @interruptible()
 def cost(
     scenarios: Annotated[list[str] | None, typer.Argument(metavar="[SCENARIO]...", help="Default: all phases.")] = None,
+    formats: Annotated[
+        str, typer.Option("--format", metavar="LIST", help="Write reports: html,md,csv,json or some of them.")
+    ] = "",
+    out: Annotated[Path, typer.Option(help="Folder of the reports.")] = OUT,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 1 when a phase's monthly_budget_usd is exceeded.")
+    ] = False,
+    amount: Annotated[Amounts, typer.Option(help="With --check: what the budget is for.")] = Amounts.NEED,
+    diff: Annotated[bool, typer.Option("--diff", help="Compare two scenarios line by line.")] = False,
+    run: Annotated[
+        str | None,
+        typer.Option("--run", metavar="RUN", help="Quantities that this run measured, instead of predicted."),
+    ] = None,
+    usage: Usage = "plan",
+    prices: PricesFile = None,
+    calibration: CalibrationFile = None,
+    seed: Seed = 1,
+    settings: Settings = None,
     as_json: AsJson = False,
+    runs: Runs = RUNS,
 ) -> None:
-    """What each phase costs, line by line, and the plan for 10,000 users."""
-    report = cost_report(scenarios or PHASES)
-    if as_json:
+    """What each phase costs by plan, list price and need; over the weeks, for each user; with what is uncertain."""
+    names = scenarios or list(PHASES)
+    if diff:
+        _diff(names, usage, prices, calibration, seed, settings, as_json)
+        return
+    report = cost_report(names, usage, prices, calibration, run, seed, settings, runs)
+    if formats:
+        from reports.costs_files import FORMATS, write
+
+        asked = [name.strip() for name in formats.split(",")]
+        if unknown := [name for name in asked if name not in FORMATS]:
+            raise UsageError(f"--format takes {', '.join(FORMATS)}, separated by commas; got {unknown[0]!r}.")
+        for path in write(report, asked, out):
+            console(stderr=as_json).print(f"{path}", soft_wrap=True)
+    elif as_json:
         print(dumps(report))
+    elif not check:
+        from reports.costs_terminal import print_costs
+
+        print_costs(console(), report)
+    if check:
+        raise typer.Exit(_check(report, amount))
+
+
+def cost_report(
+    names: Sequence[str],
+    usage: str = "plan",
+    prices: Path | None = None,
+    calibration: Path | None = None,
+    run: str | None = None,
+    seed: int = 1,
+    settings: Sequence[str] | None = None,
+    runs: Path = RUNS,
+) -> "CostReport":
+    from capacity.costs.report import cost_report as reported
+
+    return reported(_cases(names, usage, prices, calibration, run, settings, runs), load_plan(), seed)
+
+
+def basis_of(
+    scenario: Scenario,
+    usage: str,
+    prices: Path | None,
+    calibration: Path | None,
+    run: str | None = None,
+    runs: Path = RUNS,
+) -> "Basis":
+    """All that a scenario's bill is computed from."""
+    from capacity.costs.basis import Basis
+    from capacity.costs.measured import person_of_run
+    from capacity.planning.options import Market
+
+    growth = load_growth()
+    if usage not in growth.usage:
+        raise UsageError(f"--usage {usage}: there are {', '.join(growth.usage)} in scenarios/growth.toml.")
+    market = Market(load_machines(), price_list.read(_prices(prices)), load_offers())
+    rates = crowd_of(scenario).daters
+    found = Basis(market, _calibration(calibration), growth, growth.usage[usage], hours_of_day(), rates)
+    if run is None:
+        return found
+    measured = person_of_run(record_of(run, runs), found.person)
+    return Basis(market, found.calibration, growth, found.usage, found.hours, rates, measured)
+
+
+def _cases(
+    names: Sequence[str],
+    usage: str,
+    prices: Path | None,
+    calibration: Path | None,
+    run: str | None,
+    settings: Sequence[str] | None,
+    runs: Path,
+) -> list[tuple[Scenario, "Basis"]]:
+    from capacity.costs.known import check
+
+    scenarios = load_all(names, settings or [])
+    cases = [(scenario, basis_of(scenario, usage, prices, calibration, run, runs)) for scenario in scenarios]
+    check(scenarios, cases[0][1].market)
+    return cases
+
+
+def _prices(named: Path | None) -> Path:
+    return named or (PRICES if PRICES.exists() else price_list.SHIPPED)
+
+
+def _calibration(named: Path | None) -> "Calibration":
+    """As for predictions, but silent: a report says where its quantities come from."""
+    from capacity.calibration import file
+
+    return file.read(named or (CALIBRATION if CALIBRATION.exists() else Path(str(MEASURED))))
+
+
+def _diff(
+    names: Sequence[str],
+    usage: str,
+    prices: Path | None,
+    calibration: Path | None,
+    seed: int,
+    settings: Sequence[str] | None,
+    as_json: bool,
+) -> None:
+    from capacity.costs.bill import phase_bill
+    from capacity.costs.budget import difference
+    from capacity.costs.known import check
+    from reports.costs_terminal import print_difference
+
+    if len(names) != 2:
+        raise UsageError(
+            f"--diff compares two scenarios: `matchday cost --diff phase-2 my/own.toml`; got {len(names)}."
+        )
+    before, after = (load_all([name], settings or [])[0] for name in names)
+    bases = [basis_of(scenario, usage, prices, calibration) for scenario in (before, after)]
+    for scenario in (before, after):
+        check([scenario], bases[0].market)
+    found = difference(phase_bill(before, bases[0], seed), phase_bill(after, bases[1], seed))
+    if as_json:
+        print(dumps(found))
     else:
-        print_costs(console(), report, lines=True)
+        print_difference(console(), found)
 
 
-def cost_report(scenarios: Sequence[str]) -> CostReport:
-    return CostReport(tuple(phase_bill(load(name)) for name in scenarios), ten_thousand(load_plan()))
+def _check(report: "CostReport", amount: Amounts) -> ExitCode:
+    from capacity.costs.budget import budgets
+    from reports.costs_terminal import print_budgets
+
+    found = budgets(report.phases, amount.value)
+    if not found:
+        raise UsageError(
+            "--check needs a budget: write monthly_budget_usd below [costs] of a scenario, or "
+            "--set costs.monthly_budget_usd=500."
+        )
+    print_budgets(console(stderr=False), found)
+    return ExitCode.PASS if all(one.kept for one in found) else ExitCode.FAIL

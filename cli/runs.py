@@ -26,8 +26,9 @@ from cli.options import (
 )
 from cli.stacks import local_stack, write_stack_file
 from reports.as_json import dumps
+from reports.costs_terminal import print_phases
 from reports.load_terminal import LoadScreen
-from reports.terminal import console, print_check, print_costs, print_demands
+from reports.terminal import console, print_check, print_demands
 from scenarios.load import PHASES, load
 from scenarios.outcome import ExitCode, Verdict
 from scenarios.schema import Scenario
@@ -41,7 +42,7 @@ def demo(runs: Runs = RUNS) -> None:
     """Phase 1 end to end in about two minutes: real servers, load, verdicts, costs, report."""
     code = _rehearse("phase-1", [], runs)
     console().print()
-    print_costs(console(), cost_report(PHASES), lines=False)
+    print_phases(console(), cost_report(PHASES))
     raise typer.Exit(code)
 
 

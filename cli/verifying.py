@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.capacity import crowd_of
+from cli.crowds import crowd_of
 from cli.load import measured, people_settings
 from cli.options import RUNS, AsJson, Runs, ScenarioName, Settings, interruptible, record_of
 from cli.stacks import local_stack, write_stack_file

@@ -15,6 +15,11 @@ def dumps(answer: Any) -> str:
     return json.dumps(_plain(answer), indent=2, ensure_ascii=False)
 
 
+def _number(value: Decimal) -> float:
+    """Four decimals; of less than a dollar four figures."""
+    return float(round(value, 4)) if abs(value) >= 1 else float(f"{value:.4g}")
+
+
 def _plain(value: Any) -> Any:
     match value:
         case BaseModel():
@@ -26,7 +31,7 @@ def _plain(value: Any) -> Any:
         case list() | tuple():
             return [_plain(item) for item in value]
         case Decimal():
-            return int(value) if value == value.to_integral_value() else float(round(value, 4))
+            return int(value) if value == value.to_integral_value() else _number(value)
         case datetime():
             return value.isoformat()
         case Path():

@@ -11,7 +11,6 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from capacity.costs import PhaseBill
 from capacity.targets import API_SAMPLES
 from loadtests.record import Latency, Record
 
@@ -106,23 +105,6 @@ def percentiles(latencies: Mapping[str, Latency]) -> str:
         axes.grid(axis="x", color="#E3E6EA")
         axes.grid(axis="y", visible=False)
         axes.legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
-    return svg()
-
-
-def costs(bills: Sequence[PhaseBill]) -> str:
-    """What each phase's lines add up to, beside the range that the plan states."""
-    with chart() as (axes, svg):
-        for place, bill in enumerate(bills):
-            low, high = map(float, bill.stated_usd_per_month)
-            axes.bar(place, high - low, bottom=low, width=0.55, color="#D6E4F0", label="plan" if not place else None)
-            label = "added up" if not place else None
-            total = float(bill.total_usd_per_month)
-            axes.plot([place - 0.275, place + 0.275], [total, total], color=BLUE, lw=2.5, label=label)
-            axes.annotate(f"${total:,.0f}", (place + 0.3, total), va="center", color=BLUE)
-        axes.set_xticks(range(len(bills)), [f"phase {b.phase}\nup to {b.users:,} users" for b in bills])
-        axes.set_ylim(bottom=0)
-        axes.set_ylabel("US dollars a month")
-        axes.legend(loc="upper left")
     return svg()
 
 

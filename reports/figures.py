@@ -40,3 +40,13 @@ def usd_range(amounts: tuple[Decimal, Decimal]) -> str:
 
 def share_range(shares: tuple[Decimal, Decimal]) -> str:
     return f"{shares[0]:.0%} to {shares[1]:.0%}"
+
+
+def cents(amount: Decimal | None) -> str:
+    """To the cent, for columns; a dash for unknown."""
+    return number(None) if amount is None else f"${amount:,.2f}"
+
+
+def whole_usd(amount: Decimal | float) -> str:
+    """Whole dollars; of estimates cents would say too much."""
+    return f"${amount:,.0f}"

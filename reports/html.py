@@ -5,11 +5,11 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from capacity.costs import PhaseBill
+from capacity.costs.bill import PhaseBill
 from capacity.demands import demands
 from capacity.targets import Check, request_names
 from loadtests.record import REPORT_FILE, Record
-from reports import charts, figures
+from reports import charts, costs_charts, figures
 
 templates = Environment(
     loader=PackageLoader("reports"),
@@ -18,7 +18,9 @@ templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-templates.filters.update(number=figures.number, short=figures.short, usd=figures.usd, usd_range=figures.usd_range)
+templates.filters.update(
+    number=figures.number, short=figures.short, usd=figures.usd, usd_range=figures.usd_range, cents=figures.cents
+)
 templates.globals["limit"] = figures.limit
 templates.globals["duration"] = figures.duration
 
@@ -41,7 +43,7 @@ def write_report(record: Record, check: Check, bills: Sequence[PhaseBill]) -> Pa
             "users": charts.users_and_requests(record),
             "resources": charts.resources(record) if record.run.stations else "",
             "percentiles": charts.percentiles(shown) if any(x.p95 is not None for x in shown.values()) else "",
-            "costs": charts.costs(bills),
+            "costs": costs_charts.plan_list_need(bills),
         },
     )
     path = record.folder / REPORT_FILE

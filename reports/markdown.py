@@ -40,10 +40,10 @@ def markdown(result: GateResult, bytes_max: int = SUMMARY_BYTES) -> str:
 
 def _head(result: GateResult) -> str:
     lines = [
-        f"## {_MARKS[result.verdict]} {result.verdict.upper()}: {_text(result.scenario)}, {_TITLE[result.kind]}",
+        f"## {_MARKS[result.verdict]} {result.verdict.upper()}: {escaped(result.scenario)}, {_TITLE[result.kind]}",
         "",
     ]
-    lines += [f"- {_text(reason)}" for reason in result.reasons[:_REASONS_SHOWN]]
+    lines += [f"- {escaped(reason)}" for reason in result.reasons[:_REASONS_SHOWN]]
     if len(result.reasons) > _REASONS_SHOWN:
         lines.append(f"- and {len(result.reasons) - _REASONS_SHOWN} more")
     lines.append("")
@@ -52,7 +52,7 @@ def _head(result: GateResult) -> str:
         cells = [
             (r.title, r.value, r.interval, r.limit, f"{_MARKS[r.verdict]} {r.verdict_text}", r.note) for r in decisive
         ]
-        lines += [f"**{_text(title)}**", "", *_table((*columns(result), "Verdict", ""), cells), ""]
+        lines += [f"**{escaped(title)}**", "", *_table((*columns(result), "Verdict", ""), cells), ""]
     return "\n".join(lines) + "\n"
 
 
@@ -66,14 +66,16 @@ def _details(result: GateResult) -> Iterator[str]:
             title = f"Endpoints, typical latencies and stations: {title}"
             yield _folded(title, _table((*columns(result), "Verdict", ""), cells))
     if result.trends:
-        yield _folded("History", [f"- {_text(trend_text(trend))}" for trend in result.trends])
+        yield _folded("History", [f"- {escaped(trend_text(trend))}" for trend in result.trends])
     if result.left_out:
-        yield _folded(f"{len(result.left_out)} runs were not counted", [f"- {_text(why)}" for why in result.left_out])
+        yield _folded(f"{len(result.left_out)} runs were not counted", [f"- {escaped(why)}" for why in result.left_out])
     head = ("", "", "Measured", "Interval", "Count", "Failed")
     for run in result.runs:
         yield _folded(f"Endpoints of {run.run}", _table(head, measured_rows(run.endpoints)))
-        yield _folded(f"Stages of {run.run}", [_text(warm_up_text(run)), "", *_table(head, measured_rows(run.stages))])
-    yield _folded("How this was judged", [f"- {_text(line)}" for line in how(result)])
+        yield _folded(
+            f"Stages of {run.run}", [escaped(warm_up_text(run)), "", *_table(head, measured_rows(run.stages))]
+        )
+    yield _folded("How this was judged", [f"- {escaped(line)}" for line in how(result)])
 
 
 def how(result: GateResult) -> Iterator[str]:
@@ -111,7 +113,7 @@ def how(result: GateResult) -> Iterator[str]:
 
 def _table(head: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
     align = ["---", *("---:" for _ in head[1:-2]), "---", "---"]
-    return [_line(head), _line(align), *(_line([_text(cell) for cell in row]) for row in cells)]
+    return [_line(head), _line(align), *(_line([escaped(cell) for cell in row]) for row in cells)]
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -122,7 +124,7 @@ def _folded(title: str, lines: Sequence[str]) -> str:
     return f"<details><summary>{_words(title)}</summary>\n\n" + "\n".join(lines) + "\n\n</details>\n\n"
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """Names come from whoever wrote the record: what `_words` keeps out, and no Markdown, no end of a cell."""
     return re.sub(r"([\\|`*_\[\]#])", r"\\\1", _words(text))
 

@@ -9,12 +9,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from capacity.costs import CostReport, PhaseBill, TenThousand
 from capacity.demands import Demands
 from capacity.stages import StageResult
 from capacity.targets import AlertResult, Check, TargetResult
 from loadtests.record import Trust
-from reports.figures import duration, limit, number, share_range, short, usd, usd_range
+from reports.figures import duration, limit, number, short
 from scenarios.outcome import Verdict
 
 STYLES = {
@@ -178,70 +177,3 @@ def print_demands(out: Console, demands: Demands) -> None:
         f"at this cost it would be busy all the time at about {demands.people_bound:,} people. "
         "A request costs less when many come: `matchday search` says how many fit."
     )
-
-
-def print_costs(out: Console, report: CostReport, lines: bool) -> None:
-    """The phases in one table, `lines` with their items; then the plan for 10,000 users."""
-    table = Table("Phase", "Users", "Weeks", "Plan, stated", "Added up", "A user", box=None, padding=(0, 2, 0, 0))
-    table.header_style = "bold"
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for bill in report.phases:
-        table.add_row(
-            f"{bill.phase} ({bill.name})",
-            f"{bill.users:,}",
-            f"{bill.weeks[0]}-{bill.weeks[1]}",
-            usd_range(bill.stated_usd_per_month),
-            usd(bill.total_usd_per_month) + ("" if bill.inside_stated else " (outside)"),
-            f"${bill.usd_per_user:.2f}",
-        )
-    out.print("Cost of the phases, US dollars a month")
-    out.print(table)
-    if lines:
-        for bill in report.phases:
-            _print_bill(out, bill)
-        _print_ten_thousand(out, report.ten_thousand)
-
-
-def _print_bill(out: Console, bill: PhaseBill) -> None:
-    out.print()
-    out.print(Text(bill.title, "bold"))
-    table = Table("Item", "Quantity", "Unit price", "A month", "From", box=None, padding=(0, 2, 0, 0))
-    for column in table.columns[1:4]:
-        column.justify = "right"
-    for line in bill.lines:
-        table.add_row(line.item, f"{line.quantity:,f}", usd(line.unit_usd), usd(line.usd_per_month), line.basis)
-    table.add_section()
-    table.add_row("Total", "", "", usd(bill.total_usd_per_month), f"plan: {usd_range(bill.stated_usd_per_month)}")
-    out.print(table)
-
-
-def _print_ten_thousand(out: Console, plan: TenThousand) -> None:
-    for title, items, total in (
-        ("10,000 users: line items of the specification", plan.line_items, usd(plan.line_items_usd_per_month)),
-        ("10,000 users: cost breakdown", plan.breakdown, usd_range(plan.breakdown_usd_per_month)),
-    ):
-        out.print()
-        out.print(Text(title, "bold"))
-        table = Table("Item", "A month", "", box=None, padding=(0, 2, 0, 0))
-        table.columns[1].justify = "right"
-        for item in items:
-            table.add_row(item.item, usd_range(item.usd_per_month), Text(item.note, "dim"))
-        table.add_section()
-        table.add_row("Total", total, "")
-        out.print(table)
-    out.print()
-    out.print(Text("Why they differ, and what comes on top", "bold"))
-    table = Table("", "A month", "", box=None, padding=(0, 2, 0, 0), show_header=False)
-    table.columns[1].justify = "right"
-    table.add_row("Line items", usd(plan.line_items_usd_per_month), "")
-    for difference in plan.differences:
-        table.add_row(f"+ {difference.item}", usd(difference.usd_per_month), Text(difference.reason, "dim"))
-    contingency = f"the plan's contingency: {share_range(plan.contingency_share)} on the line items"
-    table.add_row(
-        "Line items with contingency", usd_range(plan.contingency_stated_usd_per_month), Text(contingency, "dim")
-    )
-    table.add_row(f"Breakdown + {plan.buffer_share:.0%} buffer", usd_range(plan.buffered_usd_per_month), "")
-    table.add_row("Team", usd(plan.team_usd_per_month), Text(f"{sum(t.people for t in plan.team)} people", "dim"))
-    table.add_row("Grand total", usd_range(plan.grand_total_usd_per_month), "")
-    out.print(table)

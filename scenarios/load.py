@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from scenarios.costs import Plan
 from scenarios.figures import PublishedFigures
 from scenarios.growth import Growth
 from scenarios.machines import Machines
 from scenarios.outcome import UsageError
-from scenarios.schema import Plan, Scenario
+from scenarios.prices.offers import Offers
+from scenarios.schema import Scenario
 
 _HOME = files("scenarios")
 # Shared by every scenario; a scenario file may override any key of them.
@@ -23,6 +25,8 @@ _PUBLISHED, _GROWTH, _MACHINES = "published.toml", "growth.toml", "machines.toml
 _NO_SCENARIOS = (*_SHARED.values(), _PUBLISHED, _GROWTH, _MACHINES)
 # A calibration of the reference backend, for those who start no server: capacity/calibration/file.py reads it.
 MEASURED = _HOME / "measured" / "reference-backend.json"
+# What the phases' people do a second, by digest: cli/crowds.py writes and reads it.
+BEHAVIOUR = _HOME / "measured" / "behaviour.json"
 PHASES = ("phase-1", "phase-2", "phase-3")
 
 
@@ -59,10 +63,28 @@ def load(scenario: str, settings: Sequence[str] = ()) -> Scenario:
     return _validated(Scenario, data, lambda key: origin.get(key, source.name))
 
 
+def load_all(scenarios: Sequence[str], settings: Sequence[str] = ()) -> list[Scenario]:
+    """Several scenarios, in the order of their weeks. Raises ScenarioError with every problem of all of them."""
+    found, problems = [], []
+    for name in scenarios:
+        try:
+            found.append(load(name, settings))
+        except ScenarioError as error:
+            problems.append(str(error))
+    if problems:
+        raise ScenarioError("\n".join(problems))
+    return sorted(found, key=lambda scenario: scenario.weeks)
+
+
 def load_plan() -> Plan:
     """The plan's prices for 10,000 users."""
     source = _HOME / "prices" / "plan.toml"
     return _validated(Plan, _read(source), lambda _: "prices/plan.toml")
+
+
+def load_offers() -> Offers:
+    """What is sold by something else than a quantity, and what a bill assumes."""
+    return _validated(Offers, _read(_HOME / "prices" / "offers.toml"), lambda _: "prices/offers.toml")
 
 
 def load_published() -> PublishedFigures:

@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from scenarios.base import Positive, Quantity, Range, Share, Strict, Usd
+from scenarios.base import Positive, Share, Strict
+from scenarios.costs import PhaseCosts
 from scenarios.people import Sex
 from scenarios.stages import Load
 from scenarios.traffic import Traffic
@@ -58,24 +59,6 @@ class Abort(Strict):
 
     failed_percent: float | None = Field(None, gt=0, le=100, description="of the requests, in each of `for_s` seconds")
     for_s: int = Field(10, ge=1)
-
-
-class CostLine(Strict):
-    """One resource of a bill: quantity x unit price, with where both come from."""
-
-    item: str
-    quantity: Quantity
-    unit: str
-    unit_usd: Usd
-    basis: Literal["seed", "derived", "list", "assumed"]
-    note: str
-
-
-class PhaseCosts(Strict):
-    """What the plan says a phase costs a month: a stated range, and lines that add up inside it."""
-
-    stated_usd_per_month: Range
-    lines: tuple[CostLine, ...] = Field(strict=False, min_length=1)
 
 
 class Backend(Strict):
@@ -243,37 +226,3 @@ class Scenario(Strict):
             if mix.couples != self.traffic.couples:
                 raise ValueError(f"mixes.{name} changes `couples`: there are as many in all stages")
         return self
-
-
-class TeamLine(Strict):
-    role: str
-    people: int = Field(ge=1)
-    usd_per_month: Usd
-
-
-class PlanItem(Strict):
-    """A line of one of the plan's two tables for 10,000 users; a range where the plan gives one."""
-
-    item: str
-    usd_per_month: Range
-    note: str = ""
-
-
-class TableDifference(Strict):
-    """Why one table has an amount that the other has not."""
-
-    item: str
-    usd_per_month: Usd
-    reason: str
-
-
-class Plan(Strict):
-    """The plan's money for 10,000 users: two tables that disagree, the team, and what was stated."""
-
-    source: str
-    line_items: tuple[PlanItem, ...] = Field(strict=False)
-    breakdown: tuple[PlanItem, ...] = Field(strict=False)
-    differences: tuple[TableDifference, ...] = Field(strict=False)
-    team: tuple[TeamLine, ...] = Field(strict=False)
-    contingency_stated_usd_per_month: Range
-    buffer_share: Usd

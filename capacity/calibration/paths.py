@@ -13,6 +13,8 @@ DATABASE, OBJECT_STORE = "mongod", "aws"
 AFTERWARDS = ("worker", OBJECT_STORE)
 WAITS_FOR_WORKER = ("WS match detection", "STORE photo upload")
 
+# What a managed service does is not ours to size: it waits for its answer that counts.
+MANAGED = ("proxy", OBJECT_STORE)
 # The stack's niceness is 15, the generator's 0: Linux weighs them 36 to 1024 (docs/decisions/0028).
 GENERATOR_WEIGHT = 28.0
 # A thread for each of its requests; none of them waits for another before the cores are short.
@@ -61,3 +63,8 @@ def _station(name: str, cores: float, host: str | None) -> Station:
     if name in ("valkey", "worker"):
         return Station(name, queues=max(1, round(cores)), host=host)  # a node has its keys, a worker its job
     return Station(name, servers=MANY, host=host)
+
+
+def sized(station: str) -> bool:
+    """Whether a plan has servers for it: the generator is nobody's, a managed service its provider's to size."""
+    return station != GENERATOR and station not in MANAGED

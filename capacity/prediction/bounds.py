@@ -32,7 +32,7 @@ def _bounds(question: Question, drawn: Sequence[Drawn], people: int) -> Iterator
     if isinstance(site, Planned) and app:
         plan = site.infrastructure
         copies = plan.apps
-        memory_mb = 1024 * site.machines.machines[plan.app_instance].memory_gb
+        memory_mb = 1024 * site.machines.types[plan.app_instance].memory_gb
         idle_mb, a_socket_mb = app.idle_memory_mb, app.memory_mb_a_socket
         yield from _database(site, calibration)
         yield from _credits(site, question, drawn, people)
@@ -47,7 +47,7 @@ def _bounds(question: Question, drawn: Sequence[Drawn], people: int) -> Iterator
 
 def _database(site: Planned, calibration: Calibration) -> Iterator[Bound]:
     """Whether the pools of all processes fit into what the database's tier allows."""
-    plan, limit = site.infrastructure, site.machines.machines[site.hosts()["mongod"][0]].connections
+    plan, limit = site.infrastructure, site.machines.types[site.hosts()["mongod"][0]].connections
     if limit and calibration.pool_size:
         asked = round(calibration.pool_size * plan.apps * plan.app_processes)
         if asked > limit:
@@ -61,7 +61,7 @@ def _credits(site: Planned, question: Question, drawn: Sequence[Drawn], people: 
     """
     rates = question.crowd.rates(people)
     for host, (kind, _) in site.hosts().items():
-        server = site.machines.machines[kind]
+        server = site.machines.types[kind]
         if server.baseline_share >= 1:
             continue
         each = float(np.median([there.busy_cores(rates)[host] / there.cores[host] for there in drawn]))

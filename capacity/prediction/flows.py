@@ -1,13 +1,16 @@
 """What a target measures, from simulated requests."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from capacity.queueing.simulate import Simulated
 from loadtests.record import matches
 from scenarios.schema import Scenario, Target
+
+if TYPE_CHECKING:  # it compiles the simulator, and a plan needs only the names
+    from capacity.queueing.simulate import Simulated
 
 # A page is a profile, then all its photos at once.
 PAGE, PROFILE, PHOTO = "FLOW profile load", "GET /profiles/{id}", "IMAGE photo"
@@ -32,7 +35,7 @@ def missing_of(target: Target, known: Sequence[str]) -> tuple[str, ...]:
     return tuple(part for part in parts if part not in known)
 
 
-def samples_of(scenario: Scenario, seen: Simulated) -> dict[str, NDArray[np.float64]]:
+def samples_of(scenario: Scenario, seen: "Simulated") -> dict[str, NDArray[np.float64]]:
     """Milliseconds, by target; a target without samples is left out."""
     found = {}
     for key, target in latency_targets(scenario).items():

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from capacity.calibration.checks import MEASURE
 from capacity.calibration.demands import MACHINE, ServiceDemands, network_of
 from capacity.calibration.file import Calibration, CalibrationError, Curve
-from capacity.calibration.observations import GENERATOR
-from capacity.calibration.paths import MANY, stations_of
+from capacity.calibration.paths import MANY, sized, stations_of
 from capacity.prediction.crowd import Crowd
 from capacity.prediction.environment import speeds
 from capacity.prediction.result import THREADS
@@ -21,9 +20,6 @@ from capacity.queueing.network import Law, Network, Station
 from scenarios.machines import Between, Machines
 from scenarios.outcome import UsageError
 from scenarios.schema import Infrastructure
-
-# What a managed service does is not ours to size: it waits for its answer that counts.
-MANAGED = ("proxy", "aws")
 
 
 class Site(Protocol):
@@ -214,7 +210,7 @@ class Planned:
     def __post_init__(self) -> None:
         plan, machines = self.infrastructure, self.machines
         for key, named, known in (
-            ("app_instance", plan.app_instance, machines.machines),
+            ("app_instance", plan.app_instance, machines.types),
             ("mongodb", plan.mongodb, machines.databases),
         ):
             if named not in known:
@@ -233,9 +229,9 @@ class Planned:
         }
 
     def drawn(self, demands: ServiceDemands, rng: np.random.Generator, windows: int, place: float) -> Drawn:
-        hosts, types = self.hosts(), self.machines.machines
+        hosts, types = self.hosts(), self.machines.types
         drawn = {kind: (_drawn(types[kind].work_ms, rng), _drawn(types[kind].cores, rng)) for kind, _ in hosts.values()}
-        host = {station: station if station in hosts else "app" for station in demands.cores if _sized(station)}
+        host = {station: station if station in hosts else "app" for station in demands.cores if sized(station)}
         # In proportion to the reference work: the elasticity is that of one machine from minute to minute.
         here_ms = _reference_work_ms(self.calibration)
         slower = {station: drawn[hosts[on][0]][0] / here_ms for station, on in host.items()}
@@ -286,10 +282,6 @@ def _reference_work_ms(calibration: Calibration) -> float:
 
 def _connections(calibration: Calibration, processes: int) -> int | None:
     return round(calibration.pool_size * processes) if calibration.pool_size else None
-
-
-def _sized(station: str) -> bool:
-    return station != GENERATOR and station not in MANAGED
 
 
 def _drawn(between: Between, rng: np.random.Generator) -> float:

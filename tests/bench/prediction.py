@@ -23,7 +23,7 @@ from capacity.prediction.runs import Question
 from capacity.prediction.site import Drawn, Here, Site
 from capacity.prediction.verify import BELOW, Compared, Step, compared, slowness
 from capacity.queueing.network import Network, Serve, Station, Wait
-from cli.capacity import crowd_of
+from cli.crowds import crowd_of
 from loadtests.record import Record
 from scenarios.schema import Scenario
 

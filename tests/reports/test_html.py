@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from capacity.costs import phase_bill
 from capacity.targets import check
 from loadtests.record import Record
 from reports.html import write_report
-from scenarios.load import PHASES, load
+from tests.capacity.costs.made import bills
 from tests.loadtests.making import Second, healthy, write
 
-BILLS = [phase_bill(load(name)) for name in PHASES]
+BILLS = bills()
 
 
 def page(record: Record) -> str:

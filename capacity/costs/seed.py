@@ -1,53 +1,17 @@
-"""The bill: each phase's lines, and the plan's two tables for 10,000 users, reproduced to the dollar."""
+"""The plan's own money for 10,000 users: its two tables, why they differ, contingency, buffer, team, grand total."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 
-from scenarios.schema import CostLine, Plan, PlanItem, Scenario, TableDifference, TeamLine
+from scenarios.costs import Plan, PlanItem, TableDifference, TeamLine
 
 # Low and high; equal where the plan gives one amount.
 UsdRange = tuple[Decimal, Decimal]
 
 
 @dataclass(frozen=True)
-class Line:
-    """One resource of a phase."""
-
-    item: str
-    quantity: Decimal
-    unit: str
-    unit_usd: Decimal
-    usd_per_month: Decimal
-    basis: str
-    note: str
-
-
-@dataclass(frozen=True)
-class PhaseBill:
-    """What a phase costs a month: stated by the plan, and added up from lines."""
-
-    phase: int
-    name: str
-    title: str
-    users: int
-    weeks: tuple[int, int]
-    stated_usd_per_month: UsdRange
-    lines: tuple[Line, ...]
-    total_usd_per_month: Decimal
-
-    @property
-    def inside_stated(self) -> bool:
-        low, high = self.stated_usd_per_month
-        return low <= self.total_usd_per_month <= high
-
-    @property
-    def usd_per_user(self) -> Decimal:
-        return self.total_usd_per_month / self.users
-
-
-@dataclass(frozen=True)
 class TenThousand:
-    """The plan's money for 10,000 users: both tables, why they differ, team and totals."""
+    """Both tables, why they differ, team and totals."""
 
     source: str
     line_items: tuple[PlanItem, ...]
@@ -62,26 +26,6 @@ class TenThousand:
     team: tuple[TeamLine, ...]
     team_usd_per_month: Decimal
     grand_total_usd_per_month: UsdRange
-
-
-@dataclass(frozen=True)
-class CostReport:
-    phases: tuple[PhaseBill, ...]
-    ten_thousand: TenThousand
-
-
-def phase_bill(scenario: Scenario) -> PhaseBill:
-    lines = tuple(map(_line, scenario.costs.lines))
-    return PhaseBill(
-        phase=scenario.phase,
-        name=scenario.name,
-        title=scenario.title,
-        users=scenario.population.users,
-        weeks=scenario.weeks,
-        stated_usd_per_month=scenario.costs.stated_usd_per_month,
-        lines=lines,
-        total_usd_per_month=sum((line.usd_per_month for line in lines), Decimal()),
-    )
 
 
 def ten_thousand(plan: Plan) -> TenThousand:
@@ -105,11 +49,6 @@ def ten_thousand(plan: Plan) -> TenThousand:
         team_usd_per_month=team,
         grand_total_usd_per_month=(buffered[0] + team, buffered[1] + team),
     )
-
-
-def _line(line: CostLine) -> Line:
-    usd = line.quantity * line.unit_usd
-    return Line(line.item, line.quantity, line.unit, line.unit_usd, usd, line.basis, line.note)
 
 
 def _total(items: tuple[PlanItem, ...]) -> UsdRange:

@@ -1,0 +1,128 @@
+"""`matchday plan`: the cheapest servers and CDN for so many users, their bill, and what cheaper ones break."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from capacity.costs.basis import Basis
+from capacity.costs.bill import TITLES, need_with
+from capacity.costs.cdn import CdnOffer, cdn_offers, cheapest
+from capacity.costs.lines import Line, unplanned
+from capacity.costs.needed import crowds, work_of
+from capacity.planning.options import CONFIDENCE, Market, Option, Sizing
+from capacity.planning.search import Rejected, Search, Servers
+from scenarios.schema import Scenario
+
+DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Servers with what they cost a month on demand; `breaks` says what they do not hold, "" when all holds."""
+
+    title: str
+    app: str
+    database: str
+    cache: str
+    usd_per_month: float
+    breaks: str
+
+
+@dataclass(frozen=True)
+class LatencyAtFailover:
+    """What a target's percentile stays below in `CONFIDENCE` of all ways with one app server lost; its limit."""
+
+    target: str
+    ms: float
+    limit_ms: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The answer of `matchday plan`. `usd_per_month` is the whole bill with the cheapest servers, `lines` its parts."""
+
+    scenario: str
+    users: int
+    people_peak: float
+    people_mean: float
+    used: str
+    cheapest: Choice
+    runner_up: Choice | None
+    drawn: Choice  # the scenario's own servers
+    cdn: CdnOffer
+    rejected: tuple[Rejected, ...]
+    rejected_cdn: tuple[CdnOffer, ...]
+    latencies: tuple[LatencyAtFailover, ...]
+    lines: tuple[Line, ...]
+    usd_per_month: Decimal
+    usd_per_user: Decimal
+    ways: int
+    confidence: float
+    server_types: int
+    combinations: int
+
+
+def planned(scenario: Scenario, basis: Basis, users: int, seed: int = 1, draws: int = DRAWS) -> Plan:
+    """The same question, the same answer. Raises NothingHolds where no servers hold so many."""
+    work = work_of(basis, seed, draws)
+    sizing = Sizing(basis.market, work, crowds(basis, float(users), draws))
+    search = Search(sizing, scenario)
+    found = search.found()
+    drivers = basis.drivers(float(users), 0.0, found.cheapest.app.count)
+    offers = cdn_offers(basis.market.prices, basis.market.offers, drivers)
+    chosen = cheapest(offers)
+    need = need_with(scenario, basis, found.cheapest, float(users))
+    lines = tuple(unplanned(resource, TITLES[resource], items) for resource, items in need.items())
+    total = sum((line.need_usd or Decimal() for line in lines), Decimal())
+    drawn = drawn_servers(scenario, sizing)
+    return Plan(
+        scenario.name,
+        users,
+        float(sizing.crowds.peak.mean()),
+        float(sizing.crowds.mean.mean()),
+        basis.usage.title,
+        _choice("cheapest", found.cheapest, ""),
+        _choice("runner-up", found.runner_up, "") if found.runner_up else None,
+        _choice(f"{scenario.name}'s own", drawn, search.breaks(drawn)),
+        chosen,
+        found.rejected,
+        tuple(offer for offer in offers if offer.usd_per_month < chosen.usd_per_month and offer.breaks),
+        tuple(LatencyAtFailover(title, ms, limit) for title, (ms, limit) in found.latencies_ms.items()),
+        lines,
+        total,
+        total / users,
+        draws,
+        CONFIDENCE,
+        found.types,
+        found.combinations,
+    )
+
+
+def drawn_servers(scenario: Scenario, sizing: Sizing) -> Servers:
+    """A scenario's own choice: what its lines name on the price list, else what is like its infrastructure."""
+    plan, market = scenario.infrastructure, sizing.market
+    named = [one for line in scenario.costs.lines for one in line.list_price if one.server]
+    counts = {market.machines.types[one.server].role: (one.server, int(one.quantity)) for one in named}
+    app, apps = counts.get("app", (plan.app_instance, plan.apps))
+    database, _ = counts.get("database", (market.machines.databases[plan.mongodb], 1))
+    cache, nodes = counts.get("cache", (_cache_like(market, plan.redis_gb), plan.redis_nodes))
+    return Servers(
+        sizing.option("app", app, apps),
+        sizing.option("database", database, 1),
+        _nodes(sizing, cache, nodes),
+    )
+
+
+def _cache_like(market: Market, gb: float) -> str:
+    """The smallest Redis node with as much memory."""
+    nodes = [(one.memory_gb, name) for name, one in market.servers("cache") if name.startswith("redis.")]
+    return min([node for node in nodes if node[0] >= gb], default=max(nodes))[1]
+
+
+def _nodes(sizing: Sizing, name: str, nodes: int) -> Option:
+    """So many nodes: half of them replicas, where there are two or more."""
+    return sizing.option("cache", name, max(1, nodes // 2), copies=min(2, nodes))
+
+
+def _choice(title: str, servers: Servers, breaks: str) -> Choice:
+    app, database, cache = (option.title for option in servers.parts)
+    return Choice(title, app, database, cache, servers.usd_per_month, breaks)

@@ -1,0 +1,117 @@
+"""A cost report for spreadsheets: a row an item, numbers as numbers, nothing rounded but what is an estimate."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+
+from capacity.costs.bill import PhaseBill
+from capacity.costs.lines import Line
+from capacity.costs.report import CostReport
+
+ITEM_COLUMNS = (
+    "phase",
+    "resource",
+    "category",
+    "line",
+    "amount",
+    "item",
+    "quantity",
+    "unit",
+    "unit_usd",
+    "usd_per_month",
+    "origin",
+    "price",
+    "price_confidence",
+    "price_as_of",
+    "price_source",
+    "note",
+)
+WEEK_COLUMNS = (
+    "week",
+    "registered",
+    "people_at_once",
+    "servers_by_plan",
+    "servers_by_model",
+    "plan_usd",
+    "need_usd",
+    "need_usd_low_growth",
+    "need_usd_high_growth",
+    "need_usd_p5",
+    "need_usd_p95",
+)
+# A cell that begins like this is a formula to a spreadsheet; names may come from a stranger's scenario.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+Cell = str | int | float | Decimal | None
+
+
+def items_csv(bills: Sequence[PhaseBill]) -> str:
+    """Every item of plan, list and need; what is unknown has no amount."""
+    return _csv(ITEM_COLUMNS, (row for bill in bills for line in bill.lines for row in _rows(bill.name, line)))
+
+
+def weeks_csv(report: CostReport) -> str:
+    """Week by week, in US dollars a week."""
+    rows: list[Sequence[Cell]] = []
+    for week in report.weeks:
+        need = [round(getattr(week.need_usd, name), 2) for name in ("middle", "low", "high", "p5", "p95")]
+        people = (round(week.registered), round(week.people_peak))
+        rows.append((week.week, *people, week.phase_by_plan, week.phase_by_model, round(week.plan_usd, 2), *need))
+    return _csv(WEEK_COLUMNS, rows)
+
+
+def _rows(phase: str, line: Line) -> Iterator[Sequence[Cell]]:
+    head = (phase, line.resource, line.category, line.item)
+    yield (
+        *head,
+        "plan",
+        line.item,
+        line.plan_quantity,
+        line.plan_unit,
+        line.plan_unit_usd,
+        line.plan_usd,
+        line.plan_basis,
+        "",
+        "",
+        "",
+        "",
+        line.plan_note,
+    )
+    for kind, items in (("list", line.list_items), ("need", line.need_items)):
+        if not items:
+            yield (*head, kind, "", None, "", None, None, "unknown", "", "", "", "", line.unknown)
+        for one in items:
+            yield (
+                *head,
+                kind,
+                one.title,
+                one.quantity,
+                one.unit,
+                one.unit_usd,
+                round(one.usd_per_month, 4),
+                one.origin,
+                one.price,
+                one.confidence.value,
+                one.as_of,
+                one.source,
+                one.note,
+            )
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")  # RFC 4180
+    writer.writerow(columns)
+    writer.writerows([_cell(cell) for cell in row] for row in rows)
+    return out.getvalue()
+
+
+def _cell(cell: Cell) -> str | int | float:
+    if cell is None:
+        return ""
+    if isinstance(cell, Decimal):
+        return f"{cell:f}"
+    if isinstance(cell, str) and cell.startswith(_FORMULA):
+        return f"'{cell}"
+    return cell

@@ -1,0 +1,96 @@
+"""What every form of a cost report says in words."""
+
+from decimal import Decimal
+
+from capacity.costs.bill import KINDS, PhaseBill
+from capacity.costs.lines import Item
+from capacity.costs.report import CostReport, Switch
+from capacity.costs.seed import TenThousand
+from reports.figures import number, share_range, usd, usd_range, whole_usd
+
+
+def summary(bill: PhaseBill) -> list[str]:
+    """Sentences on a bill."""
+    inside, need = "inside" if bill.inside_stated else "OUTSIDE", bill.each["need"]
+    return [
+        f"Plan: {inside} its stated {usd_range(bill.stated_usd_per_month)}. Need: {bill.servers}, for "
+        f"{number(round(bill.people_peak))} people at once.",
+        f"A registered user: {', '.join(f'{kind} ${bill.each[kind].per_user:.3f}' for kind in KINDS)}.",
+        f"Need: {whole_usd(bill.fixed_need_usd)} is there anyway, a user more costs "
+        f"${bill.marginal_need_usd_per_user:.3f}. A daily active user ${need.per_daily_active_user:.3f}, "
+        f"1,000 swipes ${need.per_1000_swipes or 0:.4f}, a message ${need.per_message or 0:.6f}.",
+        f"Network: {', '.join(f'{kind} {whole_usd(bill.network.of(kind))}' for kind in KINDS)}; the rest is service.",
+        *doubts(bill),
+        *(f"Not in it: {text}." for text in bill.unknown),
+    ]
+
+
+def doubts(bill: PhaseBill) -> list[str]:
+    """How much of a total stands on prices that are not verified."""
+    found = []
+    for kind, shares in bill.confidence.items():
+        total = sum(shares.values(), Decimal())
+        doubtful = [f"{amount / total:.0%} {name}" for name, amount in shares.items() if name != "verified" and total]
+        if doubtful:
+            found.append(f"Prices of {kind}: {', '.join(doubtful)}, the rest verified.")
+    return found
+
+
+def quantity(one: Item) -> str:
+    """How much, where that comes from; and how well its price is known, if not well."""
+    doubt = "" if one.confidence == "verified" else f", price {one.confidence}"
+    return f"{plain(one.quantity)} {one.unit} ({one.origin}{doubt})"
+
+
+def plain(value: Decimal) -> str:
+    """A quantity: whole where it is large."""
+    return f"{value:,.0f}" if value >= 100 or value == value.to_integral_value() else f"{value:,.2f}"
+
+
+def switch_text(switch: Switch) -> str:
+    """When the model wants a phase's servers."""
+    low, middle, high = ("in none of these weeks" if week is None else f"in week {week}" for week in switch.by_model)
+    return (
+        f"{switch.phase}: the plan takes its servers in week {switch.by_plan}; the model {middle}, with low growth "
+        f"{low}, with high {high}; {switch.drawn_share:.0%} of the drawn ways get there. They hold "
+        f"{number(round(switch.holds_people))} at once, then {switch.breaks_first}."
+    )
+
+
+def totals(report: CostReport) -> list[str]:
+    """Sentences on all weeks together."""
+    over = report.over
+    need = over.need_usd
+    return [
+        f"{over.weeks} weeks: plan {whole_usd(over.plan_usd)}, need {whole_usd(need.middle)} (low growth "
+        f"{whole_usd(need.low)}, high {whole_usd(need.high)}; 90 % of {report.draws:,} ways "
+        f"{whole_usd(need.p5)} to {whole_usd(need.p95)}).",
+        f"Where it goes: service {whole_usd(over.service_usd)}, network {whole_usd(over.network_usd)}, people "
+        f"{whole_usd(over.people_usd)}.",
+    ]
+
+
+def on_top(plan: TenThousand) -> list[tuple[str, str, str]]:
+    """From the line items to the grand total: what, dollars, why."""
+    contingency = f"the plan's contingency: {share_range(plan.contingency_share)} on the line items"
+    return [
+        ("Line items", usd(plan.line_items_usd_per_month), ""),
+        *((f"+ {one.item}", usd(one.usd_per_month), one.reason) for one in plan.differences),
+        ("Line items with contingency", usd_range(plan.contingency_stated_usd_per_month), contingency),
+        (f"Breakdown + {plan.buffer_share:.0%} buffer", usd_range(plan.buffered_usd_per_month), ""),
+        ("Team", usd(plan.team_usd_per_month), f"{sum(one.people for one in plan.team)} people"),
+        ("Grand total", usd_range(plan.grand_total_usd_per_month), ""),
+    ]
+
+
+def how(report: CostReport) -> list[str]:
+    """What the columns are, and where prices and quantities come from."""
+    prices = report.prices
+    doubtful = f"; not verified: {', '.join(prices.not_verified)}" if prices.not_verified else ""
+    undated = f"; without a date: {', '.join(prices.undated)}" if prices.undated else ""
+    return [
+        "Plan: the growth plan's prices. List: the same resources at public prices. Need: public prices of what the "
+        "model says is used, on demand, without a spare server (matchday plan has one).",
+        f"Prices: {prices.file}, of {prices.oldest} to {prices.newest}, us-east-1, no tax{doubtful}{undated}.",
+        f"Quantities of what people do are {report.rates}; used {report.usage}.",
+    ]

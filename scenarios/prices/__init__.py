@@ -1,0 +1,1 @@
+"""Money as data: the plan's prices (plan.toml), public list prices (list.csv), offers and assumptions."""

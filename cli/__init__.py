@@ -10,7 +10,7 @@ from types import FrameType
 
 import typer
 
-from cli import capacity, costs, duels, gates, plans, runs, searches, stacks, traffic, verifying
+from cli import capacity, costs, duels, gates, plans, prices, runs, searches, stacks, traffic, verifying
 from cli.options import ManyAfterBaseline
 from scenarios.outcome import ExitCode, MatchdayError
 
@@ -42,6 +42,7 @@ app.command()(capacity.predict)
 app.command()(verifying.verify)
 app.command()(costs.cost)
 app.command()(plans.plan)
+app.add_typer(prices.prices, name="prices")
 app.command()(runs.report)
 
 _INTERRUPTING = (signal.SIGINT, signal.SIGTERM)

@@ -125,7 +125,7 @@ def basis_of(
     growth = load_growth()
     if usage not in growth.usage:
         raise UsageError(f"--usage {usage}: there are {', '.join(growth.usage)} in scenarios/growth.toml.")
-    market = Market(load_machines(), price_list.read(_prices(prices)), load_offers())
+    market = Market(load_machines(), prices_of(prices), load_offers())
     rates = crowd_of(scenario).daters
     found = Basis(market, _calibration(calibration), growth, growth.usage[usage], hours_of_day(), rates)
     if run is None:
@@ -151,8 +151,9 @@ def _cases(
     return cases
 
 
-def _prices(named: Path | None) -> Path:
-    return named or (PRICES if PRICES.exists() else price_list.SHIPPED)
+def prices_of(named: Path | None) -> price_list.PriceList:
+    """The file that was named, or the one that is here; else ours."""
+    return price_list.read(named or (PRICES if PRICES.exists() else price_list.SHIPPED))
 
 
 def _calibration(named: Path | None) -> "Calibration":

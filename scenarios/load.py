@@ -15,6 +15,7 @@ from scenarios.figures import PublishedFigures
 from scenarios.growth import Growth
 from scenarios.machines import Machines
 from scenarios.outcome import UsageError
+from scenarios.prices.aws import AwsQueries
 from scenarios.prices.offers import Offers
 from scenarios.schema import Scenario
 
@@ -85,6 +86,11 @@ def load_plan() -> Plan:
 def load_offers() -> Offers:
     """What is sold by something else than a quantity, and what a bill assumes."""
     return _validated(Offers, _read(_HOME / "prices" / "offers.toml"), lambda _: "prices/offers.toml")
+
+
+def load_aws_queries() -> AwsQueries:
+    """How the AWS Price List API is asked for prices."""
+    return _validated(AwsQueries, _read(_HOME / "prices" / "aws.toml"), lambda _: "prices/aws.toml")
 
 
 def load_published() -> PublishedFigures:

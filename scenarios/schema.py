@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from scenarios.base import Positive, Share, Strict
 from scenarios.costs import PhaseCosts
@@ -215,6 +215,13 @@ class Scenario(Strict):
     def traffic_of(self, mix: str) -> Traffic:
         """How people behave in a stage of that mix."""
         return self.mixes[mix] if mix else self.traffic
+
+    @field_validator("weeks")
+    @classmethod
+    def _weeks_go_on(cls, weeks: tuple[int, int]) -> tuple[int, int]:
+        if not 1 <= weeks[0] <= weeks[1]:
+            raise ValueError("the first and the last week: begin at 1 at least, and end no earlier than they begin")
+        return weeks
 
     @model_validator(mode="after")
     def _mixes_are_there(self) -> Self:

@@ -240,9 +240,13 @@ def _lines(scenario: Scenario, listed: Mapping[str, list[Item]], need: Mapping[s
             yield unplanned(resource, TITLES[resource], items)
 
 
-def need_with(scenario: Scenario, basis: Basis, servers: Servers, users: float) -> dict[str, list[Item]]:
-    """By resource what so many users need on such servers; they register as fast as in the phase, each beside all."""
-    drivers = basis.drivers(users, basis.new_users_a_month(users, scenario.weeks), servers.app.count)
+def need_with(
+    scenario: Scenario, basis: Basis, servers: Servers, users: float, new_users: float | None = None
+) -> dict[str, list[Item]]:
+    """By resource what so many users need a month on such servers; as many are new as in the phase, unless given."""
+    if new_users is None:
+        new_users = basis.new_users_a_month(users, scenario.weeks)
+    drivers = basis.drivers(users, new_users, servers.app.count)
     return _need(basis, drivers, servers, cdn_offers(basis.market.prices, basis.market.offers, drivers))
 
 

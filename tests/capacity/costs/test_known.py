@@ -1,0 +1,93 @@
+"""What a scenario's costs may not say: all of it at once, with file and key."""
+
+from pathlib import Path
+
+import pytest
+
+from capacity.costs.known import check
+from scenarios.load import ScenarioError, load, load_all
+from tests.capacity.costs.made import basis
+
+MINE = """
+extends = "phase-1"
+weeks = [3, 6]
+[costs]
+stated_usd_per_month = [1, 2]
+[[costs.lines]]
+resource = "app_servers"
+item = "A"
+quantity = 1
+unit = "server"
+unit_usd = 1
+basis = "seed"
+note = ""
+list_price = [
+    { server = "t9.huge", quantity = 1, unit = "each", basis = "seed" },
+    { price = "sqs.standard.requestz", quantity = 1, unit = "request", basis = "seed" },
+    { price = "sqs.standard.requests", quantity = 1, unit = "gb", basis = "seed" },
+]
+"""
+
+WRONG = """
+extends = "phase-1"
+[population]
+users = 0
+[costs]
+currency = "EUR"
+stated_usd_per_month = [1, 2]
+[[costs.lines]]
+resource = "mainframe"
+item = "A"
+quantity = -1
+unit = ""
+unit_usd = 1
+basis = "seed"
+note = ""
+list_price = [
+    { server = "t3.medium", price = "alb.hour", quantity = 1, unit = "each", basis = "seed" },
+    { server = "t3.medium", quantity = 1, unit = "hour", basis = "seed" },
+]
+"""
+
+
+def test_names_that_nobody_knows_and_weeks_that_overlap(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(MINE)
+    scenarios = load_all(["phase-1", str(tmp_path / "mine.toml"), "phase-3"])
+    with pytest.raises(ScenarioError) as error:
+        check(scenarios, basis().market)
+    text = str(error.value)
+    for expected in (
+        "mine.toml: costs.lines.0.list_price.0: there is no server 't9.huge' with a price; there are ",
+        "mine.toml: costs.lines.0.list_price.1: list.csv: there is no price 'sqs.standard.requestz'; nearest: ",
+        "mine.toml: costs.lines.0.list_price.2: unit of sqs.standard.requests is 'request'; got 'gb'.",
+        "phase-1.toml and mine.toml: weeks: 1 to 4 and 3 to 6 overlap; one phase follows the other.",
+    ):
+        assert expected in text
+    assert len(text.splitlines()) == 4
+
+
+def test_what_a_file_says_wrongly_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "wrong.toml").write_text(WRONG)
+    with pytest.raises(ScenarioError) as error:
+        load_all([str(tmp_path / "wrong.toml"), "nowhere"])
+    text = str(error.value)
+    for expected in (
+        "wrong.toml: population.users: Input should be greater than or equal to 10; got 0.",
+        "wrong.toml: costs.currency: ",
+        "wrong.toml: costs.lines.0.resource: there is no resource 'mainframe'; there are: load_balancer, app_servers",
+        "wrong.toml: costs.lines.0.quantity: Input should be greater than or equal to 0",
+        "wrong.toml: costs.lines.0.unit: a price needs a unit: server, GB, month.",
+        "wrong.toml: costs.lines.0.list_price.0: takes a server or a price, one of them.",
+        "wrong.toml: costs.lines.0.list_price.1: unit of a server is \"each\", all month; got 'hour'.",
+        "There is no scenario 'nowhere'.",
+    ):
+        assert expected in text
+
+
+def test_weeks_that_end_before_they_begin() -> None:
+    with pytest.raises(ScenarioError, match=r"weeks: .* begin at 1 at least, and end no earlier"):
+        load("phase-1", ["weeks=[8, 5]"])
+
+
+def test_the_shipped_phases_are_known() -> None:
+    check([load(name) for name in ("phase-1", "phase-2", "phase-3")], basis().market)

@@ -62,6 +62,14 @@ bench-backend: .venv/.installed ## CPU milliseconds of a request of each kind, a
 bench-capacity: .venv/.installed ## customers a second through the simulator, beside Ciw and SimPy (about a minute)
 	$(BIN)/python -m tests.bench.capacity
 
+.venv-netflix/.installed: tests/bench/netflix-requirements.txt
+	@$(PYTHON) -m venv .venv-netflix
+	@.venv-netflix/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+bench-plan: .venv/.installed .venv-netflix/.installed ## the cheapest servers, a catalogue x 12 weeks x 1,000 draws, beside Netflix's planner (about a minute)
+	$(BIN)/python -m tests.bench.plan
+
 REVISIONS ?= HEAD~1 HEAD
 PEOPLE ?= 1000
 bench-headroom: .venv/.installed ## the same load on versions of this repository, in turns: REVISIONS="438f2c2 HEAD" PEOPLE=1000
@@ -81,4 +89,4 @@ golden: .venv/.installed ## write the cost reports of docs/costs anew; look at w
 	$(BIN)/matchday cost --format md,csv,json --out docs/costs
 
 clean: ## remove .venv and caches; run records stay
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv .venv-netflix .mypy_cache .pytest_cache .ruff_cache *.egg-info

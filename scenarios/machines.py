@@ -57,6 +57,11 @@ class ServerType(Strict):
     price_times: Quantity = Decimal(1)
     source: str
 
+    @property
+    def workers(self) -> int:
+        """Of an app server: a process answers requests on each vCPU, a worker does the jobs of two."""
+        return max(1, self.vcpus // 2)
+
 
 class Family(Strict):
     """App servers that differ in size alone: all of them priced as multiples of `large`."""

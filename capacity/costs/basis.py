@@ -10,6 +10,7 @@ from capacity.calibration.file import Calibration
 from capacity.costs.person import Person, person_of
 from capacity.costs.usage import HOURS_A_MONTH, Drivers
 from capacity.planning.options import Market
+from capacity.planning.search import Servers
 from scenarios.growth import DAYS, Growth, Usage, peak_factor
 from scenarios.schema import Scenario
 
@@ -48,19 +49,24 @@ class Basis:
         grown = users * (1 - start / end) if end else users
         return grown / (weeks[1] - weeks[0] + 1) * WEEKS_A_MONTH
 
-    def drivers(self, users: float, new_users: float, app_servers: float) -> Drivers:
+    def drivers(self, users: float, new_users: float, app_servers: int, workers: int) -> Drivers:
         """With every assumption in its middle."""
         return Drivers(
             np.array(users),
             np.array(new_users),
             np.array(users * self.usage.online_share),
-            np.array(app_servers),
+            np.array(float(app_servers)),
+            np.array(float(workers)),
             np.array(1.0),
             {name: np.array(one.middle) for name, one in self.market.offers.assumptions.items()},
             self.person,
         )
 
-    def drivers_of(self, scenario: Scenario, app_servers: float) -> Drivers:
+    def drivers_of(self, scenario: Scenario, servers: Servers) -> Drivers:
         """At the end of a phase."""
         users = float(scenario.population.users)
-        return self.drivers(users, self.new_users_a_month(users, scenario.weeks), app_servers)
+        return self.drivers_with(servers, users, self.new_users_a_month(users, scenario.weeks))
+
+    def drivers_with(self, servers: Servers, users: float, new_users: float) -> Drivers:
+        app = servers.app
+        return self.drivers(users, new_users, app.count, app.count * app.server.workers)

@@ -105,7 +105,7 @@ def phase_bill(scenario: Scenario, basis: Basis, seed: int = 1) -> PhaseBill:
     """Raises PriceError for a price that nobody knows, UsageError for a server."""
     work = work_of(basis, seed)
     servers = needed(basis, scenario, work)
-    drivers = basis.drivers_of(scenario, servers.app.count)
+    drivers = basis.drivers_of(scenario, servers)
     sizing = Sizing(basis.market, work, crowds(basis, float(scenario.population.users), work.draws), failover=False)
     offers = cdn_offers(basis.market.prices, basis.market.offers, drivers)
     need = _need(basis, drivers, servers, offers)
@@ -246,7 +246,7 @@ def need_with(
     """By resource what so many users need a month on such servers; as many are new as in the phase, unless given."""
     if new_users is None:
         new_users = basis.new_users_a_month(users, scenario.weeks)
-    drivers = basis.drivers(users, new_users, servers.app.count)
+    drivers = basis.drivers_with(servers, users, new_users)
     return _need(basis, drivers, servers, cdn_offers(basis.market.prices, basis.market.offers, drivers))
 
 

@@ -31,6 +31,7 @@ class Drivers:
     new_users: Numbers
     people_mean: Numbers
     app_servers: Numbers
+    workers: Numbers
     activity: Numbers
     assumed: Mapping[str, Numbers]
     person: Person
@@ -142,11 +143,10 @@ def uses(offers: Offers) -> tuple[Use, ...]:
             "sqs.standard.requests",
             "SQS requests",
             lambda d: (
-                _CALLS_A_JOB * d.a_month(d.person.jobs)
-                + d.app_servers * SECONDS_A_MONTH * d.assumed["polls_a_worker_s"]
+                _CALLS_A_JOB * d.a_month(d.person.jobs) + d.workers * SECONDS_A_MONTH * d.assumed["polls_a_worker_s"]
             ),
             True,
-            "three a job; a worker on each app server asks once a second",
+            "three a job; each worker asks once a second",
         ),
         Use(
             "monitoring",

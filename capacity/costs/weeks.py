@@ -73,11 +73,11 @@ class Timeline:
         phase = self._phases(ways, mean * basis.peak_factor * activity)
         if schedule is not None:
             phase = np.broadcast_to(np.array(schedule), users.shape)
-        servers, usd = self._servers(ways, phase, mean * activity)
+        servers, workers, usd = self._servers(ways, phase, mean * activity)
         assumed = {
             name: ways.value(name, one) * np.ones_like(users) for name, one in basis.market.offers.assumptions.items()
         }
-        drivers = Drivers(users, new_users, mean, servers, activity, assumed, basis.person)
+        drivers = Drivers(users, new_users, mean, servers, workers, activity, assumed, basis.person)
         for use in uses(basis.market.offers):
             usd[use.resource] = usd.get(use.resource, 0.0) + self._usd(ways, use.price, use.quantity(drivers))
         usd["cdn"] = self._cdn(ways, drivers)
@@ -107,17 +107,21 @@ class Timeline:
                 rooms.append(count * np.maximum(0.0, FULL * drawn.threads - idle) / loop)
         return np.asarray(found.latency_share * np.minimum.reduce(rooms), np.float64)
 
-    def _servers(self, ways: Ways, phase: NDArray[np.int64], people: Floats) -> tuple[Floats, dict[str, Floats]]:
-        """App servers (R, W), and what servers cost a month by resource."""
+    def _servers(
+        self, ways: Ways, phase: NDArray[np.int64], people: Floats
+    ) -> tuple[Floats, Floats, dict[str, Floats]]:
+        """App servers and workers (R, W), and what servers cost a month by resource."""
         last = len(self.drawn) - 1
-        counts = np.array([drawn.servers["app"][2] for drawn in self.drawn], np.float64)[np.minimum(phase, last)]
+        apps = [drawn.servers["app"] for drawn in self.drawn]
+        counts = np.array([float(count) for _, _, count in apps])[np.minimum(phase, last)]
+        workers = np.array([float(count * server.workers) for _, server, count in apps])[np.minimum(phase, last)]
         found: dict[str, Floats] = {}
         for number in range(len(self.drawn)):
             here = np.minimum(phase, last) == number
             for resource, usd in self._rented(ways, number).items():
                 found[resource] = found.get(resource, np.zeros(phase.shape)) + np.where(here, usd, 0.0)
             found["app_servers"] += np.where(here, self._credits(ways, self.drawn[number], people), 0.0)
-        return counts, found
+        return counts, workers, found
 
     def _rented(self, ways: Ways, number: int) -> dict[str, Floats]:
         """A month of a phase's servers as its list prices name them, (R, 1) by resource."""

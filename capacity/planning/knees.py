@@ -97,7 +97,7 @@ def _missed(
     drawn: Drawn, work: Work, machines: Machines, latencies: Latencies, people: Floats, at: Places
 ) -> list[str]:
     """Of each draw the target that is missed by most, "" when all hold."""
-    found = latencies.percentiles_ms(_load(drawn, work, machines, people, at))
+    found = latencies.percentiles_ms(load_of(drawn, work, machines, people, at))
     limits = latencies.titles
     titles = list(found)
     if not titles:
@@ -107,7 +107,8 @@ def _missed(
     return [titles[row] if excess[row, draw] >= 1 else "" for draw, row in enumerate(worst)]
 
 
-def _load(drawn: Drawn, work: Work, machines: Machines, people: Floats, at: Places) -> Load:
+def load_of(drawn: Drawn, work: Work, machines: Machines, people: Floats, at: Places) -> Load:
+    """How full a phase's servers are with so many people, one number a draw of `at`."""
     slower, busy, cores = {}, {}, {}
     for role, (name, server, count) in drawn.servers.items():
         slower[role] = work.slower(name, server)[at]

@@ -197,13 +197,13 @@ class Sizing:
         return 1 if role == "cache" else server.vcpus
 
     def _app_memory_share(self, server: ServerType) -> float:
-        """A process for each vCPU, and a worker. What a socket takes is not known (Calibration: memory_mb_a_socket)."""
+        """Of its processes. What a socket takes is not known (Calibration: memory_mb_a_socket)."""
         stations = self.work.calibration.stations
         if "app" not in stations:
             return 0.0
         process_mb = stations["app"].idle_memory_mb / max(1.0, stations["app"].cores)
         worker_mb = stations["worker"].idle_memory_mb if "worker" in stations else 0.0
-        return (server.vcpus * process_mb + worker_mb) / (1024 * server.memory_gb)
+        return (server.vcpus * process_mb + server.workers * worker_mb) / (1024 * server.memory_gb)
 
     def _type(self, name: str) -> ServerType:
         return self.market.machines.types[name]

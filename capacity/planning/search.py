@@ -1,7 +1,7 @@
 """The cheapest servers that meet every target: types are sized apart, combined best first, and judged together."""
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,9 @@ from scenarios.schema import Scenario
 LATENCY_DRAWS = 32
 # A latency that is missed by a little may be had with some more servers of the same type.
 _MORE = (0, 1, 2, 4)
+
+
+Parts = tuple[Option, ...]
 
 
 class NothingHolds(MatchdayError):
@@ -83,15 +86,17 @@ class Search:
         self._draws = np.linspace(0, work.draws - 1, min(LATENCY_DRAWS, work.draws)).astype(np.int64)
         self._latencies = Latencies(work, scenario, [int(draw) for draw in self._draws])
         self.judged = 0
+        self._hopeless, self._looked_at = set[Parts](), set[Parts]()
 
     def found(self) -> Found:
         """The same market and people, the same answer."""
         failed: list[tuple[Servers, str]] = []
         first, second = None, None
         for servers in self._cheapest_first():
-            if first and _same_types(first, servers):
+            if (first and _same_types(first, servers)) or self._hopeless & _parts(servers):
                 continue
             if reason := self.breaks(servers):
+                self._give_up(servers)
                 if not first:
                     failed.append((servers, reason))
             elif first:
@@ -116,14 +121,26 @@ class Search:
         alone = next((option.breaks for option in servers.parts if option.breaks), "")
         return alone or self._connections(servers) or self._missed(servers)
 
-    def latencies_ms(self, servers: Servers) -> dict[str, tuple[float, float]]:
-        """By target: what CONFIDENCE of all ways stay below with one app server lost, and the limit."""
+    def _give_up(self, servers: Servers) -> None:
+        """On what misses a target even if all else took no time: a part by itself, or app servers with a database.
+
+        Without it, where nothing holds, every combination would be judged."""
+        for parts in _parts(servers):
+            roles = {option.role for option in parts}
+            if parts not in self._looked_at:
+                self._looked_at.add(parts)
+                if self._missed(servers, roles):
+                    self._hopeless.add(parts)
+
+    def latencies_ms(self, servers: Servers, of: Collection[Role] = ROLES) -> dict[str, tuple[float, float]]:
+        """By target: what CONFIDENCE of all ways stay below with one app server lost, and the limit. All but the roles
+        `of` take no time."""
         limits = self._latencies.titles
-        found = self._latencies.percentiles_ms(self._load(servers))
+        found = self._latencies.percentiles_ms(self._load(servers, of))
         return {title: (float(np.quantile(found[title], CONFIDENCE)), limit) for title, limit in limits.items()}
 
-    def _missed(self, servers: Servers) -> str:
-        for title, (measured, limit) in self.latencies_ms(servers).items():
+    def _missed(self, servers: Servers, of: Collection[Role] = ROLES) -> str:
+        for title, (measured, limit) in self.latencies_ms(servers, of).items():
             if measured >= limit:
                 return f"{title}: {measured:,.0f} ms with one app server lost, below {limit:,.0f} ms"
         return ""
@@ -138,19 +155,19 @@ class Search:
         asked = pool * servers.app.count * servers.app.server.vcpus
         return f"{asked:,.0f} database connections in the pools, {most:,.0f} at most" if asked > most else ""
 
-    def _load(self, servers: Servers) -> Load:
+    def _load(self, servers: Servers, of: Collection[Role]) -> Load:
         """With one app server lost, at the peak."""
         sizing, work, at = self.sizing, self.sizing.work, self._draws
         peak = sizing.crowds.peak
         left = {servers.app.role: max(1, servers.app.count - 1)}
-        slower = {one.role: work.slower(one.name, one.server)[at] for one in servers.parts}
+        slower = {one.role: work.slower(one.name, one.server)[at] * (one.role in of) for one in servers.parts}
         busy = {
             one.role: sizing.busy(one.role, one.name, left.get(one.role, one.count), peak)[at] for one in servers.parts
         }
         cores = {one.role: work.cores(one.name, one.server)[at] for one in servers.parts}
         cores["app"] = cores["app"] * left["app"]
         round_trip_s = work.drawn(sizing.market.machines.network.round_trip_ms, "network round trip")[at] / 1000
-        jobs = worker_busy(work, at, peak[at], slower["app"], left["app"])
+        jobs = worker_busy(work, at, peak[at], slower["app"], left["app"] * servers.app.server.workers)
         return Load(slower, busy, cores, jobs, round_trip_s)
 
     def _cheapest_first(self) -> Iterator[Servers]:
@@ -221,6 +238,11 @@ class Search:
             f"No servers of machines.toml hold every target for so many people{why}. A larger tier, a target that "
             "allows more, or fewer people would."
         )
+
+
+def _parts(servers: Servers) -> set[Parts]:
+    """What may be hopeless whatever stands beside it."""
+    return {(servers.app,), (servers.database,), (servers.cache,), (servers.app, servers.database)}
 
 
 def _same_types(one: Servers, other: Servers) -> bool:

@@ -123,7 +123,7 @@ def test_a_server_that_earns_what_it_uses_pays_no_credits() -> None:
     connections=st.floats(0.1, 50),
 )
 def test_lcus_are_the_largest_of_four_dimensions(users: float, connections: float) -> None:
-    drivers = basis().drivers(users, 0.0, 1.0)
+    drivers = basis().drivers(users, 0.0, 1, 1)
     drivers = replace(drivers, assumed={**drivers.assumed, "connections_a_session": np.array(connections)})
     people, person, unit = float(drivers.people_mean), drivers.person, basis().market.offers.lcu
     dimensions = [
@@ -137,7 +137,7 @@ def test_lcus_are_the_largest_of_four_dimensions(users: float, connections: floa
 def test_the_cdn_is_whichever_offer_allows_it_and_costs_least() -> None:
     market = basis().market
     for users, name in ((500, PAY_AS_YOU_GO), (4000, "business"), (10_000, "premium"), (100_000, PAY_AS_YOU_GO)):
-        offers = cdn_offers(market.prices, market.offers, basis().drivers(float(users), 0.0, 1.0))
+        offers = cdn_offers(market.prices, market.offers, basis().drivers(float(users), 0.0, 1, 1))
         chosen = cheapest(offers)
         assert chosen.name == name
         assert all(one.breaks for one in offers if one.usd_per_month < chosen.usd_per_month)

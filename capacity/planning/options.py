@@ -25,6 +25,12 @@ _BUSY_WHAT = {"app": "CPU", "database": "CPU of the primary", "cache": "CPU of a
 _CACHE_COPIES = 2  # a node and its replica in another zone
 
 
+def sure(values: Floats) -> float:
+    """What CONFIDENCE of the ways stay at or below: the order statistic, for a catalogue asks thousands of times."""
+    place = min(len(values) - 1, ceil(CONFIDENCE * len(values)) - 1)
+    return float(np.partition(values, place)[place])
+
+
 @dataclass(frozen=True)
 class Option:
     """So many of one server; `breaks` says what it does not hold, "" when it holds.
@@ -124,7 +130,7 @@ class Sizing:
 
         def enough(share: float) -> int:
             room = np.maximum(share * cores - idle, 1e-3)
-            return max(1, ceil(float(np.quantile(asked / room, CONFIDENCE)) - 1e-9))
+            return max(1, ceil(sure(asked / room) - 1e-9))
 
         if role == "app" and self.failover:
             return max(enough(CPU_SHARE), enough(FAILOVER_CPU_SHARE) + 1)
@@ -135,7 +141,7 @@ class Sizing:
 
     @property
     def _cache_mb(self) -> float:
-        return float(np.quantile(self.crowds.users, CONFIDENCE)) * self.market.offers.assumed("cache_mb_a_user")
+        return sure(self.crowds.users) * self.market.offers.assumed("cache_mb_a_user")
 
     def option(self, role: Role, name: str, count: int, copies: int | None = None) -> Option:
         """So many of that type: what they cost, and what breaks with them. `copies` of a cache's nodes, else two where
@@ -167,12 +173,12 @@ class Sizing:
 
     def _breaks(self, role: Role, name: str, count: int, copies: int) -> Iterator[str]:
         server, what = self._type(name), _BUSY_WHAT[role]
-        busy = self._sure(self.busy(role, name, count, self.crowds.peak))
+        busy = sure(self.busy(role, name, count, self.crowds.peak))
         if role == "app":
             if self.failover and count < 2:
                 yield "nothing is left when one fails"
             elif self.failover:
-                left = self._sure(self.busy(role, name, count - 1, self.crowds.peak))
+                left = sure(self.busy(role, name, count - 1, self.crowds.peak))
                 if left > FAILOVER_CPU_SHARE:
                     yield f"CPU {left:.0%} at the peak with one lost, {FAILOVER_CPU_SHARE:.0%} at most"
             if (share := self._app_memory_share(server)) > MEMORY_SHARE:
@@ -186,7 +192,7 @@ class Sizing:
         if role == "database" and count > 1 and server.memory_gb < _SHARDS_FROM:
             yield f"{busy * count:.0%} of its cores asked for, and a tier below M30 has no shards"
         if not server.credit_price and server.baseline_share < 1:
-            a_day = self._sure(self.busy(role, name, count, self.crowds.busiest_day))
+            a_day = sure(self.busy(role, name, count, self.crowds.busiest_day))
             earned = server.baseline_share * (server.vcpus / self._threads(role, server))
             if a_day > earned:
                 yield f"CPU credits: {a_day:.0%} busy over a day, {earned:.0%} is what it earns"
@@ -207,7 +213,3 @@ class Sizing:
 
     def _type(self, name: str) -> ServerType:
         return self.market.machines.types[name]
-
-    @staticmethod
-    def _sure(values: Floats) -> float:
-        return float(np.quantile(values, CONFIDENCE))

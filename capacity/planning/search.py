@@ -8,7 +8,7 @@ import numpy as np
 
 from capacity.calibration.file import CalibrationError
 from capacity.planning.latency import Latencies, Load, worker_busy
-from capacity.planning.options import CONFIDENCE, CONNECTIONS_SHARE, DATABASE_MEMBERS, Option, Sizing
+from capacity.planning.options import CONNECTIONS_SHARE, DATABASE_MEMBERS, Option, Sizing, sure
 from capacity.planning.work import ROLES
 from scenarios.machines import Role
 from scenarios.outcome import ExitCode, MatchdayError
@@ -137,7 +137,7 @@ class Search:
         `of` take no time."""
         limits = self._latencies.titles
         found = self._latencies.percentiles_ms(self._load(servers, of))
-        return {title: (float(np.quantile(found[title], CONFIDENCE)), limit) for title, limit in limits.items()}
+        return {title: (sure(found[title]), limit) for title, limit in limits.items()}
 
     def _missed(self, servers: Servers, of: Collection[Role] = ROLES) -> str:
         for title, (measured, limit) in self.latencies_ms(servers, of).items():

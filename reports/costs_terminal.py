@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -67,16 +67,16 @@ def print_bill(out: Console, bill: PhaseBill, items: bool) -> None:
         out.print(indented(text))
 
 
-def _items(line: Line) -> list[tuple[str | Text, ...]]:
-    rows: list[tuple[str | Text, ...]] = []
+def _items(line: Line) -> list[tuple[RenderableType, ...]]:
+    rows: list[tuple[RenderableType, ...]] = []
     if line.plan_quantity is not None and line.plan_unit_usd is not None:
-        text = f"  plan: {line.plan_quantity:,f} {line.plan_unit} x ${line.plan_unit_usd:f} ({line.plan_basis})"
-        rows.append((Text(text, "dim"), "", "", ""))
+        text = f"plan: {line.plan_quantity:,f} {line.plan_unit} x ${line.plan_unit_usd:f} ({line.plan_basis})"
+        rows.append((indented(text, "dim"), "", "", ""))
     for kind, found in (("list", line.list_items), ("need", line.need_items)):
         for one in found:
             amounts = ["", cents(one.usd_per_month), ""] if kind == "list" else ["", "", cents(one.usd_per_month)]
             rows.append(
-                (Text(f"  {kind}: {one.title}, {quantity(one)}", "dim"), *(Text(amount, "dim") for amount in amounts))
+                (Text(f"{kind}: {one.title}, {quantity(one)}", "dim"), *(Text(amount, "dim") for amount in amounts))
             )
     return rows
 

@@ -11,11 +11,12 @@ from scenarios.prices.price_list import PriceList, PriceRow
 
 
 def print_prices(out: Console, prices: PriceList) -> None:
-    table = _table("Key", "USD", "For", "From", "As of", "Known")
+    table = _table("Key", "USD", "For", "As of", "Known")
     for row in prices.rows:
-        start = f"{row.starts_at:,f}" if row.starts_at else ""
-        table.add_row(row.key, f"{row.usd:f}", _unit(row), start, row.as_of or "–", row.confidence)
-    table.columns[1].justify = table.columns[3].justify = "right"
+        start = f", from {row.starts_at:,f} on" if row.starts_at else ""
+        table.add_row(row.key, f"{row.usd:f}", _unit(row) + start, row.as_of or "–", row.confidence)
+    table.columns[1].justify = "right"
+    table.columns[3].no_wrap = table.columns[4].no_wrap = True
     out.print(table)
 
 
@@ -59,4 +60,6 @@ def _unit(row: PriceRow) -> str:
 
 
 def _table(*names: str) -> Table:
-    return Table(*names, box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(*names, box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.columns[0].no_wrap = True
+    return table

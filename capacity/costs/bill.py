@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from capacity.costs.basis import Basis
-from capacity.costs.cdn import REQUESTS, CdnOffer, cdn_offers, cheapest
+from capacity.costs.cdn import REQUESTS, TRAFFIC, CdnOffer, cdn_offers, cheapest
 from capacity.costs.lines import Item, Line, by_confidence, item, planned, unplanned
 from capacity.costs.needed import crowds, needed, work_of
 from capacity.costs.seed import UsdRange
@@ -43,6 +43,8 @@ _UNKNOWN = {
 }
 # What the plan's own lines have beside what they name: its use is computed.
 _LIST_USES = ("alb.lcu", "s3.put", "s3.get", "nat.gb", "dto.cross_az")
+# On the list as in the need.
+_TITLE_OF = {TRAFFIC: "CloudFront, data", "atlas.M30.storage": "Storage", "atlas.backup": "Snapshots"}
 Kind = Literal["plan", "list", "need"]
 KINDS: tuple[Kind, ...] = ("plan", "list", "need")
 
@@ -208,13 +210,14 @@ def _listed(scenario: Scenario, basis: Basis, drivers: Drivers, sizing: Sizing) 
 
 def _priced(basis: Basis, one: ListItem) -> Item:
     price = basis.market.prices.price(one.price)
+    titles = _TITLE_OF | {use.price: use.title for use in uses(basis.market.offers)}
     quantity = one.quantity * HOURS_A_MONTH if one.unit == "each" else one.quantity
-    return item(one.price, price, quantity, one.basis, one.note)
+    return item(titles.get(one.price, one.price), price, quantity, one.basis, one.note)
 
 
 def _rented(basis: Basis, server: ServerType, count: Decimal, origin: Origin, note: str) -> Item:
     price = basis.market.prices.price(server.price).times(server.price_times)
-    return item(f"{server.title}, hours", price, count * HOURS_A_MONTH, origin, note)
+    return item(server.title.partition(",")[0], price, count * HOURS_A_MONTH, origin, note)
 
 
 def _credits(basis: Basis, option: Option) -> Item:

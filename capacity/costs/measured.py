@@ -11,7 +11,7 @@ from scenarios.outcome import UsageError
 def person_of_run(record: Record, predicted: Person) -> Person:
     """Over what was measured after the warm-up. Raises UsageError for a run that measured nothing, or is invalid."""
     if record.run.problems:
-        raise UsageError(f"{record.folder.name} is invalid: {record.run.problems[0].problem}. Take another run.")
+        raise UsageError(f"{record.folder.name} is invalid: {record.run.problems[0].problem} Take another run.")
     if record.measured is None or not (people := _mean(record, "users")):
         raise UsageError(f"{record.folder.name} measured nobody after its warm-up: take a longer run.")
     seconds = record.measured_seconds

@@ -1,8 +1,9 @@
 """The cheapest servers that meet every target: types are sized apart, combined best first, and judged together."""
 
 import heapq
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -15,11 +16,9 @@ from scenarios.outcome import ExitCode, MatchdayError
 from scenarios.schema import Scenario
 
 LATENCY_DRAWS = 32
-# A latency that is missed by a little may be had with some more servers of the same type.
-_MORE = (0, 1, 2, 4)
-
-
-Parts = tuple[Option, ...]
+_SLOW_TOGETHER: tuple[tuple[Role, ...], ...] = (("app",), ("database",), ("cache",), ("app", "database"))
+_APP: tuple[Role, ...] = ("app",)
+_COUNT_MOST = 100_000  # of one server: beyond it nobody rents
 
 
 class NothingHolds(MatchdayError):
@@ -86,17 +85,20 @@ class Search:
         self._draws = np.linspace(0, work.draws - 1, min(LATENCY_DRAWS, work.draws)).astype(np.int64)
         self._latencies = Latencies(work, scenario, [int(draw) for draw in self._draws])
         self.judged = 0
-        self._hopeless, self._looked_at = set[Parts](), set[Parts]()
+        self._slow: dict[tuple[str, ...], bool] = {}
+        self._heap: list[tuple[float, int, Servers, tuple[int, ...] | None]] = []
+        self._pushed = 0
 
     def found(self) -> Found:
         """The same market and people, the same answer."""
         failed: list[tuple[Servers, str]] = []
         first, second = None, None
         for servers in self._cheapest_first():
-            if (first and _same_types(first, servers)) or self._hopeless & _parts(servers):
+            if (first and _same_types(first, servers)) or any(map(self._slow.get, _type_names(servers))):
                 continue
             if reason := self.breaks(servers):
-                self._give_up(servers)
+                if not self._too_slow(servers):
+                    self._with_more(servers)
                 if not first:
                     failed.append((servers, reason))
             elif first:
@@ -121,29 +123,54 @@ class Search:
         alone = next((option.breaks for option in servers.parts if option.breaks), "")
         return alone or self._connections(servers) or self._missed(servers)
 
-    def _give_up(self, servers: Servers) -> None:
-        """On what misses a target even if all else took no time: a part by itself, or app servers with a database.
+    def latencies_ms(self, servers: Servers) -> dict[str, tuple[float, float]]:
+        """By target: what CONFIDENCE of all ways stay below with one app server lost, and the limit."""
+        return self._latencies_ms(servers, ROLES, ())
 
-        Without it, where nothing holds, every combination would be judged."""
-        for parts in _parts(servers):
-            roles = {option.role for option in parts}
-            if parts not in self._looked_at:
-                self._looked_at.add(parts)
-                if self._missed(servers, roles):
-                    self._hopeless.add(parts)
-
-    def latencies_ms(self, servers: Servers, of: Collection[Role] = ROLES) -> dict[str, tuple[float, float]]:
-        """By target: what CONFIDENCE of all ways stay below with one app server lost, and the limit. All but the roles
-        `of` take no time."""
+    def _latencies_ms(
+        self, servers: Servers, of: Collection[Role], idle: Collection[Role]
+    ) -> dict[str, tuple[float, float]]:
+        """All but the roles `of` take no time; nobody waits at those that are `idle`."""
         limits = self._latencies.titles
-        found = self._latencies.percentiles_ms(self._load(servers, of))
+        found = self._latencies.percentiles_ms(self._load(servers, of, idle))
         return {title: (sure(found[title]), limit) for title, limit in limits.items()}
 
-    def _missed(self, servers: Servers, of: Collection[Role] = ROLES) -> str:
-        for title, (measured, limit) in self.latencies_ms(servers, of).items():
+    def _missed(self, servers: Servers, of: Collection[Role] = ROLES, idle: Collection[Role] = ()) -> str:
+        for title, (measured, limit) in self._latencies_ms(servers, of, idle).items():
             if measured >= limit:
                 return f"{title}: {measured:,.0f} ms with one app server lost, below {limit:,.0f} ms"
         return ""
+
+    def _too_slow(self, servers: Servers) -> bool:
+        """Whether a type by itself, or app servers with a database, miss a target even if nobody waits: then no number
+        of them helps. Each is looked at once."""
+        for roles, names in zip(_SLOW_TOGETHER, _type_names(servers), strict=True):
+            if names not in self._slow:
+                self._slow[names] = bool(self._missed(servers, roles, roles))
+            if self._slow[names]:
+                return True
+        return False
+
+    def _with_more(self, servers: Servers) -> None:
+        """What breaks together may hold with more of the same: the fewest app servers, or shards, that do."""
+        app, database = servers.app, servers.database
+        if not self._connections(servers) and not self._missed(servers, idle=_APP):
+            more = partial(self.sizing.option, "app", app.name)
+            if count := _fewest(lambda n: not self.breaks(replace(servers, app=more(n))), app.count + 1):
+                self._push(replace(servers, app=more(count)))
+        if database.can_be_sharded:
+            shards = partial(self.sizing.option, "database", database.name)
+
+            def holds(count: int) -> bool:
+                larger = replace(servers, database=shards(count))
+                return not self._connections(larger) and not self._missed(larger, idle=_APP)
+
+            if count := _fewest(holds, database.count + 1):
+                self._push(replace(servers, database=shards(count)))
+
+    def _push(self, servers: Servers) -> None:
+        self._pushed += 1
+        heapq.heappush(self._heap, (servers.usd_per_month, self._pushed, servers, None))
 
     def _connections(self, servers: Servers) -> str:
         """Whether all pools fit; with shards each router has the limit of a member."""
@@ -155,48 +182,45 @@ class Search:
         asked = pool * servers.app.count * servers.app.server.vcpus
         return f"{asked:,.0f} database connections in the pools, {most:,.0f} at most" if asked > most else ""
 
-    def _load(self, servers: Servers, of: Collection[Role]) -> Load:
+    def _load(self, servers: Servers, of: Collection[Role], idle: Collection[Role]) -> Load:
         """With one app server lost, at the peak."""
         sizing, work, at = self.sizing, self.sizing.work, self._draws
         peak = sizing.crowds.peak
         left = {servers.app.role: max(1, servers.app.count - 1)}
         slower = {one.role: work.slower(one.name, one.server)[at] * (one.role in of) for one in servers.parts}
         busy = {
-            one.role: sizing.busy(one.role, one.name, left.get(one.role, one.count), peak)[at] for one in servers.parts
+            one.role: sizing.busy(one.role, one.name, left.get(one.role, one.count), peak)[at] * (one.role not in idle)
+            for one in servers.parts
         }
         cores = {one.role: work.cores(one.name, one.server)[at] for one in servers.parts}
         cores["app"] = cores["app"] * left["app"]
         round_trip_s = work.drawn(sizing.market.machines.network.round_trip_ms, "network round trip")[at] / 1000
-        jobs = worker_busy(work, at, peak[at], slower["app"], left["app"] * servers.app.server.workers)
+        workers = left["app"] * servers.app.server.workers
+        jobs = worker_busy(work, at, peak[at], slower["app"], workers) * ("app" not in idle)
         return Load(slower, busy, cores, jobs, round_trip_s)
 
     def _cheapest_first(self) -> Iterator[Servers]:
-        """Combinations by price: k-best sums over sorted lists (a heap of the borders, as in Eppstein 1998)."""
-        lists = [self._choices(role) for role in ROLES]
+        """Combinations by price: k-best sums over sorted lists (a heap of the borders, as in Eppstein 1998), and in
+        between what `_with_more` pushes."""
+        lists = [self.sizing.needed[role] for role in ROLES]
         if not all(lists):
             raise NothingHolds(self._nothing([]))
-        start: tuple[int, ...] = (0, 0, 0)
-        heap, seen = [(self._usd(lists, start), start)], {start}
-        while heap:
-            _, at = heapq.heappop(heap)
-            yield Servers(*(options[place] for options, place in zip(lists, at, strict=True)))
-            for number, options in enumerate(lists):
-                following = tuple(place + (index == number) for index, place in enumerate(at))
-                if following[number] < len(options) and following not in seen:
-                    seen.add(following)
-                    heapq.heappush(heap, (self._usd(lists, following), following))
+        seen: set[tuple[int, ...]] = set()
 
-    def _choices(self, role: Role) -> list[Option]:
-        """What holds alone, the cheapest first; of app servers some more, too."""
-        needed = self.sizing.needed[role]
-        if role != "app":
-            return needed
-        more = [self.sizing.option(role, one.name, one.count + extra) for one in needed for extra in _MORE[1:]]
-        return sorted([*needed, *more], key=Option.order)
+        def border(at: tuple[int, ...]) -> None:
+            if at not in seen and all(place < len(options) for place, options in zip(at, lists, strict=True)):
+                seen.add(at)
+                servers = Servers(*(options[place] for options, place in zip(lists, at, strict=True)))
+                self._pushed += 1
+                heapq.heappush(self._heap, (servers.usd_per_month, self._pushed, servers, at))
 
-    @staticmethod
-    def _usd(lists: Sequence[Sequence[Option]], at: Sequence[int]) -> float:
-        return sum(options[place].usd_per_month for options, place in zip(lists, at, strict=True))
+        border((0, 0, 0))
+        while self._heap:
+            _, _, servers, at = heapq.heappop(self._heap)
+            yield servers
+            if at is not None:
+                for number in range(len(at)):
+                    border(tuple(place + (index == number) for index, place in enumerate(at)))
 
     def _rejected(self, cheapest: Servers, failed: Sequence[tuple[Servers, str]]) -> Iterator[Rejected]:
         """Of every type the most that would still be cheaper; and what fell in the judgement together."""
@@ -240,9 +264,21 @@ class Search:
         )
 
 
-def _parts(servers: Servers) -> set[Parts]:
-    """What may be hopeless whatever stands beside it."""
-    return {(servers.app,), (servers.database,), (servers.cache,), (servers.app, servers.database)}
+def _type_names(servers: Servers) -> list[tuple[str, ...]]:
+    return [tuple(one.name for one in servers.parts if one.role in roles) for roles in _SLOW_TOGETHER]
+
+
+def _fewest(holds: Callable[[int], bool], start: int) -> int | None:
+    """The smallest count from `start` on that holds, by doubling and halving; None when none does."""
+    low, high = start - 1, start
+    while not holds(high):
+        low, high = high, 2 * high
+        if high > _COUNT_MOST:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
 
 
 def _same_types(one: Servers, other: Servers) -> bool:

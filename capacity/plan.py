@@ -8,7 +8,8 @@ from capacity.costs.bill import TITLES, need_with
 from capacity.costs.cdn import CdnOffer, cdn_offers, cheapest
 from capacity.costs.lines import Line, unplanned
 from capacity.costs.needed import crowds, work_of
-from capacity.planning.options import CONFIDENCE, Market, Option, Sizing
+from capacity.costs.own import own_servers
+from capacity.planning.options import CONFIDENCE, Sizing
 from capacity.planning.search import Rejected, Search, Servers
 from scenarios.schema import Scenario
 
@@ -73,7 +74,7 @@ def planned(scenario: Scenario, basis: Basis, users: int, seed: int = 1, draws: 
     need = need_with(scenario, basis, found.cheapest, float(users))
     lines = tuple(unplanned(resource, TITLES[resource], items) for resource, items in need.items())
     total = sum((line.need_usd or Decimal() for line in lines), Decimal())
-    drawn = drawn_servers(scenario, sizing)
+    drawn = own_servers(scenario, basis.market).options(sizing)
     return Plan(
         scenario.name,
         users,
@@ -95,32 +96,6 @@ def planned(scenario: Scenario, basis: Basis, users: int, seed: int = 1, draws: 
         found.types,
         found.combinations,
     )
-
-
-def drawn_servers(scenario: Scenario, sizing: Sizing) -> Servers:
-    """A scenario's own choice: what its lines name on the price list, else what is like its infrastructure."""
-    plan, market = scenario.infrastructure, sizing.market
-    named = [one for line in scenario.costs.lines for one in line.list_price if one.server]
-    counts = {market.machines.types[one.server].role: (one.server, int(one.quantity)) for one in named}
-    app, apps = counts.get("app", (plan.app_instance, plan.apps))
-    database, _ = counts.get("database", (market.machines.databases[plan.mongodb], 1))
-    cache, nodes = counts.get("cache", (_cache_like(market, plan.redis_gb), plan.redis_nodes))
-    return Servers(
-        sizing.option("app", app, apps),
-        sizing.option("database", database, 1),
-        _nodes(sizing, cache, nodes),
-    )
-
-
-def _cache_like(market: Market, gb: float) -> str:
-    """The smallest Redis node with as much memory."""
-    nodes = [(one.memory_gb, name) for name, one in market.servers("cache") if name.startswith("redis.")]
-    return min([node for node in nodes if node[0] >= gb], default=max(nodes))[1]
-
-
-def _nodes(sizing: Sizing, name: str, nodes: int) -> Option:
-    """So many nodes: half of them replicas, where there are two or more."""
-    return sizing.option("cache", name, max(1, nodes // 2), copies=min(2, nodes))
 
 
 def _choice(title: str, servers: Servers, breaks: str) -> Choice:

@@ -73,6 +73,8 @@ def cost(
     """What each phase costs by plan, list price and need; over the weeks, for each user; with what is uncertain."""
     names = scenarios or list(PHASES)
     if diff:
+        if check or formats or run:
+            raise UsageError("--diff compares two scenarios, and nothing else: leave out --check, --format and --run.")
         _diff(names, usage, prices, calibration, seed, settings, as_json)
         return
     report = cost_report(names, usage, prices, calibration, run, seed, settings, runs)

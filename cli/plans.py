@@ -23,7 +23,7 @@ def plan(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """The cheapest servers and CDN that meet every target, one app server lost; and what cheaper ones break."""
+    """The cheapest servers and CDN that keep every latency target with one app server lost; what cheaper ones break."""
     from capacity.costs.known import check
     from capacity.plan import planned
     from reports.plan_terminal import print_plan

@@ -110,19 +110,21 @@ def _print_weeks(out: Console, report: CostReport) -> None:
 
 def _print_commitments(out: Console, report: CostReport) -> None:
     name = report.phases[-1].name
-    out.print(Text(f"Bound for longer: the servers of {name}, US dollars a month with upfront spread", "bold"))
-    table = _table("", "Term", "A month", "Saves", "Bound in all", "Pays off after")
+    out.print(Text(f"Bound for longer: the servers of {name}, US dollars", "bold"))
+    table = _table("", "A month", "Saves", "Bound in all", "Pays off after")
+    servers = ""
     for one in report.commitments:
+        if one.servers != servers:
+            servers = one.servers
+            table.add_row(servers)
         months = one.breaks_even_months
         table.add_row(
-            one.servers,
-            one.term,
-            cents(one.usd_per_month) if one.usd_per_month is not None else "price unknown",
+            f"  {one.term}",
+            cents(one.usd_per_month) if one.usd_per_month is not None else "unknown",
             "" if not one.saves_share else f"{one.saves_share:.0%}",
             "" if not one.bound_usd else whole_usd(one.bound_usd),
             "" if not months else f"{months:.1f} months",
         )
-    table.columns[1].justify = "left"
     out.print(table)
 
 

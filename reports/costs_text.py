@@ -6,7 +6,7 @@ from capacity.costs.bill import KINDS, PhaseBill
 from capacity.costs.lines import Item
 from capacity.costs.report import CostReport, Switch
 from capacity.costs.seed import TenThousand
-from reports.figures import number, share_range, usd, usd_range, whole_usd
+from reports.figures import cents, number, share_range, usd, usd_range, whole_usd
 
 
 def summary(bill: PhaseBill) -> list[str]:
@@ -16,13 +16,26 @@ def summary(bill: PhaseBill) -> list[str]:
         f"Plan: {inside} its stated {usd_range(bill.stated_usd_per_month)}. Need: {bill.servers}, for "
         f"{number(round(bill.people_peak))} people at once.",
         f"A registered user: {', '.join(f'{kind} ${bill.each[kind].per_user:.3f}' for kind in KINDS)}.",
-        f"Need: {whole_usd(bill.fixed_need_usd)} is there anyway, a user more costs "
-        f"${bill.marginal_need_usd_per_user:.3f}. A daily active user ${need.per_daily_active_user:.3f}, "
+        f"Need: {whole_usd(bill.fixed_need_usd)} without anybody, and each user adds "
+        f"${bill.marginal_need_usd_per_user:.3f} on average. A daily active user ${need.per_daily_active_user:.3f}, "
         f"1,000 swipes ${need.per_1000_swipes or 0:.4f}, a message ${need.per_message or 0:.6f}.",
         f"Network: {', '.join(f'{kind} {whole_usd(bill.network.of(kind))}' for kind in KINDS)}; the rest is service.",
+        *alternatives(bill),
         *doubts(bill),
         *(f"Not in it: {text}." for text in bill.unknown),
     ]
+
+
+def alternatives(bill: PhaseBill) -> list[str]:
+    """What else is on the list for the same use."""
+    fitting = [f"{one.name} {cents(one.usd_per_month)}" for one in bill.cdn if not one.breaks]
+    found = [f"CDN for this use: {', '.join(fitting)}."] if fitting else []
+    redis = next(
+        (line.list_items[0].usd_per_month for line in bill.lines if line.resource == "cache" and line.list_items), None
+    )
+    if bill.valkey_usd is not None and redis is not None:
+        found.append(f"Valkey instead of Redis on the same nodes: {cents(bill.valkey_usd)} instead of {cents(redis)}.")
+    return found
 
 
 def doubts(bill: PhaseBill) -> list[str]:
@@ -30,10 +43,14 @@ def doubts(bill: PhaseBill) -> list[str]:
     found = []
     for kind, shares in bill.confidence.items():
         total = sum(shares.values(), Decimal())
-        doubtful = [f"{amount / total:.0%} {name}" for name, amount in shares.items() if name != "verified" and total]
+        doubtful = [f"{_percent(amount / total)} {name}" for name, amount in shares.items() if name != "verified"]
         if doubtful:
             found.append(f"Prices of {kind}: {', '.join(doubtful)}, the rest verified.")
     return found
+
+
+def _percent(share: Decimal) -> str:
+    return f"{share:.0%}" if share >= Decimal("0.005") else "below 1%"
 
 
 def quantity(one: Item) -> str:
@@ -90,7 +107,9 @@ def how(report: CostReport) -> list[str]:
     undated = f"; without a date: {', '.join(prices.undated)}" if prices.undated else ""
     return [
         "Plan: the growth plan's prices. List: the same resources at public prices. Need: public prices of what the "
-        "model says is used, on demand, without a spare server (matchday plan has one).",
+        "model says is used, on demand. A phase needs as many servers as keep the alerts (CPU 70 % at the peak); none "
+        "is spare: matchday plan, and the table of users, have one. Over the weeks a phase's own servers stay until a "
+        "latency target would be missed or something is 90 % busy.",
         f"Prices: {prices.file}, of {prices.oldest} to {prices.newest}, us-east-1, no tax{doubtful}{undated}.",
         f"Quantities of what people do are {report.rates}; used {report.usage}.",
     ]

@@ -54,14 +54,14 @@ def notes(found: Plan) -> list[str]:
         f"{found.server_types} server types of machines.toml, {found.combinations} combinations judged together. "
         f"At most: CPU {CPU_SHARE:.0%} at the peak, {FAILOVER_CPU_SHARE:.0%} with one app server lost; memory "
         f"{MEMORY_SHARE:.0%}; database connections {CONNECTIONS_SHARE:.0%}. How fast other servers are is assumed.",
-        "Not known, and not in it: how much the data takes on disk and in the database's memory, backups, what an open "
-        "socket takes.",
+        "Not judged: uptime, database queries a second, concurrent users as such. Not known, and not in it: how much "
+        "the data takes on disk and in the database's memory, backups, what an open socket takes.",
     ]
 
 
 def _drawn(choice: Choice) -> str:
     if not choice.breaks:
-        return f"{choice.title} servers hold every target."
+        return f"{choice.title} servers hold every limit."
     return f"{choice.title} servers break: {choice.breaks}."
 
 

@@ -62,6 +62,8 @@ class ListItem(Strict):
             raise ValueError("takes a server or a price, one of them")
         if self.server and self.unit != "each":
             raise ValueError(f'unit of a server is "each", all month; got {self.unit!r}')
+        if self.server and (self.quantity < 1 or self.quantity != self.quantity.to_integral_value()):
+            raise ValueError(f"quantity of a server is a whole number, 1 at least; got {self.quantity}")
         return self
 
 

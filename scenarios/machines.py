@@ -113,6 +113,11 @@ class Machines(Strict):
         }
         return self.machines | sizes
 
+    def tier(self, named: str) -> str | None:
+        """The database tier that a scenario means: by the plan's words, or by its own name; None when nobody knows."""
+        tier = self.databases.get(named, named)
+        return tier if tier in self.machines and self.machines[tier].role == "database" else None
+
     @model_validator(mode="after")
     def _every_tier_is_known(self) -> Self:
         if unknown := sorted(set(self.databases.values()) - set(self.machines)):

@@ -39,6 +39,11 @@ class Basis:
         return peak_factor(self.growth, self.hours)
 
     @property
+    def day_share(self) -> float:
+        """People on average over the busiest day, of those at its busiest moment."""
+        return self.busiest_day_factor / self.peak_factor
+
+    @property
     def busiest_day_factor(self) -> float:
         shares = self.growth.weekdays.shares
         return max(shares) / (sum(shares) / DAYS)

@@ -2,18 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
+
+import numpy as np
 
 from capacity.costs.basis import Basis
 from capacity.costs.cdn import REQUESTS, TRAFFIC, CdnOffer, cdn_offers, cheapest
 from capacity.costs.lines import Item, Line, by_confidence, item, planned, unplanned
 from capacity.costs.needed import crowds, needed, work_of
+from capacity.costs.own import own_servers
+from capacity.costs.person import Person
 from capacity.costs.seed import UsdRange
 from capacity.costs.usage import HOURS_A_MONTH, Drivers, Origin, Use, uses
 from capacity.planning.options import Option, Sizing
 from capacity.planning.search import Servers
+from capacity.planning.work import Work
 from scenarios.costs import ListItem
 from scenarios.machines import Role, ServerType
 from scenarios.prices.price_list import Confidence
@@ -42,7 +47,7 @@ _UNKNOWN = {
     "image_processing": "no public list price; what the worker does is part of the app servers",
 }
 # What the plan's own lines have beside what they name: its use is computed.
-_LIST_USES = ("alb.lcu", "s3.put", "s3.get", "nat.gb", "dto.cross_az")
+_LIST_USES = ("alb.lcu", "s3.put", "s3.get", "nat.gb", "dto.cross_az", "cloudwatch.logs.archive")
 # On the list as in the need.
 _TITLE_OF = {TRAFFIC: "CloudFront, data", "atlas.M30.storage": "Storage", "atlas.backup": "Snapshots"}
 Kind = Literal["plan", "list", "need"]
@@ -88,12 +93,13 @@ class PhaseBill:
     service: Amounts
     network: Amounts
     each: dict[Kind, Each]
-    fixed_need_usd: Decimal  # what is there before the first user uses it
-    marginal_need_usd_per_user: Decimal
+    fixed_need_usd: Decimal  # the same servers without anybody
+    marginal_need_usd_per_user: Decimal  # what a user adds to that, on average
     confidence: dict[Kind, dict[Confidence, Decimal]]  # how much of the totals of list and need is known how well
     unknown: tuple[str, ...]
     servers: str  # that are needed
     cdn: tuple[CdnOffer, ...]
+    valkey_usd: Decimal | None  # the listed cache nodes with Valkey on them; None where there are none
     used: str  # how people use the app
     daily_active_users: Decimal
     new_users_per_month: Decimal
@@ -108,12 +114,10 @@ def phase_bill(scenario: Scenario, basis: Basis, seed: int = 1) -> PhaseBill:
     work = work_of(basis, seed)
     servers = needed(basis, scenario, work)
     drivers = basis.drivers_of(scenario, servers)
-    sizing = Sizing(basis.market, work, crowds(basis, float(scenario.population.users), work.draws), failover=False)
     offers = cdn_offers(basis.market.prices, basis.market.offers, drivers)
     need = _need(basis, drivers, servers, offers)
-    listed = _listed(scenario, basis, drivers, sizing)
-    lines = tuple(_lines(scenario, listed, need))
-    total, users, marginal = _amounts(lines), scenario.population.users, _marginal(scenario, basis, servers)
+    lines = tuple(_lines(scenario, _listed(scenario, basis, work), need))
+    total, users, fixed = _amounts(lines), scenario.population.users, _without_users(scenario, basis, servers)
     a_month = {name: _rounded(float(drivers.a_month(getattr(drivers.person, name)))) for name in ("swipes", "messages")}
     active = _rounded(users * basis.usage.active_share.value)
     low, high = scenario.costs.stated_usd_per_month
@@ -131,15 +135,19 @@ def phase_bill(scenario: Scenario, basis: Basis, seed: int = 1) -> PhaseBill:
         service=_amounts([line for line in lines if line.category == "service"]),
         network=_amounts([line for line in lines if line.category == "network"]),
         each={kind: _each(total.of(kind), users, active, **a_month) for kind in KINDS},
-        fixed_need_usd=max(Decimal(), total.need - users * marginal),
-        marginal_need_usd_per_user=marginal,
+        fixed_need_usd=fixed,
+        marginal_need_usd_per_user=(total.need - fixed) / users,
         confidence={
             "list": by_confidence(one for line in lines for one in line.list_items),
             "need": by_confidence(one for line in lines for one in line.need_items),
         },
-        unknown=tuple(f"{line.item}: {line.unknown}" for line in lines if line.unknown),
+        unknown=(
+            *(f"{line.item}: {line.unknown}" for line in lines if line.unknown),
+            *_unmeasured(drivers.person, work),
+        ),
         servers=servers.title,
         cdn=offers,
+        valkey_usd=_with_valkey(scenario, basis),
         used=basis.usage.title,
         daily_active_users=active,
         new_users_per_month=_rounded(float(drivers.new_users)),
@@ -185,9 +193,13 @@ def _used(basis: Basis, drivers: Drivers, use: Use) -> Item:
     return item(use.title, basis.market.prices.price(use.price), float(use.quantity(drivers)), origin, use.note)
 
 
-def _listed(scenario: Scenario, basis: Basis, drivers: Drivers, sizing: Sizing) -> dict[str, list[Item]]:
+def _listed(scenario: Scenario, basis: Basis, work: Work) -> dict[str, list[Item]]:
     """The plan's own resources: as many as it names, and what their use costs that it does not."""
-    found: defaultdict[str, list[Item]] = defaultdict(list)
+    users, found = float(scenario.population.users), defaultdict[str, list[Item]](list)
+    sizing = Sizing(basis.market, work, crowds(basis, users, work.draws), failover=False)
+    drivers = basis.drivers_of(scenario, own_servers(scenario, basis.market).options(sizing))
+    if not scenario.infrastructure.cdn:
+        drivers = replace(drivers, assumed={**drivers.assumed, "cdn_hit_share": np.array(0.0)})
     for line in scenario.costs.lines:
         for one in line.list_price:
             if not one.server:
@@ -227,7 +239,8 @@ def _credits(basis: Basis, option: Option) -> Item:
 
 
 def _lines(scenario: Scenario, listed: Mapping[str, list[Item]], need: Mapping[str, list[Item]]) -> Iterator[Line]:
-    """The plan's lines; then what is needed and the plan does not have. A resource of two lines has its items once."""
+    """The plan's lines; then what is needed, or not known, and the plan does not have. A resource of two lines has its
+    items once."""
     seen = set[str]()
     for line in scenario.costs.lines:
         first = line.resource not in seen
@@ -238,9 +251,10 @@ def _lines(scenario: Scenario, listed: Mapping[str, list[Item]], need: Mapping[s
         yield planned(
             line, listed.get(line.resource, ()) if first else (), need.get(line.resource, ()) if first else (), unknown
         )
-    for resource, items in need.items():
+    for resource in (*need, *_UNKNOWN):
         if resource not in seen:
-            yield unplanned(resource, TITLES[resource], items)
+            seen.add(resource)
+            yield unplanned(resource, TITLES[resource], need.get(resource, ()), _UNKNOWN.get(resource, ""))
 
 
 def need_with(
@@ -253,12 +267,27 @@ def need_with(
     return _need(basis, drivers, servers, cdn_offers(basis.market.prices, basis.market.offers, drivers))
 
 
-def _marginal(scenario: Scenario, basis: Basis, servers: Servers) -> Decimal:
-    """What one user more costs a month with the same servers: of a hundred more, for some prices have steps."""
-    users, more = float(scenario.population.users), 100.0
-    found = [need_with(scenario, basis, servers, count) for count in (users, users + more)]
-    before, after = (_total(one.usd_per_month for items in need.values() for one in items) for need in found)
-    return (after - before) / Decimal(more)
+def _without_users(scenario: Scenario, basis: Basis, servers: Servers) -> Decimal:
+    """A month of the same servers before anybody has come: no credits, no use."""
+    unused = replace(servers, app=replace(servers.app, surplus_vcpu_hours=0.0))
+    need = need_with(scenario, basis, unused, 0.0, 0.0)
+    return _total(one.usd_per_month for items in need.values() for one in items)
+
+
+def _with_valkey(scenario: Scenario, basis: Basis) -> Decimal | None:
+    own, market = own_servers(scenario, basis.market), basis.market
+    server = market.machines.types.get(own.cache.replace("redis.", "valkey."))
+    if server is None or own.cache.startswith("valkey."):
+        return None
+    return market.prices.price(server.price).first_usd * server.price_times * own.nodes * HOURS_A_MONTH
+
+
+def _unmeasured(person: Person, work: Work) -> Iterator[str]:
+    if person.missing:
+        yield f"never calibrated, and so counted without bytes and asks: {', '.join(person.missing)}"
+    for role, each in work.a_person.items():
+        if not each.any():
+            yield f"the calibration has no {role}, so how much of it is needed is not known"
 
 
 def _amounts(lines: Sequence[Line]) -> Amounts:

@@ -1,9 +1,10 @@
 """On demand, or bound for a year or three: what a month comes to when what is paid ahead is spread over the term."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from capacity.costs.own import Own
 from capacity.costs.usage import HOURS_A_MONTH
 from capacity.planning.options import Market
 from scenarios.machines import ServerType
@@ -37,9 +38,9 @@ class Commitment:
     confidence: Confidence | None
 
 
-def commitments(market: Market, rented: Iterable[tuple[str, Decimal]]) -> tuple[Commitment, ...]:
-    """Of so many of each server, every term; a database in Atlas has none."""
-    return tuple(one for name, count in rented for one in _of(market, name, count))
+def commitments(market: Market, own: Own) -> tuple[Commitment, ...]:
+    """Of app servers and cache nodes, every term; a database in Atlas has none."""
+    return tuple(one for _, name, count in own.rented for one in _of(market, name, Decimal(count)))
 
 
 def _of(market: Market, name: str, count: Decimal) -> Iterator[Commitment]:
@@ -48,7 +49,7 @@ def _of(market: Market, name: str, count: Decimal) -> Iterator[Commitment]:
         return
     on_demand = market.prices.price(server.price)
     monthly = on_demand.first_usd * server.price_times * count * HOURS_A_MONTH
-    title = f"{count.normalize():f} x {name}"
+    title = f"{count:f} x {name}"
     nothing = Decimal()
     yield Commitment(title, ON_DEMAND, monthly, nothing, nothing, nothing, nothing, on_demand.confidence)
     for term, suffix, years in _TERMS:

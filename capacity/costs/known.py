@@ -6,6 +6,7 @@ from itertools import combinations
 from capacity.planning.options import Market
 from scenarios.costs import ListItem
 from scenarios.load import ScenarioError
+from scenarios.machines import SIZES
 from scenarios.prices.price_list import PriceError
 from scenarios.schema import Scenario
 
@@ -19,6 +20,13 @@ def check(scenarios: Sequence[Scenario], market: Market) -> None:
 
 
 def _unknown(scenario: Scenario, market: Market) -> Iterator[str]:
+    plan, machines = scenario.infrastructure, market.machines
+    app = machines.types.get(plan.app_instance)
+    if app is None or app.role != "app" or not app.price:
+        yield f"{scenario.name}.toml: infrastructure.app_instance: {_no_server(plan.app_instance, 'app', market)}"
+    if machines.tier(plan.mongodb) is None:
+        known = ", ".join({**machines.databases, **dict.fromkeys(name for name, _ in market.servers("database"))})
+        yield f"{scenario.name}.toml: infrastructure.mongodb: there is no tier {plan.mongodb!r}; there are {known}."
     for number, line in enumerate(scenario.costs.lines):
         for place, one in enumerate(line.list_price):
             if problem := _problem(one, market):
@@ -29,8 +37,7 @@ def _problem(one: ListItem, market: Market) -> str:
     if one.server:
         server = market.machines.types.get(one.server)
         if server is None or not server.price:
-            priced = ", ".join(name for name, each in market.machines.machines.items() if each.price)
-            return f"there is no server {one.server!r} with a price; there are {priced}, and sizes of families."
+            return _no_server(one.server, "", market)
         return ""
     try:
         price = market.prices.price(one.price)
@@ -38,6 +45,13 @@ def _problem(one: ListItem, market: Market) -> str:
         return str(error)
     unit = "each" if price.unit == "hour" else price.unit
     return "" if one.unit == unit else f"unit of {one.price} is {unit!r}; got {one.unit!r}."
+
+
+def _no_server(named: str, role: str, market: Market) -> str:
+    machines = market.machines
+    alone = [name for name, one in machines.machines.items() if one.price and role in ("", one.role)]
+    sizes = f"{', '.join(machines.families)} in {', '.join(SIZES)}"
+    return f"there is no server {named!r} with a price; there are {', '.join(alone)}, and {sizes}."
 
 
 def _overlapping(scenarios: Sequence[Scenario]) -> Iterator[str]:

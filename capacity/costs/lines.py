@@ -93,10 +93,10 @@ def planned(line: CostLine, list_items: Sequence[Item], need_items: Sequence[Ite
     )
 
 
-def unplanned(resource: str, title: str, need_items: Sequence[Item]) -> Line:
+def unplanned(resource: str, title: str, need_items: Sequence[Item], unknown: str = "") -> Line:
     """What is needed and in no line of the plan."""
     need = tuple(need_items)
-    return Line(resource, title, None, "", None, "", "not in the plan", None, None, (), _sum(need), need, "")
+    return Line(resource, title, None, "", None, "", "not in the plan", None, None, (), _sum(need), need, unknown)
 
 
 def by_confidence(items: Iterable[Item]) -> dict[Confidence, Decimal]:

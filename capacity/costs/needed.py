@@ -20,7 +20,8 @@ def crowds(basis: Basis, users: float, draws: int) -> Crowds:
 
 
 def work_of(basis: Basis, seed: int, draws: int = DRAWS) -> Work:
-    return worked(basis.calibration, basis.rates, draws, seed)
+    """Of people who do more or less than the traffic model's."""
+    return worked(basis.calibration, basis.rates, draws, seed, basis.market.offers.assumptions["activity"])
 
 
 def needed(basis: Basis, scenario: Scenario, work: Work) -> Servers:

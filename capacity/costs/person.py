@@ -29,6 +29,7 @@ class Person:
     messages: float
     origin: Literal["predicted", "measured"]
     source: str
+    missing: tuple[str, ...] = ()  # actions that no calibration has measured: their bytes and asks are not known
 
 
 def person_of(calibration: Calibration, rates: Mapping[str, float]) -> Person:
@@ -50,6 +51,7 @@ def person_of(calibration: Calibration, rates: Mapping[str, float]) -> Person:
         store_asks=counted(["database_queries", "cache_hits", "cache_misses"], [*rates]),
         origin="predicted",
         source=f"calibration of {calibration.created_at:%Y-%m-%d}",
+        missing=tuple(sorted(a for a, rate in rates.items() if rate and a != SOCKET and a not in calibration.actions)),
     )
 
 
@@ -70,6 +72,7 @@ def _person(
     store_asks: float,
     origin: Literal["predicted", "measured"],
     source: str,
+    missing: tuple[str, ...] = (),
 ) -> Person:
     return Person(
         requests=sum(_at_the_balancer(rates)),
@@ -84,6 +87,7 @@ def _person(
         messages=rates.get(DELIVERY, 0.0) + rates.get(OFFLINE_MESSAGE, 0.0),
         origin=origin,
         source=source,
+        missing=missing,
     )
 
 

@@ -12,18 +12,19 @@ from capacity.costs.bill import PhaseBill, need_with, phase_bill
 from capacity.costs.commitments import Commitment, commitments
 from capacity.costs.lines import category_of
 from capacity.costs.needed import crowds, work_of
+from capacity.costs.own import own_servers
 from capacity.costs.seed import TenThousand, ten_thousand
 from capacity.costs.sensitivity import Bar, tornado
 from capacity.costs.ways import Floats, drawn, three
 from capacity.costs.weeks import Timeline, Weeks
 from capacity.planning.options import Sizing
 from capacity.planning.search import Servers
-from capacity.planning.work import ROLES
+from capacity.planning.work import ROLES, worked
 from scenarios.costs import Plan
 from scenarios.prices.price_list import Confidence
 from scenarios.schema import Scenario
 
-DRAWS = 1000
+DRAWS, DRAWN_WORK = 1000, 200
 LOW, HIGH = 5, 95  # of the drawn ways, 90 % lie between
 USERS_SHOWN = (1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 
@@ -125,7 +126,7 @@ def cost_report(cases: Sequence[tuple[Scenario, Basis]], plan: Plan, seed: int =
     bills = tuple(phase_bill(scenario, own, seed) for scenario, own in cases)
     scenarios, basis = [scenario for scenario, _ in cases], cases[-1][1]
     totals = ten_thousand(plan)
-    timeline = Timeline(basis, scenarios, work_of(basis, seed))
+    timeline = Timeline(basis, scenarios, worked(basis.calibration, basis.rates, DRAWN_WORK, seed))
     count = max(scenario.weeks[1] for scenario in scenarios)
     middle, ways = timeline.weeks(three(basis), count), timeline.weeks(drawn(basis, DRAWS, seed), count)
     weeks = _weeks(scenarios, bills, middle, ways)
@@ -140,7 +141,7 @@ def cost_report(cases: Sequence[tuple[Scenario, Basis]], plan: Plan, seed: int =
         _over(weeks, middle, ways, people),
         tornado(timeline, basis, count),
         _by_users(scenarios[-1], basis, seed),
-        commitments(basis.market, _rented(scenarios[-1])),
+        commitments(basis.market, own_servers(scenarios[-1], basis.market)),
         _prices_used(bills, basis),
         DRAWS,
         seed,
@@ -238,12 +239,6 @@ def _over(weeks: Sequence[WeekCost], middle: Weeks, ways: Weeks, people: Decimal
     )
 
 
-def _rented(scenario: Scenario) -> list[tuple[str, Decimal]]:
-    """The servers that a phase's list prices name."""
-    items = [one for line in scenario.costs.lines for one in line.list_price if one.server]
-    return [(one.server, one.quantity) for one in items]
-
-
 def _prices_used(bills: Sequence[PhaseBill], basis: Basis) -> PricesUsed:
     items = {
         one.price.split("x ")[-1]: one
@@ -253,10 +248,16 @@ def _prices_used(bills: Sequence[PhaseBill], basis: Basis) -> PricesUsed:
     }
     dates = sorted(one.as_of for one in items.values() if one.as_of)
     doubtful = (Confidence.SECONDARY, Confidence.UNVERIFIED)
+    free = {key: basis.market.prices.price(key).free_confidence for key in items}
     return PricesUsed(
         basis.market.prices.name,
         dates[0] if dates else "",
         dates[-1] if dates else "",
-        tuple(sorted(f"{key} ({one.confidence})" for key, one in items.items() if one.confidence in doubtful)),
+        tuple(
+            sorted(
+                [f"{key} ({one.confidence})" for key, one in items.items() if one.confidence in doubtful]
+                + [f"{key}, what is free ({known})" for key, known in free.items() if known in doubtful]
+            )
+        ),
         tuple(sorted(key for key, one in items.items() if not one.as_of)),
     )

@@ -17,7 +17,7 @@ Origin = Literal["seed", "measured", "predicted", "assumed"]
 HOURS_A_MONTH = 730
 SECONDS_A_MONTH = 3600.0 * HOURS_A_MONTH
 GB = 1024.0**3
-_ADDRESSES = 2  # of a load balancer in two zones
+_ADDRESSES = 3  # two of a load balancer in two zones, one of the NAT gateway
 _CALLS_A_JOB = 3  # sent, received, deleted
 _PUTS_AN_UPLOAD = 3  # the original and what the worker makes of it
 _CONNECTIONS_A_PERSON = 2  # a socket and one for requests
@@ -154,6 +154,14 @@ def uses(offers: Offers) -> tuple[Use, ...]:
             "Logs",
             lambda d: d.a_month(d.person.requests) * d.assumed["log_bytes_a_request"] / GB,
             True,
+        ),
+        Use(
+            "monitoring",
+            "cloudwatch.logs.archive",
+            "Logs, kept",
+            lambda d: d.a_month(d.person.requests) * d.assumed["log_bytes_a_request"] / GB,
+            True,
+            "for a month",
         ),
         Use("monitoring", "cloudwatch.metric", "Metrics", lambda d: d.assumed["metrics"], False),
         Use(

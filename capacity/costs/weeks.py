@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from capacity.costs.basis import Basis
 from capacity.costs.cdn import REQUESTS, TRAFFIC
+from capacity.costs.own import own_servers
 from capacity.costs.usage import GB, HOURS_A_MONTH, Drivers, uses
 from capacity.costs.ways import SPEED, WORK, Floats, Ways, at
-from capacity.planning.knees import FULL, Drawn, Holds, drawn_servers, holds
+from capacity.planning.knees import FULL, Drawn, Holds, drawn_servers, holds, throttled
 from capacity.planning.work import Work
 from scenarios.growth import DAYS
 from scenarios.machines import Between
@@ -50,16 +51,18 @@ class Timeline:
         self._basis, self._scenarios = basis, scenarios
         machines = basis.market.machines
         self.drawn = [drawn_servers(one.name, one.infrastructure, machines) for one in scenarios]
-        self.holds = [holds(drawn, work, one, machines) for drawn, one in zip(self.drawn, scenarios, strict=True)]
+        self.holds = [
+            holds(drawn, work, one, machines, basis.day_share) for drawn, one in zip(self.drawn, scenarios, strict=True)
+        ]
         # What requests cost differs between repetitions of the calibration by a factor for all: its three points.
-        total = work.a_person["app"] / np.median(work.a_person["app"])
+        total = work.a_person["app"] / max(float(np.median(work.a_person["app"])), 1e-12)
         low, middle, high = np.quantile(total, _WORK_QUANTILES)
         self._work_factor = Between(low=float(low), middle=float(middle), high=float(high), source="calibration")
         self._a_person = {role: float(np.median(found)) for role, found in work.a_person.items()}
         self._idle = {role: float(np.median(found)) for role, found in work.idle.items()}
         self._in_loop = float(np.median(work.in_loop))
         self._idle_in_loop = float(np.median(work.idle_in_loop))
-        self._reference_ms = basis.calibration.reference_work_cpu_ms or 1.0
+        self._reference_ms = basis.calibration.reference_work_cpu_ms or 1.0  # `work` has refused to be without
 
     def weeks(self, ways: Ways, weeks: int, schedule: Sequence[int] | None = None) -> Weeks:
         """`schedule`: the phase of each week, where it is not the model that says when to change."""
@@ -101,10 +104,13 @@ class Timeline:
             # Fast cores and many go together: both are the processor's generation.
             cores = at(server.cores, -ways.place(SPEED))
             each, idle = self._a_person[role] * factor * slower, self._idle[role] * slower
-            rooms.append(count * np.maximum(0.0, FULL * cores - idle) / each)
+            rooms.append(count * np.maximum(0.0, FULL * cores - idle) / np.maximum(each, 1e-12))
+            if role in throttled(drawn):
+                earned = np.maximum(0.0, server.baseline_share * cores - idle) / np.maximum(each, 1e-12)
+                rooms.append(count * earned / self._basis.day_share)
             if role == "app":
                 loop, idle = self._in_loop * factor * slower, self._idle_in_loop * slower
-                rooms.append(count * np.maximum(0.0, FULL * drawn.threads - idle) / loop)
+                rooms.append(count * np.maximum(0.0, FULL * drawn.threads - idle) / np.maximum(loop, 1e-12))
         return np.asarray(found.latency_share * np.minimum.reduce(rooms), np.float64)
 
     def _servers(
@@ -124,16 +130,13 @@ class Timeline:
         return counts, workers, found
 
     def _rented(self, ways: Ways, number: int) -> dict[str, Floats]:
-        """A month of a phase's servers as its list prices name them, (R, 1) by resource."""
+        """A month of a phase's own servers, (R, 1) by resource."""
         market, found = self._basis.market, dict[str, Floats]()
-        for line in self._scenarios[number].costs.lines:
-            for one in line.list_price:
-                if one.server:
-                    server = market.machines.types[one.server]
-                    price = market.prices.price(server.price)
-                    usd = float(price.first_usd * server.price_times * one.quantity) * HOURS_A_MONTH
-                    amount = usd * self._factor(ways, price)
-                    found[line.resource] = found[line.resource] + amount if line.resource in found else amount
+        for resource, name, count in own_servers(self._scenarios[number], market).rented:
+            server = market.machines.types[name]
+            price = market.prices.price(server.price)
+            usd = float(price.first_usd * server.price_times * count) * HOURS_A_MONTH
+            found[resource] = usd * self._factor(ways, price)
         return found
 
     def _credits(self, ways: Ways, drawn: Drawn, people: Floats) -> Floats:

@@ -40,7 +40,7 @@ class Holds:
 
 
 def drawn_servers(name: str, infrastructure: Infrastructure, machines: Machines) -> Drawn:
-    database = machines.databases[infrastructure.mongodb]
+    database = machines.tier(infrastructure.mongodb) or infrastructure.mongodb
     kinds: dict[Role, tuple[str, int]] = {
         "app": (infrastructure.app_instance, infrastructure.apps),
         "database": (database, 1),
@@ -50,10 +50,16 @@ def drawn_servers(name: str, infrastructure: Infrastructure, machines: Machines)
     return Drawn(name, servers, infrastructure.app_processes)
 
 
-def holds(drawn: Drawn, work: Work, scenario: Scenario, machines: Machines) -> Holds:
+def holds(drawn: Drawn, work: Work, scenario: Scenario, machines: Machines, day_share: float | None) -> Holds:
     """By the utilisation law, then by latencies in some of the draws: those miss their targets at a share of the people
-    that fill the servers, which the other draws take over."""
+    that fill the servers, which the other draws take over.
+
+    `day_share`: people on average over the busiest day, of those at its busiest moment. A burstable server for which no
+    more credits can be had must earn what it uses in a day; None leaves that out, as the simulation does.
+    """
     room = {role: _people(drawn, work, role) for role in drawn.servers} | {"app, threads": _threads(drawn, work)}
+    if day_share:
+        room |= {f"CPU credits of {role}": _earned(drawn, work, role) / day_share for role in throttled(drawn)}
     full = np.minimum.reduce(list(room.values()))
     at = np.linspace(0, work.draws - 1, min(LATENCY_DRAWS, work.draws)).astype(np.int64)
     latencies = Latencies(work, scenario, [int(draw) for draw in at])
@@ -78,6 +84,19 @@ def _people(drawn: Drawn, work: Work, role: Role) -> Floats:
     return _room(count, work.cores(name, server), work.a_person[role] * slower, work.idle[role] * slower)
 
 
+def throttled(drawn: Drawn) -> list[Role]:
+    """Burstable, and no credits for sale."""
+    servers = drawn.servers.items()
+    return [role for role, (_, server, _) in servers if server.baseline_share < 1 and not server.credit_price]
+
+
+def _earned(drawn: Drawn, work: Work, role: Role) -> Floats:
+    """People on average whose work is all that it earns."""
+    name, server, count = drawn.servers[role]
+    slower, earned = work.slower(name, server), server.baseline_share * work.cores(name, server)
+    return _room(count, earned / FULL, work.a_person[role] * slower, work.idle[role] * slower)
+
+
 def _threads(drawn: Drawn, work: Work) -> Floats:
     name, server, count = drawn.servers["app"]
     slower = work.slower(name, server)
@@ -90,7 +109,7 @@ def _room(count: int, cores: Floats, each: Floats, idle: Floats) -> Floats:
 
 def _fullest(room: Mapping[str, Floats], draw: int) -> str:
     name = min(room, key=lambda one: room[one][draw])
-    return f"{name} ({FULL:.0%} busy)"
+    return name if name.startswith("CPU credits") else f"{name} ({FULL:.0%} busy)"
 
 
 def _missed(

@@ -139,9 +139,10 @@ class Sizing:
             return max(enough(CPU_SHARE), ceil(self._cache_mb / usable_mb))
         return enough(CPU_SHARE)
 
-    @property
+    @cached_property
     def _cache_mb(self) -> float:
-        return sure(self.crowds.users) * self.market.offers.assumed("cache_mb_a_user")
+        a_user = self.market.offers.assumptions["cache_mb_a_user"]
+        return sure(self.crowds.users * self.work.drawn(a_user, "cache_mb_a_user"))
 
     def option(self, role: Role, name: str, count: int, copies: int | None = None) -> Option:
         """So many of that type: what they cost, and what breaks with them. `copies` of a cache's nodes, else two where

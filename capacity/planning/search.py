@@ -3,11 +3,9 @@
 import heapq
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
-from capacity.calibration.file import CalibrationError
 from capacity.planning.latency import Latencies, Load, worker_busy
 from capacity.planning.options import CONNECTIONS_SHARE, DATABASE_MEMBERS, Option, Sizing, sure
 from capacity.planning.work import ROLES
@@ -18,6 +16,7 @@ from scenarios.schema import Scenario
 LATENCY_DRAWS = 32
 _SLOW_TOGETHER: tuple[tuple[Role, ...], ...] = (("app",), ("database",), ("cache",), ("app", "database"))
 _APP: tuple[Role, ...] = ("app",)
+_TWO: tuple[Role, ...] = ("app", "database")
 _COUNT_MOST = 100_000  # of one server: beyond it nobody rents
 
 
@@ -77,15 +76,13 @@ class Search:
     def __init__(self, sizing: Sizing, scenario: Scenario) -> None:
         self.sizing = sizing
         work = sizing.work
-        if work.calibration.reference_work_cpu_ms is None:
-            raise CalibrationError(
-                "This calibration does not say how fast its machine was, so it says nothing of other servers: no run "
-                "of it measured the reference work. `matchday run calibration` measures it."
-            )
         self._draws = np.linspace(0, work.draws - 1, min(LATENCY_DRAWS, work.draws)).astype(np.int64)
         self._latencies = Latencies(work, scenario, [int(draw) for draw in self._draws])
         self.judged = 0
         self._slow: dict[tuple[str, ...], bool] = {}
+        self._apps: dict[tuple[str, str, int], int | None] = {}
+        self._shards: dict[tuple[str, int, str], int | None] = {}
+        self._options: dict[tuple[str, int], Option] = {}
         self._heap: list[tuple[float, int, Servers, tuple[int, ...] | None]] = []
         self._pushed = 0
 
@@ -95,6 +92,8 @@ class Search:
         first, second = None, None
         for servers in self._cheapest_first():
             if (first and _same_types(first, servers)) or any(map(self._slow.get, _type_names(servers))):
+                continue
+            if self._known_to_miss(servers):
                 continue
             if reason := self.breaks(servers):
                 if not self._too_slow(servers):
@@ -154,19 +153,62 @@ class Search:
     def _with_more(self, servers: Servers) -> None:
         """What breaks together may hold with more of the same: the fewest app servers, or shards, that do."""
         app, database = servers.app, servers.database
-        if not self._connections(servers) and not self._missed(servers, idle=_APP):
-            more = partial(self.sizing.option, "app", app.name)
-            if count := _fewest(lambda n: not self.breaks(replace(servers, app=more(n))), app.count + 1):
-                self._push(replace(servers, app=more(count)))
-        if database.can_be_sharded:
-            shards = partial(self.sizing.option, "database", database.name)
+        apps, shards = self._fewest_apps(app, database), self._fewest_shards(app, database)
+        if apps and apps <= app.count:  # enough but for what waits at this cache
+            apps = _fewest(lambda n: not self.breaks(replace(servers, app=self._option(app, n))), app.count + 1)
+        if apps:
+            self._push(replace(servers, app=self._option(app, apps)))
+        if shards and shards > database.count:
+            self._push(replace(servers, database=self._option(database, shards)))
+
+    def _known_to_miss(self, servers: Servers) -> bool:
+        """Whether other servers of these types have shown that so few app servers are not enough: it is the same beside
+        every cache. What would be enough is pushed then."""
+        key = (servers.app.name, servers.database.name, servers.database.count)
+        if key not in self._apps or (self._apps[key] or _COUNT_MOST) <= servers.app.count:
+            return False
+        self._with_more(servers)
+        return True
+
+    def _fewest_apps(self, app: Option, database: Option) -> int | None:
+        """Beside that database, as if the cache took no time; None where no number is enough."""
+        key = (app.name, database.name, database.count)
+        if key not in self._apps:
+            servers = Servers(app, database, self._any_cache)
 
             def holds(count: int) -> bool:
-                larger = replace(servers, database=shards(count))
-                return not self._connections(larger) and not self._missed(larger, idle=_APP)
+                larger = replace(servers, app=self._option(app, count))
+                return not self._connections(larger) and not self._missed(larger, _TWO)
 
-            if count := _fewest(holds, database.count + 1):
-                self._push(replace(servers, database=shards(count)))
+            hopeless = self._connections(servers) or self._missed(servers, _TWO, _APP)
+            self._apps[key] = None if hopeless else _fewest(holds, app.count)
+        return self._apps[key]
+
+    def _fewest_shards(self, app: Option, database: Option) -> int | None:
+        """As if nobody waited at the app servers; None where no number is enough."""
+        key = (app.name, app.count, database.name)
+        if not database.can_be_sharded:
+            return None
+        if key not in self._shards:
+            servers = Servers(app, database, self._any_cache)
+
+            def holds(count: int) -> bool:
+                larger = replace(servers, database=self._option(database, count))
+                return not self._connections(larger) and not self._missed(larger, _TWO, _APP)
+
+            self._shards[key] = _fewest(holds, database.count)
+        return self._shards[key]
+
+    @property
+    def _any_cache(self) -> Option:
+        """Where none takes time it does not matter which."""
+        return self.sizing.needed["cache"][0]
+
+    def _option(self, like: Option, count: int) -> Option:
+        key = (like.name, count)
+        if key not in self._options:
+            self._options[key] = self.sizing.option(like.role, like.name, count)
+        return self._options[key]
 
     def _push(self, servers: Servers) -> None:
         self._pushed += 1
@@ -226,7 +268,7 @@ class Search:
         """Of every type the most that would still be cheaper; and what fell in the judgement together."""
         for chosen in cheapest.parts:
             for name, _ in self.sizing.market.servers(chosen.role):
-                if option := self._most_below(chosen, name):
+                if option := self.most_below(chosen, name):
                     saves = chosen.usd_per_month - option.usd_per_month
                     breaks = option.breaks or self.breaks(replace(cheapest, **{chosen.role: option}))
                     if breaks:
@@ -238,7 +280,7 @@ class Search:
             if len(others) > 1 and saves > 0:
                 yield Rejected(others[0].role, " with ".join(one.title for one in others), saves, reason)
 
-    def _most_below(self, chosen: Option, name: str) -> Option | None:
+    def most_below(self, chosen: Option, name: str) -> Option | None:
         """As many of a type as cost less than what was chosen; None when not even one does."""
         one = self.sizing.option(chosen.role, name, 1)
         each = one.usd_per_month if one.surplus_vcpu_hours == 0 else self._without_credits(one)

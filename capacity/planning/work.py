@@ -1,12 +1,13 @@
 """What one person asks of each kind of server, in as many ways as are drawn, before any server is chosen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from capacity.calibration.file import Calibration
+from capacity.calibration.checks import MEASURE
+from capacity.calibration.file import Calibration, CalibrationError
 from capacity.calibration.paths import WAY, sized
 from scenarios.machines import Between, Role, ServerType
 
@@ -30,6 +31,11 @@ class Work:
     idle_in_loop: Floats
     seed: int
     _drawn: dict[str, Floats] = field(default_factory=dict, repr=False)  # a catalogue asks for the same again and again
+
+    def times(self, factor: Floats) -> "Work":
+        """People who do `factor` (D,) times as much."""
+        a_person = {role: factor * found for role, found in self.a_person.items()}
+        return replace(self, a_person=a_person, in_loop=factor * self.in_loop)
 
     @property
     def draws(self) -> int:
@@ -60,8 +66,16 @@ def family_of(name: str) -> str:
     return name.rpartition(".")[0] or name
 
 
-def worked(calibration: Calibration, rates: Mapping[str, float], draws: int, seed: int) -> Work:
-    """`rates`: what one person does a second, by action. The same seed, the same draws."""
+def worked(
+    calibration: Calibration, rates: Mapping[str, float], draws: int, seed: int, activity: Between | None = None
+) -> Work:
+    """`rates`: what one person does a second, by action; `activity` times as much in each draw. The same seed, the same
+    draws. Raises CalibrationError for a calibration that says nothing of other servers than its own."""
+    if calibration.reference_work_cpu_ms is None:
+        raise CalibrationError(
+            "This calibration does not say how fast its machine was, so it says nothing of other servers: no run of it "
+            f"measured the reference work. {MEASURE}"
+        )
     repetitions = np.arange(draws) % calibration.draws
     a_person = {role: np.zeros(calibration.draws) for role in ROLES}
     in_loop, idle_in_loop = np.zeros(calibration.draws), np.zeros(calibration.draws)
@@ -78,15 +92,16 @@ def worked(calibration: Calibration, rates: Mapping[str, float], draws: int, see
             idle[role_of(station)] += np.array(cores)
         if station in WAY and sized(station):
             idle_in_loop += np.array(cores)
-    return Work(
+    found = Work(
         calibration,
         rates,
-        {role: found[repetitions] for role, found in a_person.items()},
-        {role: found[repetitions] for role, found in idle.items()},
+        {role: one[repetitions] for role, one in a_person.items()},
+        {role: one[repetitions] for role, one in idle.items()},
         in_loop[repetitions],
         idle_in_loop[repetitions],
         seed,
     )
+    return found.times(found.drawn(activity, "activity")) if activity else found
 
 
 def role_of(station: str) -> Role:

@@ -211,7 +211,7 @@ class Planned:
         plan, machines = self.infrastructure, self.machines
         for key, named, known in (
             ("app_instance", plan.app_instance, machines.types),
-            ("mongodb", plan.mongodb, machines.databases),
+            ("mongodb", plan.mongodb, _tiers(machines)),
         ):
             if named not in known:
                 raise UsageError(
@@ -224,7 +224,7 @@ class Planned:
         plan = self.infrastructure
         return {
             "app": (plan.app_instance, plan.apps),
-            "mongod": (self.machines.databases[plan.mongodb], 1),
+            "mongod": (self.machines.tier(plan.mongodb) or plan.mongodb, 1),
             "valkey": ("redis", plan.redis_nodes),
         }
 
@@ -269,6 +269,11 @@ class Planned:
             quantiles = np.array(law.quantiles_s or (law.mean_s, law.mean_s)) + more_s
             found[action] = Law.measured(quantiles, together=True)
         return found
+
+
+def _tiers(machines: Machines) -> list[str]:
+    tiers = [name for name, one in machines.machines.items() if one.role == "database"]
+    return [*machines.databases, *(name for name in tiers if name not in machines.databases)]
 
 
 def _reference_work_ms(calibration: Calibration) -> float:

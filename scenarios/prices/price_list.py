@@ -94,6 +94,7 @@ class Price:
     source: str
     usd_low: Decimal | None = None
     usd_high: Decimal | None = None
+    free_confidence: Confidence | None = None  # of how much is free; None where nothing is
 
     def usd(self, quantity: Decimal) -> Decimal:
         """Exact: each unit at the price of its tier."""
@@ -122,7 +123,9 @@ class Price:
             self.as_of,
             Confidence.worst((self.confidence, Confidence.DERIVED)),
             f"{factor.normalize():f} times {self.key}: {self.source}",
-            *(None if usd is None else factor * usd for usd in (self.usd_low, self.usd_high)),
+            None if self.usd_low is None else factor * self.usd_low,
+            None if self.usd_high is None else factor * self.usd_high,
+            self.free_confidence,
         )
 
 
@@ -215,7 +218,9 @@ def _prices(rows: Iterable[PriceRow]) -> Iterator[Price]:
             min(row.as_of for row in known),
             Confidence.worst(row.confidence for row in known),
             first.source,
-            *(None if usd is None else usd / first.per for usd in (first.usd_low, first.usd_high)),
+            None if first.usd_low is None else first.usd_low / first.per,
+            None if first.usd_high is None else first.usd_high / first.per,
+            tiers[0].confidence if len(tiers) > 1 and not tiers[0].usd else None,
         )
 
 

@@ -49,7 +49,7 @@ def ours(basis: Basis) -> Planned:
     """Twelve searches: in each way growth is another from the first week to the last."""
     scenario = load("phase-3")
     started = time.perf_counter()
-    work = worked(basis.calibration, basis.rates, DRAWS, 1)
+    work = worked(basis.calibration, basis.rates, DRAWS, 1, basis.market.offers.assumptions["activity"])
     registered = np.array([basis.growth.registered.at(week) for week in range(1, WEEKS + 1)])
     factors = (basis.growth.low.value, 1.0, basis.growth.high.value)
     users = drawn_people(registered, factors, DRAWS, np.random.default_rng([1, 3]))

@@ -138,6 +138,7 @@ def test_refresh_without_credentials_writes_nothing(shell: Shell, monkeypatch: p
         (["cost", "--format", "pdf"], "--format takes html, md, csv, json, separated by commas; got 'pdf'."),
         (["cost", "--check"], "--check needs a budget: write monthly_budget_usd below [costs]"),
         (["cost", "--diff", "phase-1"], "--diff compares two scenarios"),
+        (["cost", "--diff", "phase-1", "phase-2", "--check"], "--diff compares two scenarios, and nothing else"),
         (["cost", "--usage", "heavy"], "--usage heavy: there are plan, tinder, light"),
         (["cost", "--prices", "no.csv"], "no.csv cannot be read: No such file or directory"),
         (["cost", "--calibration", "no.json"], "no.json cannot be read"),

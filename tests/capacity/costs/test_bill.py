@@ -37,7 +37,7 @@ def items(bill: PhaseBill, resource: str, kind: str) -> dict[str, Item]:
         ("backup", "atlas.backup", "70"),  # 500 GB x .14
         ("cache", "elasticache.redis.cache.m6g.large", "217.540"),  # 2 x 730 h x .149
         ("load_balancer", "alb.hour", "16.4250"),  # 730 h x .0225
-        ("load_balancer", "ec2.public_ipv4", "7.30"),
+        ("load_balancer", "ec2.public_ipv4", "10.95"),  # 3 x 730 h x .005
         ("storage", "s3.standard.storage", "11.5"),  # 500 GB x .023
         ("cdn", "cloudfront.us.dto", "348.16"),  # (5,120 - 1,024) GB x .085
         ("network", "dto.internet", "175.32"),  # (2,048 - 100) GB x .09
@@ -143,10 +143,42 @@ def test_the_cdn_is_whichever_offer_allows_it_and_costs_least() -> None:
         assert all(one.breaks for one in offers if one.usd_per_month < chosen.usd_per_month)
 
 
-def test_a_user_more_costs_something_and_the_rest_is_there_anyway() -> None:
+def test_users_add_to_what_is_there_without_anybody() -> None:
     for bill in bills():
         assert 0 < bill.marginal_need_usd_per_user < bill.each["need"].per_user
-        assert bill.fixed_need_usd + bill.users * bill.marginal_need_usd_per_user == bill.total.need
+        together = bill.fixed_need_usd + bill.users * bill.marginal_need_usd_per_user
+        assert round(together, 6) == round(bill.total.need, 6)
+        servers = sum(
+            one.usd_per_month
+            for line in bill.lines
+            for one in line.need_items
+            if one.price.startswith(("ec2.t3.medium", "atlas", "elasticache", "alb.hour", "nat.hour"))
+        )
+        assert bill.fixed_need_usd > servers
+
+
+def test_a_step_of_the_cdn_is_no_users_own() -> None:
+    """At 6,000 users the next flat plan is taken: nobody is told that a user costs four dollars."""
+    bill = phase_bill(load("phase-2", ["population.users=6000"]), basis("phase-2"))
+    assert bill.fixed_need_usd > 0
+    assert bill.marginal_need_usd_per_user < Decimal("0.2")
+
+
+def test_what_no_calibration_has_measured_is_said() -> None:
+    calibration = basis().calibration
+    some = {name: found for name, found in calibration.actions.items() if name != "IMAGE photo"}
+    draws = {name: found for name, found in calibration.draws_cpu_ms.items() if name != "IMAGE photo"}
+    without = replace(basis(), calibration=calibration.model_copy(update={"actions": some, "draws_cpu_ms": draws}))
+    unknown = phase_bill(load("phase-1"), without).unknown
+    assert "never calibrated, and so counted without bytes and asks: IMAGE photo" in unknown
+
+
+def test_the_list_is_of_the_plans_own_servers() -> None:
+    """NAT data by three servers, where two are needed; S3 without a CDN answers for every picture."""
+    assert items(PHASE_3, "network", "list")["nat.gb"].quantity == 15
+    assert items(PHASE_3, "network", "need")["nat.gb"].quantity == 10
+    reads = [items(PHASE_1, "storage", kind)["s3.get"].quantity for kind in ("list", "need")]
+    assert reads[0] == pytest.approx(20 * reads[1])
 
 
 def test_what_one_of_each_costs() -> None:

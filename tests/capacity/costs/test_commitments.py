@@ -1,13 +1,20 @@
 """Commitments: amortised, never nothing, and honest about what is not known."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from capacity.costs.commitments import ON_DEMAND, Commitment, commitments
+from capacity.costs.own import Own
 from tests.capacity.costs.made import basis
 
 
 def of(server: str, count: int = 1) -> dict[str, Commitment]:
-    return {one.term: one for one in commitments(basis().market, [(server, Decimal(count))])}
+    """Of so many of that server, and of nothing else."""
+    role = basis().market.machines.types[server].role
+    own = Own("t3.medium", 1, "M10", "redis.t3.small", 1)
+    app = replace(own, app=server, apps=count) if role == "app" else replace(own, cache=server, nodes=count)
+    found = commitments(basis().market, app if role != "database" else replace(own, database=server))
+    return {one.term: one for one in found if one.servers == f"{count} x {server}"}
 
 
 def test_a_year_of_a_burstable_server() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from capacity.costs.known import check
-from scenarios.load import ScenarioError, load, load_all
+from capacity.costs.report import cost_report
+from scenarios.load import ScenarioError, load, load_all, load_plan
 from tests.capacity.costs.made import basis
 
 MINE = """
@@ -87,6 +88,38 @@ def test_what_a_file_says_wrongly_is_said_at_once(tmp_path: Path) -> None:
 def test_weeks_that_end_before_they_begin() -> None:
     with pytest.raises(ScenarioError, match=r"weeks: .* begin at 1 at least, and end no earlier"):
         load("phase-1", ["weeks=[8, 5]"])
+
+
+def test_servers_of_an_infrastructure_that_nobody_knows() -> None:
+    strange = load("phase-1", ["infrastructure.app_instance=t9.huge", "infrastructure.mongodb=M99"])
+    with pytest.raises(ScenarioError) as error:
+        check([strange], basis().market)
+    assert "phase-1.toml: infrastructure.app_instance: there is no server 't9.huge' with a price; there are " in str(
+        error.value
+    )
+    assert "phase-1.toml: infrastructure.mongodb: there is no tier 'M99'; there are M10, " in str(error.value)
+
+
+def test_a_tier_by_its_own_name_and_a_scenario_without_list_prices_have_bills_and_weeks() -> None:
+    line = "{item='All',quantity=1,unit='month',unit_usd=5,basis='seed',note=''}"
+    own = load(
+        "phase-3", [f"costs.lines=[{line}]", "infrastructure.mongodb=M40", "infrastructure.app_instance=m7g.large"]
+    )
+    check([own], basis().market)
+    found = cost_report([(own, basis("phase-3"))], load_plan())
+    (bill,) = found.phases
+    assert bill.total.plan == 5
+    assert bill.lines[0].unknown == "no list price is given (list_price)"
+    assert found.weeks[-1].need_usd.middle > 0
+    assert [one.servers for one in found.commitments[::4]] == ["3 x m7g.large", "3 x redis.m6g.large"]
+
+
+@pytest.mark.parametrize("quantity", ["0.5", "0", "1.5"])
+def test_half_a_server_is_none(quantity: str) -> None:
+    item = f"{{server='t3.medium',quantity={quantity},unit='each',basis='seed'}}"
+    line = f"{{item='A',quantity=1,unit='server',unit_usd=5,basis='seed',note='',list_price=[{item}]}}"
+    with pytest.raises(ScenarioError, match="quantity of a server is a whole number, 1 at least"):
+        load("phase-1", [f"costs.lines=[{line}]"])
 
 
 def test_the_shipped_phases_are_known() -> None:

@@ -16,13 +16,14 @@ from capacity.costs.weeks import MONTHS_A_WEEK, Timeline, tiered
 from capacity.planning.knees import holds
 from capacity.planning.options import Sizing
 from capacity.planning.search import Servers
+from capacity.planning.work import worked
 from scenarios.load import PHASES, load
 from scenarios.machines import Between
 from tests.capacity.costs.made import basis, report
 
 BASIS = basis("phase-3")
 SCENARIOS = [load(name) for name in PHASES]
-TIMELINE = Timeline(BASIS, SCENARIOS, work_of(BASIS, 1))
+TIMELINE = Timeline(BASIS, SCENARIOS, worked(BASIS.calibration, BASIS.rates, 200, 1))
 
 
 @given(st.sampled_from(sorted(BASIS.market.prices.prices)), st.decimals(0, 10**8, places=3))
@@ -64,10 +65,10 @@ def test_a_phase_is_left_in_the_week_in_which_more_are_there_than_it_holds() -> 
     for row in range(3):
         for week in range(52):
             people, phase = weeks.people_peak[row, week], int(weeks.phase[row, week])
-            if phase:  # about: the middle of figures is not quite the median of draws
-                assert people > 0.9 * most[phase - 1]
+            if phase:  # about: the median of what is first to be full is below each of the middles
+                assert people > 0.85 * most[phase - 1]
             if phase < len(most):
-                assert people < 1.1 * most[phase]
+                assert people < 1.2 * most[phase]
 
 
 def test_where_no_phase_holds_it_is_said() -> None:
@@ -136,9 +137,9 @@ def test_money_goes_to_people_first() -> None:
 def test_closed_form_knees_are_the_simulators() -> None:
     """`matchday predict --weeks 12` simulates 1,477 (1,073 to 2,006), 2,682 (1,977 to 3,636) and 3,829 (3,018 to 4,689)
     people; here the same servers in closed form."""
-    work = work_of(BASIS, 1)
+    work = worked(BASIS.calibration, BASIS.rates, 200, 1)
     simulated = ((1477, 1073, 2006), (2682, 1977, 3636), (3829, 3018, 4689))
     for drawn_servers, scenario, (middle, low, high) in zip(TIMELINE.drawn, SCENARIOS, simulated, strict=True):
-        found = holds(drawn_servers, work, scenario, BASIS.market.machines)
+        found = holds(drawn_servers, work, scenario, BASIS.market.machines, None)
         assert found.middle == pytest.approx(middle, rel=0.1)
         assert np.quantile(found.people, [0.05, 0.95]) == pytest.approx([low, high], rel=0.2)

@@ -92,6 +92,19 @@ def test_everything_cheaper_says_what_it_breaks() -> None:
         assert one.breaks
 
 
+@pytest.mark.parametrize("limit", [66, 68, 80])
+def test_nothing_that_costs_less_is_left_out_for_it_holds(limit: int) -> None:
+    """Where a latency decides, more servers of another type may be cheaper."""
+    scenario = load("phase-3", [f"targets.targets.match_detection.limit={limit}"])
+    of = sizing(100_000)
+    search = Search(of, scenario)
+    best = search.found().cheapest
+    for chosen in best.parts:
+        for name, _ in of.market.servers(chosen.role):
+            if option := search.most_below(chosen, name):
+                assert option.breaks or search.breaks(replace(best, **{chosen.role: option}))
+
+
 @pytest.mark.parametrize("users", [1, 1_000, 10_000, 100_000, 1_000_000, 10_000_000])
 def test_answers_from_one_user_to_ten_million(users: int) -> None:
     found = planned(SCENARIO, BASIS, users, draws=200)
@@ -156,6 +169,5 @@ def test_small_tiers_have_no_shards() -> None:
 
 def test_a_calibration_of_unknown_speed_plans_nothing() -> None:
     unknown = BASIS.calibration.model_copy(update={"reference_work_cpu_ms": None})
-    of = Sizing(BASIS.market, worked(unknown, BASIS.rates, 20, 1), sizing(1_000).crowds)
     with pytest.raises(CalibrationError, match="does not say how fast its machine was"):
-        Search(of, SCENARIO)
+        worked(unknown, BASIS.rates, 20, 1)

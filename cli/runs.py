@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.costs import cost_report
+from cli.costs import shipped_costs
 from cli.load import backend_arguments, distributed_arguments, scenario_arguments, show_load
 from cli.options import (
     RUNS,
@@ -29,7 +29,7 @@ from reports.as_json import dumps
 from reports.costs_terminal import print_phases
 from reports.load_terminal import LoadScreen
 from reports.terminal import console, print_check, print_demands
-from scenarios.load import PHASES, load
+from scenarios.load import load
 from scenarios.outcome import ExitCode, Verdict
 from scenarios.schema import Scenario
 
@@ -42,7 +42,7 @@ def demo(runs: Runs = RUNS) -> None:
     """Phase 1 end to end in about two minutes: real servers, load, verdicts, costs, report."""
     code = _rehearse("phase-1", [], runs)
     console().print()
-    print_phases(console(), cost_report(PHASES))
+    print_phases(console(), shipped_costs())
     raise typer.Exit(code)
 
 
@@ -166,4 +166,4 @@ def _write_report(record: "Record") -> Path:
     from capacity.targets import check as check_targets
     from reports.html import write_report
 
-    return write_report(record, check_targets(record), cost_report(PHASES).phases)
+    return write_report(record, check_targets(record), shipped_costs().phases)

@@ -45,9 +45,9 @@ def by_category(bills: Sequence[PhaseBill]) -> str:
                 ls="--",
                 label=None if place else "plan",
             )
-            axes.annotate(f"${bottom[place]:,.0f}", (place, bottom[place]), ha="center", va="bottom")
+            axes.annotate(f"${bottom[place]:,.0f}", (place + 0.28, bottom[place]), va="center")
         _phases(axes, bills)
-        axes.set_ylabel("US dollars a month, needed")
+        _dollars(axes, "US dollars a month, needed")
         axes.legend(loc="upper left", fontsize=8)
     return svg()
 
@@ -67,7 +67,7 @@ def plan_list_need(bills: Sequence[PhaseBill]) -> str:
             band = "stated by the plan" if not place else None
             axes.bar(place, high - low, 0.84, low, color="#D6E4F0", alpha=0.5, zorder=0, label=band)
         _phases(axes, bills)
-        axes.set_ylabel("US dollars a month")
+        _dollars(axes, "US dollars a month")
         axes.legend(loc="upper left", ncols=2, fontsize=8)
     return svg()
 
@@ -85,17 +85,18 @@ def over_weeks(report: CostReport) -> str:
         axes.plot(x, [one.high for one in need], color=GREEN, lw=1, ls=":", label="low and high growth")
         axes.plot(x, [one.low for one in need], color=GREEN, lw=1, ls=":")
         axes.step(x, [float(week.plan_usd) for week in weeks], where="mid", color=BLUE, ls="--", label="plan")
-        axes.set_ylim(bottom=0)
-        top = axes.get_ylim()[1]
+        top = 1.05 * max(float(week.plan_usd) for week in weeks)
+        top = max(top, max(one.high for one in need))
+        axes.set_ylim(0, 1.3 * top)  # room for the marks
         for switch in report.switches[1:]:
             if switch.by_plan in x:
-                _mark(axes, switch.by_plan, top, f"plan: {switch.phase}", BLUE, "--")
+                _mark(axes, switch.by_plan, 1.28 * top, f"plan: {switch.phase}", BLUE, "--")
             for growth, week in zip(("low growth", "model", "high growth"), switch.by_model, strict=True):
                 if week is not None:
-                    _mark(axes, week, 0.86 * top, f"{growth}: {switch.phase}", GREEN, ":")
+                    _mark(axes, week, 1.17 * top, f"{growth}: {switch.phase}", GREEN, ":")
         axes.set_xticks(x)
         axes.set_xlabel("week")
-        axes.set_ylabel("US dollars a week")
+        _dollars(axes, "US dollars a week")
         axes.legend(loc="upper left", fontsize=8)
     return svg()
 
@@ -140,6 +141,7 @@ def tornado(bars: Sequence[Bar], weeks: int) -> str:
                 )
         axes.axvline(0, color="black", lw=0.8)
         axes.set_yticks(range(len(shown)), [bar.title for bar in shown], fontsize=8)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+,.0f}" if value else "0"))
         middle = f"${bars[0].middle_usd:,.0f}" if bars else ""
         axes.set_xlabel(f"US dollars more or less than {middle} in {weeks} weeks")
         axes.grid(axis="x", color="#E3E6EA")
@@ -150,6 +152,11 @@ def tornado(bars: Sequence[Bar], weeks: int) -> str:
 
 def _needed(bill: PhaseBill, resources: Sequence[str]) -> float:
     return sum(float(line.need_usd or 0) for line in bill.lines if line.resource in resources)
+
+
+def _dollars(axes: Axes, label: str) -> None:
+    axes.set_ylabel(label)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
 def _phases(axes: Axes, bills: Sequence[PhaseBill]) -> None:

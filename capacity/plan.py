@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from capacity.costs.basis import Basis
-from capacity.costs.bill import TITLES, need_with
+from capacity.costs.bill import TITLES
 from capacity.costs.cdn import CdnOffer, cdn_offers, cheapest
+from capacity.costs.items import need_with
 from capacity.costs.lines import Line, unplanned
 from capacity.costs.needed import crowds, work_of
 from capacity.costs.own import own_servers
+from capacity.planning.judge import Servers
 from capacity.planning.options import CONFIDENCE, Sizing
-from capacity.planning.search import Rejected, Search, Servers
+from capacity.planning.search import Rejected, Search
 from scenarios.schema import Scenario
 
 DRAWS = 1000

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from capacity.costs.bill import PhaseBill
 from capacity.costs.lines import Line
 from capacity.costs.report import CostReport
-from reports.costs_text import how, on_top, plain, quantity, summary, switch_text, totals
-from reports.figures import cents, number, usd_range, whole_usd
+from reports.costs_text import how, on_top, plain, quantity, summary, switch_text, totals, week_cells
+from reports.figures import cents, usd_range, whole_usd
 from reports.markdown import escaped
 
 
@@ -74,20 +74,7 @@ def _weeks(report: CostReport) -> Iterator[str]:
     yield f"## {len(report.weeks)} weeks"
     yield ""
     head = ("Week", "Registered", "At once", "Plan's servers", "Model's servers", "Plan", "Need", "90 % between")
-    rows = [
-        (
-            str(week.week),
-            number(round(week.registered)),
-            number(round(week.people_peak)),
-            week.phase_by_plan,
-            week.phase_by_model,
-            whole_usd(week.plan_usd),
-            whole_usd(week.need_usd.middle),
-            f"{whole_usd(week.need_usd.p5)} and {whole_usd(week.need_usd.p95)}",
-        )
-        for week in report.weeks
-    ]
-    yield from table(head, rows)
+    yield from table(head, [week_cells(week) for week in report.weeks])
     yield ""
     yield from (f"- {escaped(text)}" for text in (*map(switch_text, report.switches[1:]), *totals(report)))
 

@@ -12,8 +12,8 @@ from capacity.costs.budget import Amount, Budget, Difference
 from capacity.costs.lines import Line
 from capacity.costs.report import CostReport
 from capacity.costs.seed import TenThousand
-from reports.costs_text import how, on_top, quantity, summary, switch_text, totals
-from reports.figures import cents, number, usd, usd_range, whole_usd
+from reports.costs_text import how, on_top, quantity, summary, switch_text, totals, week_cells
+from reports.figures import cents, usd, usd_range, whole_usd
 from reports.terminal import indented
 
 _TORNADO_SHOWN = 6
@@ -85,16 +85,7 @@ def _print_weeks(out: Console, report: CostReport) -> None:
     out.print(Text(f"{len(report.weeks)} weeks, used {report.usage}; US dollars a week", "bold"))
     table = _table("Week", "Registered", "At once", "Plan's servers", "Model's", "Plan", "Need", "90 % between")
     for week in report.weeks:
-        table.add_row(
-            str(week.week),
-            number(round(week.registered)),
-            number(round(week.people_peak)),
-            week.phase_by_plan,
-            week.phase_by_model,
-            whole_usd(week.plan_usd),
-            whole_usd(week.need_usd.middle),
-            f"{whole_usd(week.need_usd.p5)}–{whole_usd(week.need_usd.p95)[1:]}",
-        )
+        table.add_row(*week_cells(week))
     out.print(table)
     for switch in report.switches[1:]:
         out.print(indented(switch_text(switch)))

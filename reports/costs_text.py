@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from capacity.costs.bill import KINDS, PhaseBill
 from capacity.costs.lines import Item
-from capacity.costs.report import CostReport, Switch
+from capacity.costs.report import CostReport, Switch, WeekCost
 from capacity.costs.seed import TenThousand
 from reports.figures import cents, number, share_range, usd, usd_range, whole_usd
 
@@ -62,6 +62,21 @@ def quantity(one: Item) -> str:
 def plain(value: Decimal) -> str:
     """A quantity: whole where it is large."""
     return f"{value:,.0f}" if value >= 100 or value == value.to_integral_value() else f"{value:,.2f}"
+
+
+def week_cells(week: WeekCost) -> tuple[str, ...]:
+    """Week, registered, at once, servers by plan and by model, plan, need, and where 90 % lie."""
+    need = week.need_usd
+    return (
+        str(week.week),
+        number(round(week.registered)),
+        number(round(week.people_peak)),
+        week.phase_by_plan,
+        week.phase_by_model,
+        whole_usd(week.plan_usd),
+        whole_usd(need.middle),
+        f"{whole_usd(need.p5)}–{whole_usd(need.p95)[1:]}",
+    )
 
 
 def switch_text(switch: Switch) -> str:

@@ -1,30 +1,24 @@
 """A phase's bill: plan, list and need side by side, what is unknown, and what it is for each user."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
-import numpy as np
-
 from capacity.costs.basis import Basis
-from capacity.costs.cdn import REQUESTS, TRAFFIC, CdnOffer, cdn_offers, cheapest
-from capacity.costs.lines import Item, Line, by_confidence, item, planned, unplanned
-from capacity.costs.needed import crowds, needed, work_of
+from capacity.costs.cdn import CdnOffer, cdn_offers
+from capacity.costs.items import listed_items, need_with, needed_items
+from capacity.costs.lines import Item, Line, by_confidence, planned, unplanned
+from capacity.costs.needed import needed, work_of
 from capacity.costs.own import own_servers
 from capacity.costs.person import Person
 from capacity.costs.seed import UsdRange
-from capacity.costs.usage import HOURS_A_MONTH, Drivers, Origin, Use, uses
-from capacity.planning.options import Option, Sizing
-from capacity.planning.search import Servers
+from capacity.costs.usage import HOURS_A_MONTH
+from capacity.planning.judge import Servers
 from capacity.planning.work import Work
-from scenarios.costs import ListItem
-from scenarios.machines import Role, ServerType
 from scenarios.prices.price_list import Confidence
 from scenarios.schema import Scenario
 
-RESOURCE_OF: Mapping[Role, str] = {"app": "app_servers", "database": "database", "cache": "cache"}
 TITLES = {
     "load_balancer": "Load balancer",
     "app_servers": "App servers",
@@ -46,10 +40,6 @@ _UNKNOWN = {
     "backup": "need: how much is backed up is not known",
     "image_processing": "no public list price; what the worker does is part of the app servers",
 }
-# What the plan's own lines have beside what they name: its use is computed.
-_LIST_USES = ("alb.lcu", "s3.put", "s3.get", "nat.gb", "dto.cross_az", "cloudwatch.logs.archive")
-# On the list as in the need.
-_TITLE_OF = {TRAFFIC: "CloudFront, data", "atlas.M30.storage": "Storage", "atlas.backup": "Snapshots"}
 Kind = Literal["plan", "list", "need"]
 KINDS: tuple[Kind, ...] = ("plan", "list", "need")
 
@@ -115,8 +105,8 @@ def phase_bill(scenario: Scenario, basis: Basis, seed: int = 1) -> PhaseBill:
     servers = needed(basis, scenario, work)
     drivers = basis.drivers_of(scenario, servers)
     offers = cdn_offers(basis.market.prices, basis.market.offers, drivers)
-    need = _need(basis, drivers, servers, offers)
-    lines = tuple(_lines(scenario, _listed(scenario, basis, work), need))
+    need = needed_items(basis, drivers, servers, offers)
+    lines = tuple(_lines(scenario, listed_items(scenario, basis, work), need))
     total, users, fixed = _amounts(lines), scenario.population.users, _without_users(scenario, basis, servers)
     a_month = {name: _rounded(float(drivers.a_month(getattr(drivers.person, name)))) for name in ("swipes", "messages")}
     active = _rounded(users * basis.usage.active_share.value)
@@ -167,77 +157,6 @@ def _each(total: Decimal, users: int, active: Decimal, swipes: Decimal, messages
     )
 
 
-def servers_items(basis: Basis, servers: Servers) -> dict[str, list[Item]]:
-    """By resource: servers by the hour, and the credits that they take beyond what they earn."""
-    found: dict[str, list[Item]] = {}
-    for option in servers.parts:
-        items = [_rented(basis, option.server, Decimal(option.nodes), "predicted", option.title)]
-        if option.surplus_vcpu_hours:
-            items.append(_credits(basis, option))
-        found[RESOURCE_OF[option.role]] = items
-    return found
-
-
-def _need(basis: Basis, drivers: Drivers, servers: Servers, offers: tuple[CdnOffer, ...]) -> dict[str, list[Item]]:
-    found: defaultdict[str, list[Item]] = defaultdict(list)
-    for resource, items in servers_items(basis, servers).items():
-        found[resource] += items
-    for use in uses(basis.market.offers):
-        found[use.resource].append(_used(basis, drivers, use))
-    found["cdn"] += cheapest(offers).items
-    return dict(found)
-
-
-def _used(basis: Basis, drivers: Drivers, use: Use) -> Item:
-    origin = drivers.person.origin if use.behaves else use.origin
-    return item(use.title, basis.market.prices.price(use.price), float(use.quantity(drivers)), origin, use.note)
-
-
-def _listed(scenario: Scenario, basis: Basis, work: Work) -> dict[str, list[Item]]:
-    """The plan's own resources: as many as it names, and what their use costs that it does not."""
-    users, found = float(scenario.population.users), defaultdict[str, list[Item]](list)
-    sizing = Sizing(basis.market, work, crowds(basis, users, work.draws), failover=False)
-    drivers = basis.drivers_of(scenario, own_servers(scenario, basis.market).options(sizing))
-    if not scenario.infrastructure.cdn:
-        drivers = replace(drivers, assumed={**drivers.assumed, "cdn_hit_share": np.array(0.0)})
-    for line in scenario.costs.lines:
-        for one in line.list_price:
-            if not one.server:
-                found[line.resource].append(_priced(basis, one))
-                continue
-            server = basis.market.machines.types[one.server]
-            found[line.resource].append(_rented(basis, server, one.quantity, one.basis, one.note))
-            if server.credit_price:
-                option = sizing.option(server.role, one.server, int(one.quantity))
-                found[line.resource].append(_credits(basis, option))
-    for use in uses(basis.market.offers):
-        if use.price in _LIST_USES and use.resource in found:
-            found[use.resource].append(_used(basis, drivers, use))
-    if "cdn" in found:
-        requests = float(drivers.a_month(drivers.person.images))
-        price = basis.market.prices.price(REQUESTS)
-        found["cdn"].append(item("CloudFront, requests", price, requests, drivers.person.origin))
-    return dict(found)
-
-
-def _priced(basis: Basis, one: ListItem) -> Item:
-    price = basis.market.prices.price(one.price)
-    titles = _TITLE_OF | {use.price: use.title for use in uses(basis.market.offers)}
-    quantity = one.quantity * HOURS_A_MONTH if one.unit == "each" else one.quantity
-    return item(titles.get(one.price, one.price), price, quantity, one.basis, one.note)
-
-
-def _rented(basis: Basis, server: ServerType, count: Decimal, origin: Origin, note: str) -> Item:
-    price = basis.market.prices.price(server.price).times(server.price_times)
-    return item(server.title.partition(",")[0], price, count * HOURS_A_MONTH, origin, note)
-
-
-def _credits(basis: Basis, option: Option) -> Item:
-    price = basis.market.prices.price(option.server.credit_price)
-    note = "busy beyond what it earns; on average over a day"
-    return item(f"{option.name}, CPU credits", price, option.surplus_vcpu_hours, "predicted", note)
-
-
 def _lines(scenario: Scenario, listed: Mapping[str, list[Item]], need: Mapping[str, list[Item]]) -> Iterator[Line]:
     """The plan's lines; then what is needed, or not known, and the plan does not have. A resource of two lines has its
     items once."""
@@ -255,16 +174,6 @@ def _lines(scenario: Scenario, listed: Mapping[str, list[Item]], need: Mapping[s
         if resource not in seen:
             seen.add(resource)
             yield unplanned(resource, TITLES[resource], need.get(resource, ()), _UNKNOWN.get(resource, ""))
-
-
-def need_with(
-    scenario: Scenario, basis: Basis, servers: Servers, users: float, new_users: float | None = None
-) -> dict[str, list[Item]]:
-    """By resource what so many users need a month on such servers; as many are new as in the phase, unless given."""
-    if new_users is None:
-        new_users = basis.new_users_a_month(users, scenario.weeks)
-    drivers = basis.drivers_with(servers, users, new_users)
-    return _need(basis, drivers, servers, cdn_offers(basis.market.prices, basis.market.offers, drivers))
 
 
 def _without_users(scenario: Scenario, basis: Basis, servers: Servers) -> Decimal:

@@ -3,8 +3,8 @@
 import numpy as np
 
 from capacity.costs.basis import Basis
+from capacity.planning.judge import Servers
 from capacity.planning.options import Crowds, Option, Sizing
-from capacity.planning.search import Servers
 from capacity.planning.work import Work, worked
 from scenarios.machines import Role
 from scenarios.outcome import UsageError

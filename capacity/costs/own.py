@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from capacity.planning.judge import Servers
 from capacity.planning.options import Market, Sizing
-from capacity.planning.search import Servers
 from scenarios.schema import Scenario
 
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capacity.costs.basis import WEEKS_A_MONTH, Basis
-from capacity.costs.bill import PhaseBill, need_with, phase_bill
+from capacity.costs.bill import PhaseBill, phase_bill
 from capacity.costs.commitments import Commitment, commitments
+from capacity.costs.items import need_with
 from capacity.costs.lines import category_of
 from capacity.costs.needed import crowds, work_of
 from capacity.costs.own import own_servers
@@ -17,8 +18,8 @@ from capacity.costs.seed import TenThousand, ten_thousand
 from capacity.costs.sensitivity import Bar, tornado
 from capacity.costs.ways import Floats, drawn, three
 from capacity.costs.weeks import Timeline, Weeks
+from capacity.planning.judge import Servers
 from capacity.planning.options import Sizing
-from capacity.planning.search import Servers
 from capacity.planning.work import ROLES, worked
 from scenarios.costs import Plan
 from scenarios.prices.price_list import Confidence

@@ -1,19 +1,16 @@
 """The cheapest servers that meet every target: types are sized apart, combined best first, and judged together."""
 
 import heapq
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from capacity.planning.latency import Latencies, Load, worker_busy
-from capacity.planning.options import CONNECTIONS_SHARE, DATABASE_MEMBERS, Option, Sizing, sure
+from capacity.planning.judge import Judge, Servers
+from capacity.planning.options import Option, Sizing
 from capacity.planning.work import ROLES
 from scenarios.machines import Role
 from scenarios.outcome import ExitCode, MatchdayError
 from scenarios.schema import Scenario
 
-LATENCY_DRAWS = 32
 _SLOW_TOGETHER: tuple[tuple[Role, ...], ...] = (("app",), ("database",), ("cache",), ("app", "database"))
 _APP: tuple[Role, ...] = ("app",)
 _TWO: tuple[Role, ...] = ("app", "database")
@@ -24,27 +21,6 @@ class NothingHolds(MatchdayError):
     """No servers that can be rented meet every target."""
 
     exit_code = ExitCode.FAIL
-
-
-@dataclass(frozen=True)
-class Servers:
-    """What stands for a service: app servers, a database, a cache."""
-
-    app: Option
-    database: Option
-    cache: Option
-
-    @property
-    def usd_per_month(self) -> float:
-        return self.app.usd_per_month + self.database.usd_per_month + self.cache.usd_per_month
-
-    @property
-    def parts(self) -> tuple[Option, ...]:
-        return (self.app, self.database, self.cache)
-
-    @property
-    def title(self) -> str:
-        return ", ".join(option.title for option in self.parts)
 
 
 @dataclass(frozen=True)
@@ -74,17 +50,17 @@ class Search:
     """Over a market, for one number of people. Raises NothingHolds when that is so."""
 
     def __init__(self, sizing: Sizing, scenario: Scenario) -> None:
-        self.sizing = sizing
-        work = sizing.work
-        self._draws = np.linspace(0, work.draws - 1, min(LATENCY_DRAWS, work.draws)).astype(np.int64)
-        self._latencies = Latencies(work, scenario, [int(draw) for draw in self._draws])
-        self.judged = 0
+        self.sizing, self._judge = sizing, Judge(sizing, scenario)
         self._slow: dict[tuple[str, ...], bool] = {}
         self._apps: dict[tuple[str, str, int], int | None] = {}
         self._shards: dict[tuple[str, int, str], int | None] = {}
         self._options: dict[tuple[str, int], Option] = {}
         self._heap: list[tuple[float, int, Servers, tuple[int, ...] | None]] = []
         self._pushed = 0
+
+    def breaks(self, servers: Servers) -> str:
+        """What such servers break, alone or together; "" when they hold."""
+        return self._judge.breaks(servers)
 
     def found(self) -> Found:
         """The same market and people, the same answer."""
@@ -111,41 +87,17 @@ class Search:
             first,
             second,
             tuple(sorted(self._rejected(first, failed), key=lambda one: -one.saves_usd_per_month)),
-            self.latencies_ms(first),
-            self.judged,
+            self._judge.latencies_ms(first),
+            self._judge.judged,
             sum(1 for role in ROLES for _ in self.sizing.market.servers(role)),
         )
-
-    def breaks(self, servers: Servers) -> str:
-        """What such servers break: alone, or together; "" when they hold."""
-        self.judged += 1
-        alone = next((option.breaks for option in servers.parts if option.breaks), "")
-        return alone or self._connections(servers) or self._missed(servers)
-
-    def latencies_ms(self, servers: Servers) -> dict[str, tuple[float, float]]:
-        """By target: what CONFIDENCE of all ways stay below with one app server lost, and the limit."""
-        return self._latencies_ms(servers, ROLES, ())
-
-    def _latencies_ms(
-        self, servers: Servers, of: Collection[Role], idle: Collection[Role]
-    ) -> dict[str, tuple[float, float]]:
-        """All but the roles `of` take no time; nobody waits at those that are `idle`."""
-        limits = self._latencies.titles
-        found = self._latencies.percentiles_ms(self._load(servers, of, idle))
-        return {title: (sure(found[title]), limit) for title, limit in limits.items()}
-
-    def _missed(self, servers: Servers, of: Collection[Role] = ROLES, idle: Collection[Role] = ()) -> str:
-        for title, (measured, limit) in self._latencies_ms(servers, of, idle).items():
-            if measured >= limit:
-                return f"{title}: {measured:,.0f} ms with one app server lost, below {limit:,.0f} ms"
-        return ""
 
     def _too_slow(self, servers: Servers) -> bool:
         """Whether a type by itself, or app servers with a database, miss a target even if nobody waits: then no number
         of them helps. Each is looked at once."""
         for roles, names in zip(_SLOW_TOGETHER, _type_names(servers), strict=True):
             if names not in self._slow:
-                self._slow[names] = bool(self._missed(servers, roles, roles))
+                self._slow[names] = bool(self._judge.missed(servers, roles, roles))
             if self._slow[names]:
                 return True
         return False
@@ -178,9 +130,9 @@ class Search:
 
             def holds(count: int) -> bool:
                 larger = replace(servers, app=self._option(app, count))
-                return not self._connections(larger) and not self._missed(larger, _TWO)
+                return not self._judge.connections(larger) and not self._judge.missed(larger, _TWO)
 
-            hopeless = self._connections(servers) or self._missed(servers, _TWO, _APP)
+            hopeless = self._judge.connections(servers) or self._judge.missed(servers, _TWO, _APP)
             self._apps[key] = None if hopeless else _fewest(holds, app.count)
         return self._apps[key]
 
@@ -194,7 +146,7 @@ class Search:
 
             def holds(count: int) -> bool:
                 larger = replace(servers, database=self._option(database, count))
-                return not self._connections(larger) and not self._missed(larger, _TWO, _APP)
+                return not self._judge.connections(larger) and not self._judge.missed(larger, _TWO, _APP)
 
             self._shards[key] = _fewest(holds, database.count)
         return self._shards[key]
@@ -213,33 +165,6 @@ class Search:
     def _push(self, servers: Servers) -> None:
         self._pushed += 1
         heapq.heappush(self._heap, (servers.usd_per_month, self._pushed, servers, None))
-
-    def _connections(self, servers: Servers) -> str:
-        """Whether all pools fit; with shards each router has the limit of a member."""
-        allowed, pool = servers.database.server.connections, self.sizing.work.calibration.pool_size
-        if not allowed or not pool:
-            return ""
-        shards = servers.database.count
-        most = CONNECTIONS_SHARE * allowed * (DATABASE_MEMBERS * shards if shards > 1 else 1)
-        asked = pool * servers.app.count * servers.app.server.vcpus
-        return f"{asked:,.0f} database connections in the pools, {most:,.0f} at most" if asked > most else ""
-
-    def _load(self, servers: Servers, of: Collection[Role], idle: Collection[Role]) -> Load:
-        """With one app server lost, at the peak."""
-        sizing, work, at = self.sizing, self.sizing.work, self._draws
-        peak = sizing.crowds.peak
-        left = {servers.app.role: max(1, servers.app.count - 1)}
-        slower = {one.role: work.slower(one.name, one.server)[at] * (one.role in of) for one in servers.parts}
-        busy = {
-            one.role: sizing.busy(one.role, one.name, left.get(one.role, one.count), peak)[at] * (one.role not in idle)
-            for one in servers.parts
-        }
-        cores = {one.role: work.cores(one.name, one.server)[at] for one in servers.parts}
-        cores["app"] = cores["app"] * left["app"]
-        round_trip_s = work.drawn(sizing.market.machines.network.round_trip_ms, "network round trip")[at] / 1000
-        workers = left["app"] * servers.app.server.workers
-        jobs = worker_busy(work, at, peak[at], slower["app"], workers) * ("app" not in idle)
-        return Load(slower, busy, cores, jobs, round_trip_s)
 
     def _cheapest_first(self) -> Iterator[Servers]:
         """Combinations by price: k-best sums over sorted lists (a heap of the borders, as in Eppstein 1998), and in

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capacity.costs.basis import WEEKS_A_MONTH
-from capacity.costs.bill import need_with
+from capacity.costs.items import need_with
 from capacity.costs.needed import crowds, work_of
 from capacity.costs.sensitivity import tornado
 from capacity.costs.ways import GROWTH, Ways, at, drawn, names_of, one_at_a_time, three
 from capacity.costs.weeks import MONTHS_A_WEEK, Timeline, tiered
+from capacity.planning.judge import Servers
 from capacity.planning.knees import holds
 from capacity.planning.options import Sizing
-from capacity.planning.search import Servers
 from capacity.planning.work import worked
 from scenarios.load import PHASES, load
 from scenarios.machines import Between

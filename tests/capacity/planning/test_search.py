@@ -8,8 +8,9 @@ import pytest
 
 from capacity.calibration.file import CalibrationError
 from capacity.plan import planned
+from capacity.planning.judge import Servers
 from capacity.planning.options import CPU_SHARE, FAILOVER_CPU_SHARE, Crowds, Market, Sizing
-from capacity.planning.search import NothingHolds, Search, Servers
+from capacity.planning.search import NothingHolds, Search
 from capacity.planning.work import ROLES, worked
 from scenarios.load import load
 from tests.capacity.costs.made import basis

@@ -1,0 +1,28 @@
+"""What the phases' people do, as it ships, is what would be imagined anew."""
+
+import json
+
+import pytest
+
+from cli.crowds import crowd_of, digest, imagined_rates
+from scenarios.load import BEHAVIOUR, PHASES, load
+
+STORED = json.loads(BEHAVIOUR.read_text())
+
+
+@pytest.mark.parametrize("name", PHASES)
+def test_every_phase_is_stored_as_it_is_imagined(name: str) -> None:
+    """`make behaviour` writes it anew."""
+    scenario = load(name)
+    assert STORED[digest(scenario)] == pytest.approx(imagined_rates(scenario))
+    assert crowd_of(scenario).daters == STORED[digest(scenario)]
+
+
+def test_nothing_else_is_stored() -> None:
+    assert set(STORED) == {digest(load(name)) for name in PHASES}
+
+
+def test_other_behaviour_is_imagined() -> None:
+    patient = load("phase-1", ["traffic.card_dwell.male.mean_s=20"])
+    assert digest(patient) not in STORED
+    assert crowd_of(patient).daters["POST /swipes"] < crowd_of(load("phase-1")).daters["POST /swipes"]

@@ -74,10 +74,9 @@ def _items(line: Line) -> list[tuple[RenderableType, ...]]:
         rows.append((indented(text, "dim"), "", "", ""))
     for kind, found in (("list", line.list_items), ("need", line.need_items)):
         for one in found:
-            amounts = ["", cents(one.usd_per_month), ""] if kind == "list" else ["", "", cents(one.usd_per_month)]
-            rows.append(
-                (Text(f"{kind}: {one.title}, {quantity(one)}", "dim"), *(Text(amount, "dim") for amount in amounts))
-            )
+            usd = Text(cents(one.usd_per_month), "dim")
+            amounts = ("", usd, "") if kind == "list" else ("", "", usd)
+            rows.append((indented(f"{kind}: {one.title}, {quantity(one)}", "dim"), *amounts))
     return rows
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from capacity.costs.lines import Item, item
-from capacity.costs.usage import GB, Drivers
+from capacity.costs.usage import Drivers
 from scenarios.prices.offers import CdnPlan, Offers
 from scenarios.prices.price_list import PriceList
 
@@ -27,9 +27,9 @@ class CdnOffer:
 
 def cdn_offers(prices: PriceList, offers: Offers, drivers: Drivers) -> tuple[CdnOffer, ...]:
     """All of them, the cheapest first."""
-    person, origin = drivers.person, drivers.person.origin
-    requests = float(drivers.a_month(person.images))
-    gb = float(drivers.a_month(person.image_bytes)) / GB
+    origin = drivers.person.origin
+    requests = float(drivers.images)
+    gb = float(drivers.image_gb)
     paid = (
         item("CloudFront, data", prices.price(TRAFFIC), gb, origin),
         item("CloudFront, requests", prices.price(REQUESTS), requests, origin),

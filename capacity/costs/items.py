@@ -71,7 +71,7 @@ def listed_items(scenario: Scenario, basis: Basis, work: Work) -> dict[str, list
         if use.price in _LIST_USES and use.resource in found:
             found[use.resource].append(_used(basis, drivers, use))
     if "cdn" in found:
-        requests = float(drivers.a_month(drivers.person.images))
+        requests = float(drivers.images)
         price = basis.market.prices.price(REQUESTS)
         found["cdn"].append(item("CloudFront, requests", price, requests, drivers.person.origin))
     return dict(found)

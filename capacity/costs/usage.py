@@ -41,6 +41,15 @@ class Drivers:
         return SECONDS_A_MONTH * a_second * self.activity * self.people_mean
 
     @property
+    def images(self) -> Numbers:
+        """A month."""
+        return self.a_month(self.person.images) * self.assumed["pictures"]
+
+    @property
+    def image_gb(self) -> Numbers:
+        return self.a_month(self.person.image_bytes) / GB * self.assumed["pictures"]
+
+    @property
     def verifications(self) -> Numbers:
         return self.new_users + self.users * self.assumed["sign_ins_again_share"]
 
@@ -119,7 +128,7 @@ def uses(offers: Offers) -> tuple[Use, ...]:
             "storage",
             "s3.get",
             "S3, read",
-            lambda d: d.a_month(d.person.images) * (1 - d.assumed["cdn_hit_share"]),
+            lambda d: d.images * (1 - d.assumed["cdn_hit_share"]),
             True,
             "what the CDN has not got",
         ),
@@ -143,7 +152,8 @@ def uses(offers: Offers) -> tuple[Use, ...]:
             "sqs.standard.requests",
             "SQS requests",
             lambda d: (
-                _CALLS_A_JOB * d.a_month(d.person.jobs) + d.workers * SECONDS_A_MONTH * d.assumed["polls_a_worker_s"]
+                _CALLS_A_JOB * d.a_month(d.person.jobs) * d.assumed["talk"]
+                + d.workers * SECONDS_A_MONTH * d.assumed["polls_a_worker_s"]
             ),
             True,
             "three a job; each worker asks once a second",

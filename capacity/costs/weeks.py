@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from capacity.costs.basis import Basis
 from capacity.costs.cdn import REQUESTS, TRAFFIC
 from capacity.costs.own import own_servers
-from capacity.costs.usage import GB, HOURS_A_MONTH, Drivers, uses
+from capacity.costs.usage import HOURS_A_MONTH, Drivers, uses
 from capacity.costs.ways import SPEED, WORK, Floats, Ways, at
 from capacity.planning.knees import FULL, Drawn, Holds, drawn_servers, holds, throttled
 from capacity.planning.work import Work
@@ -162,7 +162,7 @@ class Timeline:
     def _cdn(self, ways: Ways, drivers: Drivers) -> Floats:
         """The cheapest offer that allows it, week by week."""
         market = self._basis.market
-        requests, gb = drivers.a_month(drivers.person.images), drivers.a_month(drivers.person.image_bytes) / GB
+        requests, gb = drivers.images, drivers.image_gb
         best = self._usd(ways, TRAFFIC, gb) + self._usd(ways, REQUESTS, requests)
         for plan in market.offers.cdn.values():
             flat = float(market.prices.price(plan.price).first_usd) * self._factor(

@@ -22,8 +22,9 @@ def _exact(value: Any) -> Any:
     return value
 
 
-Usd = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0)]
-Quantity = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0)]
+# Beyond these nobody's bill goes; without them a slip of the pen would end in an arithmetic error.
+Usd = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, le=10**12)]
+Quantity = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, le=10**15)]
 # TOML has arrays, not tuples: strictness is kept for the members.
 Range = Annotated[tuple[Usd, Usd], Field(strict=False)]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -80,6 +80,12 @@ class CostLine(Strict):
     list_price: Annotated[tuple[ListItem, ...], Field(strict=False)] = ()
 
 
+def _some(lines: tuple[CostLine, ...]) -> tuple[CostLine, ...]:
+    if not lines:
+        raise ValueError("needs a line at least")
+    return lines
+
+
 class PhaseCosts(Strict):
     """What the plan says a phase costs a month: a stated range, and lines that add up inside it.
 
@@ -89,7 +95,7 @@ class PhaseCosts(Strict):
     currency: Currency = "USD"
     stated_usd_per_month: Range
     monthly_budget_usd: Usd | None = None
-    lines: tuple[CostLine, ...] = Field(strict=False, min_length=1)
+    lines: Annotated[tuple[CostLine, ...], Field(strict=False), AfterValidator(_some)]
 
 
 class TeamLine(Strict):

@@ -10,6 +10,8 @@ from scenarios.people import Sex
 from scenarios.stages import Load
 from scenarios.traffic import Traffic
 
+WEEKS_MOST = 520
+
 
 class LikedBefore(Strict):
     """The share of a person's neighbours of the other sex who liked them before the run starts, on average."""
@@ -219,8 +221,11 @@ class Scenario(Strict):
     @field_validator("weeks")
     @classmethod
     def _weeks_go_on(cls, weeks: tuple[int, int]) -> tuple[int, int]:
-        if not 1 <= weeks[0] <= weeks[1]:
-            raise ValueError("the first and the last week: begin at 1 at least, and end no earlier than they begin")
+        if not 1 <= weeks[0] <= weeks[1] <= WEEKS_MOST:
+            raise ValueError(
+                "the first and the last week: begin at 1 at least, and end no earlier than they begin, nor after "
+                f"{WEEKS_MOST}"
+            )
         return weeks
 
     @model_validator(mode="after")

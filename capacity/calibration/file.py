@@ -115,7 +115,7 @@ class Calibration(_Part):
     window_s: int
     windows_used: int
     windows_rejected: dict[str, int]
-    reference_work_cpu_ms: float | None
+    reference_work_cpu_ms: Annotated[float, Field(gt=0)] | None
     speed_elasticity: float
     stations: dict[str, Station]
     actions: dict[str, Action]
@@ -194,7 +194,7 @@ def read(path: Path) -> Calibration:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "file"
         raise CalibrationError(f"{path} is no calibration: {where}: {first['msg']}. {AGAIN}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CalibrationError(f"{path} is cut off or no JSON: {error}. {AGAIN}") from error
 
 

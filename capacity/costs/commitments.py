@@ -62,7 +62,12 @@ def _of(market: Market, name: str, count: Decimal) -> Iterator[Commitment]:
         month = each * count
         bound = month * MONTHS_A_YEAR * years
         upfront = bound if ahead else nothing
-        yield Commitment(title, term, month, upfront, bound, 1 - month / monthly, bound / monthly, price.confidence)
+        yield Commitment(title, term, month, upfront, bound, *_beside(month, bound, monthly), price.confidence)
+
+
+def _beside(month: Decimal, bound: Decimal, on_demand: Decimal) -> tuple[Decimal | None, Decimal | None]:
+    """What share is saved, and after how many months it pays off; None beside a price of nothing."""
+    return (1 - month / on_demand, bound / on_demand) if on_demand else (None, None)
 
 
 def _bound(market: Market, server: ServerType, suffix: str) -> Price | None:

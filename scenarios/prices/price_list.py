@@ -5,6 +5,7 @@ import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -45,6 +46,14 @@ def _positive(value: Decimal) -> Decimal:
     return value
 
 
+def _a_day(text: str) -> str:
+    """2026, 2026-07 or 2026-07-20."""
+    if text:
+        year, month, day = (*map(int, text.split("-")), 1, 1)[:3]
+        date(year, month, day)
+    return text
+
+
 def _or_none(text: Any) -> Any:
     return None if text == "" else text
 
@@ -67,7 +76,7 @@ class PriceRow(Strict):
     per: Annotated[Quantity, AfterValidator(_positive)] = Decimal(1)
     unit: _Text
     region: _Text
-    as_of: Annotated[str, Field(pattern=r"^(\d{4}(-\d{2}(-\d{2})?)?)?$")]
+    as_of: Annotated[str, Field(pattern=r"^(\d{4}(-\d{2}(-\d{2})?)?)?$"), AfterValidator(_a_day)]
     confidence: Annotated[Confidence, Field(strict=False)]
     source: _Text
     currency: Literal["USD"] = "USD"

@@ -128,6 +128,7 @@ def test_every_problem_is_said_at_once_with_line_and_key(tmp_path: Path) -> None
         + "a.d,0,1,,,0,hour,r,2026,verified,s\n"
         + "a.e,0,1,,,1,hour,r,yesterday,verified,s\n"
         + "a.f,0,1,,,1,hour,r,2026,probably,s\n"
+        + "a.k,0,1,,,1,hour,r,2026-13,verified,s\n"
         + "a.g,5,1,,,1,hour,r,2026,verified,s\n"
         + "a.h,0,1,,,1,hour,r,2026,verified,s\n"
         + "a.h,0,1,,,1,month,r,2026,verified,s\n"
@@ -143,11 +144,12 @@ def test_every_problem_is_said_at_once_with_line_and_key(tmp_path: Path) -> None
         "mine.csv: line 4, a.d: per '0': must be above 0.",
         "mine.csv: line 5, a.e: as_of 'yesterday'",
         "mine.csv: line 6, a.f: confidence 'probably'",
+        "mine.csv: line 7, a.k: as_of '2026-13': month must be in 1..12",
         "mine.csv: a.g: no row starts at 0.",
         "mine.csv: a.h: its rows have different units: hour, month.",
         "mine.csv: a.h: two rows start at the same quantity.",
-        "mine.csv: line 10, a.i: usd 'one'",
-        "mine.csv: line 10, a.i: source ''",
+        "mine.csv: line 11, a.i: usd 'one'",
+        "mine.csv: line 11, a.i: source ''",
         "mine.csv: a.j: usd must lie between usd_low and usd_high.",
     ):
         assert expected in text

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from capacity.costs.commitments import ON_DEMAND, Commitment, commitments
 from capacity.costs.own import Own
+from scenarios.prices.price_list import PriceList
 from tests.capacity.costs.made import basis
 
 
@@ -45,6 +46,14 @@ def test_a_term_is_never_nothing_and_an_unknown_price_stays_unknown() -> None:
                 assert one.usd_per_month is None or one.usd_per_month > 0
     assert of("t3.medium")["3 years, all upfront"].usd_per_month is None
     assert of("t3.medium")["3 years, all upfront"].confidence is None
+
+
+def test_a_price_of_nothing_saves_nothing() -> None:
+    market = basis().market
+    free = PriceList("free", tuple(row.model_copy(update={"usd": Decimal()}) for row in market.prices.rows))
+    own = Own("t3.medium", 1, "M10", "redis.t3.small", 1)
+    found = commitments(replace(market, prices=free), own)
+    assert all(one.saves_share in (None, 0) and one.breaks_even_months in (None, 0) for one in found)
 
 
 def test_longer_terms_save_more() -> None:

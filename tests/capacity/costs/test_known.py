@@ -114,6 +114,22 @@ def test_a_tier_by_its_own_name_and_a_scenario_without_list_prices_have_bills_an
     assert [one.servers for one in found.commitments[::4]] == ["3 x m7g.large", "3 x redis.m6g.large"]
 
 
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("costs.lines=[]", "costs.lines: needs a line at least."),
+        ("weeks=[5, 100000]", "end no earlier than they begin, nor after 520"),
+        ("costs.monthly_budget_usd='1e999999'", "costs.monthly_budget_usd: Input should be less than or equal to"),
+        ("costs.monthly_budget_usd=-1", "costs.monthly_budget_usd: Input should be greater than or equal to 0"),
+    ],
+)
+def test_figures_beyond_all_bounds(setting: str, sentence: str) -> None:
+    with pytest.raises(ScenarioError) as error:
+        load("phase-1", [setting])
+    assert sentence in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
 @pytest.mark.parametrize("quantity", ["0.5", "0", "1.5"])
 def test_half_a_server_is_none(quantity: str) -> None:
     item = f"{{server='t3.medium',quantity={quantity},unit='each',basis='seed'}}"

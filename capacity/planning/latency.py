@@ -167,7 +167,7 @@ def worker_busy(work: Work, draws: NDArray[np.int64], people: Floats, slower: Fl
     for action, cpu in calibration.draws_cpu_ms.items():
         if WORKER in cpu:
             each_s += work.rates.get(action, 0.0) * np.array(cpu[WORKER])[draws % calibration.draws] / 1000
-    return np.asarray(people * each_s * slower / workers, np.float64)
+    return np.asarray(people * each_s * work.activity[draws] * slower / workers, np.float64)
 
 
 def _queries(action: Action) -> float:

@@ -29,13 +29,14 @@ class Work:
     idle: Mapping[Role, Floats]
     in_loop: Floats  # (D,): of the app servers' work what the processes' own loops do, not a worker
     idle_in_loop: Floats
+    activity: Floats  # (D,): times as much as `rates` say is done; in the figures above already
     seed: int
     _drawn: dict[str, Floats] = field(default_factory=dict, repr=False)  # a catalogue asks for the same again and again
 
     def times(self, factor: Floats) -> "Work":
         """People who do `factor` (D,) times as much."""
         a_person = {role: factor * found for role, found in self.a_person.items()}
-        return replace(self, a_person=a_person, in_loop=factor * self.in_loop)
+        return replace(self, a_person=a_person, in_loop=factor * self.in_loop, activity=factor * self.activity)
 
     @property
     def draws(self) -> int:
@@ -99,6 +100,7 @@ def worked(
         {role: one[repetitions] for role, one in idle.items()},
         in_loop[repetitions],
         idle_in_loop[repetitions],
+        np.ones(draws),
         seed,
     )
     return found.times(found.drawn(activity, "activity")) if activity else found

@@ -3,6 +3,8 @@
 Whatever is heavy is imported by the command that needs it: `matchday cost` starts at once.
 """
 
+import errno
+import io
 import signal
 import sys
 import traceback
@@ -52,6 +54,10 @@ def main() -> None:
     """Entry point: errors become a sentence and an exit code."""
     for number in _INTERRUPTING:
         signal.signal(number, _interrupt)
+    # A terminal of another encoding shows what it can; a report must not end over an arrow.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except MatchdayError as error:
@@ -59,6 +65,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except Exception as error:
         # Python would end with 1, which is our word for a missed target.
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            print(f"matchday: nothing more can be written: {error.strerror}.", file=sys.stderr)
+            sys.exit(ExitCode.USAGE)
         traceback.print_exc()
         print(f"matchday: a mistake of its own, and no verdict: {error!r}. Please report it.", file=sys.stderr)
         sys.exit(ExitCode.USAGE)

@@ -9,7 +9,7 @@ import typer
 
 from cli.capacity import CALIBRATION, CalibrationFile
 from cli.crowds import crowd_of
-from cli.options import RUNS, AsJson, Runs, Settings, interruptible, record_of
+from cli.options import RUNS, AsJson, Runs, Settings, interruptible, quiet_pipe, record_of
 from reports.as_json import dumps
 from reports.terminal import console
 from scenarios.load import (
@@ -71,19 +71,25 @@ def cost(
     runs: Runs = RUNS,
 ) -> None:
     """What each phase costs by plan, list price and need; over the weeks, for each user; with what is uncertain."""
+    quiet_pipe()
     names = scenarios or list(PHASES)
+    asked = _formats(formats)
+    if asked and as_json:
+        raise UsageError("--json prints, and --format json writes a file: take one of the two.")
     if diff:
         if check or formats or run:
             raise UsageError("--diff compares two scenarios, and nothing else: leave out --check, --format and --run.")
         _diff(names, usage, prices, calibration, seed, settings, as_json)
         return
     report = cost_report(names, usage, prices, calibration, run, seed, settings, runs)
-    if formats:
-        from reports.costs_files import FORMATS, write
+    if check and not any(bill.budget_usd_per_month is not None for bill in report.phases):
+        raise UsageError(
+            "--check needs a budget: write monthly_budget_usd below [costs] of a scenario, or "
+            "--set costs.monthly_budget_usd=500."
+        )
+    if asked:
+        from reports.costs_files import write
 
-        asked = [name.strip() for name in formats.split(",")]
-        if unknown := [name for name in asked if name not in FORMATS]:
-            raise UsageError(f"--format takes {', '.join(FORMATS)}, separated by commas; got {unknown[0]!r}.")
         for path in write(report, asked, out):
             console(stderr=as_json).print(f"{path}", soft_wrap=True)
     elif as_json:
@@ -93,7 +99,7 @@ def cost(
 
         print_costs(console(), report)
     if check:
-        raise typer.Exit(_check(report, amount))
+        raise typer.Exit(_check(report, amount, as_json))
 
 
 def cost_report(
@@ -199,15 +205,21 @@ def _diff(
         print_difference(console(), found)
 
 
-def _check(report: "CostReport", amount: Amounts) -> ExitCode:
+def _formats(text: str) -> list[str]:
+    if not text:
+        return []
+    from reports.costs_files import FORMATS
+
+    asked = [name.strip() for name in text.split(",")]
+    if unknown := [name for name in asked if name not in FORMATS]:
+        raise UsageError(f"--format takes {', '.join(FORMATS)}, separated by commas; got {unknown[0]!r}.")
+    return asked
+
+
+def _check(report: "CostReport", amount: Amounts, as_json: bool) -> ExitCode:
     from capacity.costs.budget import budgets
     from reports.costs_terminal import print_budgets
 
     found = budgets(report.phases, amount.value)
-    if not found:
-        raise UsageError(
-            "--check needs a budget: write monthly_budget_usd below [costs] of a scenario, or "
-            "--set costs.monthly_budget_usd=500."
-        )
-    print_budgets(console(stderr=False), found)
+    print_budgets(console(stderr=as_json), found)
     return ExitCode.PASS if all(one.kept for one in found) else ExitCode.FAIL

@@ -7,6 +7,7 @@ import json
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from reports.terminal import Steps, console
 from scenarios.couples import halves_of_couples
 from scenarios.load import BEHAVIOUR, PHASES, load, load_published
 from scenarios.schema import Scenario
@@ -20,7 +21,10 @@ def crowd_of(scenario: Scenario) -> "Crowd":
     from capacity.prediction.crowd import Crowd, half_of_couple
 
     halves = halves_of_couples(scenario.traffic, scenario.load.concurrent_users)
-    rates = json.loads(BEHAVIOUR.read_text()).get(digest(scenario)) or imagined_rates(scenario)
+    rates = json.loads(BEHAVIOUR.read_text()).get(digest(scenario))
+    if rates is None:
+        with Steps(console(stderr=True), f"How the people of {scenario.name} behave"):
+            rates = imagined_rates(scenario)
     return Crowd(rates, half_of_couple(scenario.traffic), halves)
 
 
@@ -40,15 +44,18 @@ def imagined_rates(scenario: Scenario) -> dict[str, float]:
 
 
 def digest(scenario: Scenario) -> str:
-    """Of all that behaviour depends on."""
-    parts = (scenario.traffic, scenario.population)
-    text = "".join(part.model_dump_json() for part in parts) + str(scenario.load.concurrent_users)
+    """Of all that one person's behaviour depends on; how many others there are is not of it, nor is where they live."""
+    population = scenario.population.model_dump_json(exclude={"users", "seed", "cities"})
+    text = scenario.traffic.model_dump_json() + population
     return sha256(text.encode()).hexdigest()[:16]
 
 
 def main() -> None:
-    scenarios = [load(name) for name in PHASES]
-    print(json.dumps({digest(one): imagined_rates(one) for one in scenarios}, indent=1, sort_keys=True))
+    found: dict[str, dict[str, float]] = {}
+    for scenario in map(load, PHASES):
+        if digest(scenario) not in found:
+            found[digest(scenario)] = imagined_rates(scenario)
+    print(json.dumps(found, indent=1, sort_keys=True))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Arguments and options that several commands share, and what their words mean."""
 
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,6 +94,12 @@ def interruptible() -> Iterator[None]:
     except KeyboardInterrupt:
         print("matchday: interrupted", file=sys.stderr)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def quiet_pipe() -> None:
+    """For commands that only print: who reads the first lines and goes, as `head` does, ends them as a shell expects,
+    not with 1, which is our word for a missed target."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 def record_of(run: str, runs: Path) -> "Record":

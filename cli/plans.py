@@ -6,7 +6,7 @@ import typer
 
 from cli.capacity import CalibrationFile
 from cli.costs import PricesFile, Seed, Usage, basis_of
-from cli.options import AsJson, ScenarioName, Settings, interruptible
+from cli.options import AsJson, ScenarioName, Settings, interruptible, quiet_pipe
 from reports.as_json import dumps
 from reports.terminal import console
 from scenarios.load import load
@@ -28,6 +28,7 @@ def plan(
     from capacity.plan import planned
     from reports.plan_terminal import print_plan
 
+    quiet_pipe()
     asked = load(scenario, settings or [])
     basis = basis_of(asked, usage, prices, calibration)
     check([asked], basis.market)

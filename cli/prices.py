@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.costs import PRICES, PricesFile, prices_of
-from cli.options import AsJson, interruptible
+from cli.options import AsJson, interruptible, quiet_pipe
 from reports.as_json import dumps
 from reports.terminal import Steps, console
 from scenarios.files import can_be_written
@@ -23,6 +23,7 @@ def list_prices(file: PricesFile = None, as_json: AsJson = False) -> None:
     """All list prices, with unit, date and how well each is known."""
     from reports.prices_terminal import print_prices
 
+    quiet_pipe()
     found = prices_of(file)
     if as_json:
         print(dumps(found.rows))
@@ -43,6 +44,7 @@ def check(
     from capacity.costs.freshness import OLD_DAYS, doubts
     from reports.prices_terminal import print_doubts
 
+    quiet_pipe()
     found, days = prices_of(file), max_age_days or OLD_DAYS
     doubtful = doubts(found, datetime.now(UTC).date(), days)
     if as_json:

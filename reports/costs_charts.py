@@ -48,7 +48,8 @@ def by_category(bills: Sequence[PhaseBill]) -> str:
             axes.annotate(f"${bottom[place]:,.0f}", (place + 0.28, bottom[place]), va="center")
         _phases(axes, bills)
         _dollars(axes, "US dollars a month, needed")
-        axes.legend(loc="upper left", fontsize=8)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(loc="upper left", fontsize=8)
     return svg()
 
 
@@ -146,7 +147,8 @@ def tornado(bars: Sequence[Bar], weeks: int) -> str:
         axes.set_xlabel(f"US dollars more or less than {middle} in {weeks} weeks")
         axes.grid(axis="x", color="#E3E6EA")
         axes.grid(axis="y", visible=False)
-        axes.legend(loc="lower right", fontsize=8)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(loc="lower right", fontsize=8)
     return svg()
 
 

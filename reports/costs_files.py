@@ -14,6 +14,7 @@ from capacity.costs.report import CostReport
 from reports.as_json import dumps
 from reports.costs_csv import items_csv, weeks_csv
 from reports.costs_markdown import all_markdown, phase_markdown
+from scenarios.files import replace_all
 from scenarios.outcome import UsageError
 
 FORMATS = ("html", "md", "csv", "json")
@@ -22,16 +23,15 @@ ALL = "costs"
 
 def write(report: CostReport, formats: Sequence[str], folder: Path) -> list[Path]:
     """Returns what was written, the reports over all phases first. Raises UsageError where that is not possible."""
-    written = []
+    if taken := {bill.name for bill in report.phases} & {ALL, f"{ALL}-weeks"}:
+        raise UsageError(f"A scenario is called {taken.pop()!r}, as the report over all: give its file another name.")
+    found = {folder / name: text for name, text in texts(report, formats).items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts(report, formats).items():
-            path = folder / name
-            path.write_text(text, encoding="utf-8", newline="")
-            written.append(path)
+        replace_all(found)
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}. --out names another folder.") from error
-    return written
+    return list(found)
 
 
 def texts(report: CostReport, formats: Sequence[str]) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """`matchday cost` in a terminal: each phase's lines by plan, list and need; the weeks; the plan for 10,000 users."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -83,6 +82,8 @@ def _items(line: Line) -> list[tuple[RenderableType, ...]]:
 def _print_weeks(out: Console, report: CostReport) -> None:
     out.print(Text(f"{len(report.weeks)} weeks, used {report.usage}; US dollars a week", "bold"))
     table = _table("Week", "Registered", "At once", "Plan's servers", "Model's", "Plan", "Need", "90 % between")
+    for column in table.columns[3:5]:  # names of scenarios may be long; money is never cut
+        column.no_wrap, column.overflow = False, "fold"
     for week in report.weeks:
         table.add_row(*week_cells(week))
     out.print(table)
@@ -144,18 +145,18 @@ def _print_ten_thousand(out: Console, plan: TenThousand) -> None:
 def print_budgets(out: Console, found: Sequence[Budget]) -> None:
     for one in found:
         if one.kept:
-            text = f"{one.name}: {one.kind} {usd(_cent(one.total_usd))} keeps its budget of {usd(one.budget_usd)}."
+            text = f"{one.name}: {one.kind} {usd(one.total_usd)} keeps its budget of {usd(one.budget_usd)}."
             out.print(Text(text, "green"))
             continue
         out.print(
             Text(
-                f"{one.name}: {one.kind} {usd(_cent(one.total_usd))} is {usd(_cent(one.over_usd))} over its budget of "
+                f"{one.name}: {one.kind} {usd(one.total_usd)} is {usd(one.over_usd)} over its budget of "
                 f"{usd(one.budget_usd)}. The largest lines:",
                 "bold red",
             )
         )
         for item, amount in one.largest:
-            out.print(f"  {item}: {usd(_cent(amount))}")
+            out.print(f"  {item}: {usd(round(amount, 2))}")
 
 
 def print_difference(out: Console, found: Difference) -> None:
@@ -170,10 +171,6 @@ def print_difference(out: Console, found: Difference) -> None:
 def _cells(amount: Amount) -> tuple[str, str]:
     change = amount.change
     return cents(amount.after), "" if not change else f"{change:+,.2f}"
-
-
-def _cent(amount: Decimal) -> Decimal:
-    return amount.quantize(Decimal("0.01"))
 
 
 def _table(first: str, *rest: str) -> Table:

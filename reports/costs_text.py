@@ -125,6 +125,7 @@ def how(report: CostReport) -> list[str]:
         "model says is used, on demand. A phase needs as many servers as keep the alerts (CPU 70 % at the peak); none "
         "is spare: matchday plan, and the table of users, have one. Over the weeks a phase's own servers stay until a "
         "latency target would be missed or something is 90 % busy.",
-        f"Prices: {prices.file}, of {prices.oldest} to {prices.newest}, us-east-1, no tax{doubtful}{undated}.",
+        f"Prices: {prices.file}, of {prices.oldest} to {prices.newest}, regions {', '.join(prices.regions)}, no tax"
+        f"{doubtful}{undated}.",
         f"Quantities of what people do are {report.rates}; used {report.usage}.",
     ]

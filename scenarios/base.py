@@ -3,7 +3,7 @@
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Strict(BaseModel):
@@ -22,9 +22,16 @@ def _exact(value: Any) -> Any:
     return value
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has characters that cannot be printed")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_printable)]  # it reaches terminals
 # Beyond these nobody's bill goes; without them a slip of the pen would end in an arithmetic error.
-Usd = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, le=10**12)]
-Quantity = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, le=10**15)]
+Usd = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, le=10**9)]
+Quantity = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, le=10**12)]
 # TOML has arrays, not tuples: strictness is kept for the members.
 Range = Annotated[tuple[Usd, Usd], Field(strict=False)]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -1,10 +1,11 @@
 """What a phase costs, as data: the plan's lines, and for each of them the same resources at public list prices."""
 
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from scenarios.base import Quantity, Range, Strict, Usd
+from scenarios.base import Quantity, Range, Strict, Text, Usd
 
 # What a line pays for; which of them are the network's.
 NETWORK = ("load_balancer", "cdn", "network")
@@ -38,8 +39,20 @@ def _no_empty(unit: str) -> str:
     return unit
 
 
-Unit = Annotated[str, AfterValidator(_no_empty)]
-Currency = Annotated[str, Field(pattern="^USD$", description="nothing is converted: write dollars, and say where from")]
+def _dollars(currency: str) -> str:
+    if currency != "USD":
+        raise ValueError(f"only USD is counted: convert {currency!r}, and say so in a note")
+    return currency
+
+
+def _low_high(stated: tuple[Decimal, Decimal]) -> tuple[Decimal, Decimal]:
+    if stated[0] > stated[1]:
+        raise ValueError("takes the low end first, then the high one")
+    return stated
+
+
+Unit = Annotated[Text, AfterValidator(_no_empty)]
+Currency = Annotated[str, AfterValidator(_dollars)]
 
 
 class ListItem(Strict):
@@ -54,7 +67,7 @@ class ListItem(Strict):
     quantity: Quantity
     unit: Unit
     basis: Literal["seed", "assumed"]
-    note: str = ""
+    note: Text = ""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -71,12 +84,12 @@ class CostLine(Strict):
     """One resource of a bill: quantity x unit price, with where both come from; and what it is on the price list."""
 
     resource: Annotated[str, AfterValidator(_known)] = "other"
-    item: str
+    item: Text
     quantity: Quantity
     unit: Unit
     unit_usd: Usd
     basis: Literal["seed", "derived", "list", "assumed"]
-    note: str
+    note: Text
     list_price: Annotated[tuple[ListItem, ...], Field(strict=False)] = ()
 
 
@@ -93,7 +106,7 @@ class PhaseCosts(Strict):
     """
 
     currency: Currency = "USD"
-    stated_usd_per_month: Range
+    stated_usd_per_month: Annotated[Range, AfterValidator(_low_high)]
     monthly_budget_usd: Usd | None = None
     lines: Annotated[tuple[CostLine, ...], Field(strict=False), AfterValidator(_some)]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -72,6 +72,9 @@ def load_all(scenarios: Sequence[str], settings: Sequence[str] = ()) -> list[Sce
             found.append(load(name, settings))
         except ScenarioError as error:
             problems.append(str(error))
+    names = [scenario.name for scenario in found]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        problems.append(f"Two scenarios are called {name!r}: give one of the files another name.")
     if problems:
         raise ScenarioError("\n".join(problems))
     return sorted(found, key=lambda scenario: scenario.weeks)
@@ -136,8 +139,8 @@ def _find(scenario: str) -> Traversable:
 
 def _read(source: Traversable) -> dict[str, Any]:
     try:
-        return tomllib.loads(source.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(source.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, of an integer of thousands of digits
         raise ScenarioError(f"{source.name} is not valid TOML: {error}.") from error
     except OSError as error:
         raise ScenarioError(f"{source} cannot be read: {error.strerror}.") from error
@@ -160,7 +163,7 @@ def _apply(data: dict[str, Any], setting: str) -> str:
         raise ScenarioError(f"--set takes key=value, for example --set load.hold_s=30; got {setting!r}.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text  # a bare word is a string
     *path, last = key.split(".")
     table = data
@@ -198,6 +201,8 @@ def _remedy(error: ErrorDetails, model: type[BaseModel], location: list[str]) ->
             return "is missing."
         case "model_type" | "dict_type":
             return f"must be a table; got {error['input']!r}."
+        case "is_instance_of" if error["ctx"].get("class") == "Decimal":
+            return f"must be a number; got {error['input']!r}."
         case "value_error":
             return f"{error['msg'].removeprefix('Value error, ')}."
         case _:
@@ -207,8 +212,12 @@ def _remedy(error: ErrorDetails, model: type[BaseModel], location: list[str]) ->
 def _keys_at(model: type[BaseModel], path: list[str]) -> list[str]:
     """The keys that the table at `path` may have; empty where it is not a table of fixed keys."""
     for part in path:
+        if part.isdecimal():
+            continue
         field = model.model_fields.get(part)
         inner = field.annotation if field else None
+        if get_origin(inner) is tuple:
+            inner = get_args(inner)[0]
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return []
         model = inner

@@ -12,7 +12,7 @@ _LINES_SHOWN = 5
 
 @dataclass(frozen=True)
 class Budget:
-    """One phase against its budget, by one of its three totals; the largest lines, in dollars a month."""
+    """One phase against its budget, by one of its three totals, to the cent; the largest lines, in dollars a month."""
 
     name: str
     kind: Kind
@@ -32,7 +32,7 @@ class Budget:
 def budgets(bills: Sequence[PhaseBill], kind: Kind) -> tuple[Budget, ...]:
     """Of those phases that have one."""
     return tuple(
-        Budget(bill.name, kind, bill.total.of(kind), bill.budget_usd_per_month, _largest(bill, kind))
+        Budget(bill.name, kind, round(bill.total.of(kind), 2), bill.budget_usd_per_month, _largest(bill, kind))
         for bill in bills
         if bill.budget_usd_per_month is not None
     )

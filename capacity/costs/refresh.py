@@ -13,6 +13,16 @@ from scenarios.outcome import UsageError
 from scenarios.prices.aws import AwsQueries, Query
 from scenarios.prices.price_list import Confidence, PriceList, PriceRow
 
+# As AWS writes them, and as the price list does.
+_UNITS = {
+    "Hrs": "hour",
+    "GB-Mo": "gb-month",
+    "GB": "gb",
+    "Requests": "request",
+    "LCU-Hrs": "lcu-hour",
+    "vCPU-Hours": "vcpu-hour",
+}
+
 
 @dataclass(frozen=True)
 class Change:
@@ -74,11 +84,11 @@ def _products(client: Any, query: Query, key: str, region: str) -> list[dict[str
     try:
         while True:
             answer = client.get_products(ServiceCode=query.service, Filters=filters, FormatVersion="aws_v1", **token)
-            found += [json.loads(one) for one in answer["PriceList"]]
+            found += [json.loads(one) for one in answer.get("PriceList", [])]
             if not answer.get("NextToken"):
                 return found
             token = {"NextToken": answer["NextToken"]}
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ValueError) as error:
         raise UsageError(
             f"The AWS Price List API could not be asked for {key}: {error}. It needs credentials that may call "
             "pricing:GetProducts (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY). Nothing was written."
@@ -89,9 +99,14 @@ def _rows(
     own: Sequence[PriceRow], products: Sequence[dict[str, Any]], query: Query, region: str, today: date
 ) -> list[PriceRow]:
     """Raises ValueError, saying why there is no answer to take."""
-    dimensions = [(product["product"]["sku"], tiers) for product in products if (tiers := list(_tiers(product)))]
+    unit = _first(own).unit
+    dimensions = [
+        (product.get("product", {}).get("sku", "unknown"), tiers)
+        for product in products
+        if (tiers := list(_tiers(product, unit)))
+    ]
     if not dimensions:
-        raise ValueError("no price on demand was found")
+        raise ValueError(f"no price on demand for a {unit} was found")
     if len({tuple(tiers) for _, tiers in dimensions}) > 1:
         raise ValueError(f"{len(dimensions)} different prices were found")
     sku, tiers = dimensions[0]
@@ -116,8 +131,8 @@ def _rows(
     return [*free, *found]
 
 
-def _tiers(product: dict[str, Any]) -> Iterator[tuple[Decimal, Decimal]]:
-    """(from where, dollars a unit), the first tier first; only what costs something."""
+def _tiers(product: dict[str, Any], unit: str) -> Iterator[tuple[Decimal, Decimal]]:
+    """(from where, dollars a unit), the first tier first; only what costs something, and is for that unit."""
     found = []
     for term in product.get("terms", {}).get("OnDemand", {}).values():
         for one in term.get("priceDimensions", {}).values():
@@ -125,7 +140,7 @@ def _tiers(product: dict[str, Any]) -> Iterator[tuple[Decimal, Decimal]]:
                 start, usd = Decimal(one.get("beginRange", "0")), Decimal(one["pricePerUnit"]["USD"])
             except (KeyError, InvalidOperation):
                 continue
-            if usd > 0:
+            if usd.is_finite() and usd > 0 and _UNITS.get(str(one.get("unit"))) == unit:
                 found.append((start, usd))
     yield from sorted(found)
 

@@ -100,6 +100,7 @@ class PricesUsed:
     file: str
     oldest: str
     newest: str
+    regions: tuple[str, ...]
     not_verified: tuple[str, ...]  # keys in these bills
     undated: tuple[str, ...]
 
@@ -254,6 +255,7 @@ def _prices_used(bills: Sequence[PhaseBill], basis: Basis) -> PricesUsed:
         basis.market.prices.name,
         dates[0] if dates else "",
         dates[-1] if dates else "",
+        tuple(sorted({basis.market.prices.price(key).region for key in items})),
         tuple(
             sorted(
                 [f"{key} ({one.confidence})" for key, one in items.items() if one.confidence in doubtful]

@@ -71,6 +71,39 @@ class Use:
     note: str = ""
     origin: Origin = "assumed"  # where it does not
 
+    @property
+    def unit(self) -> str:
+        """That its quantity is in."""
+        return _UNITS[self.price]
+
+
+_UNITS = {
+    "alb.hour": "hour",
+    "alb.lcu": "lcu-hour",
+    "ec2.public_ipv4": "hour",
+    "ebs.gp3.storage": "gb-month",
+    "s3.standard.storage": "gb-month",
+    "s3.put": "request",
+    "s3.get": "request",
+    "dto.internet": "gb",
+    "nat.hour": "hour",
+    "nat.gb": "gb",
+    "dto.cross_az": "gb",
+    "sqs.standard.requests": "request",
+    "cloudwatch.logs.ingest": "gb",
+    "cloudwatch.logs.archive": "gb-month",
+    "cloudwatch.metric": "metric-month",
+    "cloudwatch.alarm": "alarm-month",
+    "cloudwatch.dashboard": "dashboard-month",
+    "sentry.team": "month",
+    "twilio.sms.us": "segment",
+    "twilio.sms.carrier_fee": "segment",
+    "twilio.sms.failed": "message",
+    "twilio.longcode": "month",
+    "twilio.10dlc.campaign": "month",
+    "firebase.messaging": "month",
+}
+
 
 def lcus(drivers: Drivers, offers: Offers) -> Numbers:
     """The largest of four dimensions, on average: new connections, open ones, bytes, rules."""

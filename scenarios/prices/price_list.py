@@ -40,9 +40,9 @@ class Confidence(StrEnum):
         return max(several, key=order.index, default=cls.VERIFIED)
 
 
-def _positive(value: Decimal) -> Decimal:
-    if value <= 0:
-        raise ValueError("must be above 0")
+def _one_at_least(value: Decimal) -> Decimal:
+    if value < 1:
+        raise ValueError("must be 1 at least")
     return value
 
 
@@ -73,7 +73,7 @@ class PriceRow(Strict):
     usd: Usd
     usd_low: _Maybe = None
     usd_high: _Maybe = None
-    per: Annotated[Quantity, AfterValidator(_positive)] = Decimal(1)
+    per: Annotated[Quantity, AfterValidator(_one_at_least)] = Decimal(1)
     unit: _Text
     region: _Text
     as_of: Annotated[str, Field(pattern=r"^(\d{4}(-\d{2}(-\d{2})?)?)?$"), AfterValidator(_a_day)]
@@ -154,29 +154,36 @@ class PriceList:
         if key not in self.prices:
             near = difflib.get_close_matches(key, self.prices, n=3)
             hint = f"; nearest: {', '.join(near)}" if near else ""
-            raise PriceError(f"{self.name}: there is no price {key!r}{hint}. `matchday prices list` shows all.")
+            raise PriceError(f"{self.name}: there is no price {key!r}{hint}.")
         return self.prices[key]
 
 
 def read(path: Path = SHIPPED) -> PriceList:
     """Raises PriceError with every problem of the file at once, each with file, line and key."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            columns, data = list(reader.fieldnames or ()), list(reader)
+        with path.open(encoding="utf-8-sig", newline="") as file:  # spreadsheets mark their UTF-8
+            reader = csv.DictReader(file, restval="")
+            columns, data = list(reader.fieldnames or ()), [(reader.line_num, cells) for cells in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise PriceError(f"{path} cannot be read: {reason}.") from error
     if missing := [name for name in _REQUIRED if name not in columns]:
         raise PriceError(f"{path.name}: column {', '.join(missing)} is missing; there are: {', '.join(columns)}.")
-    rows, problems = [], []
-    for line, cells in enumerate(data, 2):
+    if not data:
+        raise PriceError(f"{path.name} has no rows; `matchday prices list` shows what ours has.")
+    rows, problems, bad = [], [], set[str]()
+    for line, cells in data:
+        if cells.pop(None, None):
+            problems.append(f"{path.name}: line {line}, {cells.get('key')}: has more cells than columns.")
+            continue
         try:
             rows.append(PriceRow.model_validate(cells))
         except ValidationError as error:
             key = cells.get("key") or "(no key)"
+            bad.add(key)
             problems += [f"{path.name}: line {line}, {key}: {_sentence(one)}" for one in error.errors()]
-    problems += [f"{path.name}: {problem}" for problem in _contradictions(rows)]
+    whole = [row for row in rows if row.key not in bad]
+    problems += [f"{path.name}: {problem}" for problem in _contradictions(whole)]
     if problems:
         raise PriceError("\n".join(problems))
     return PriceList(path.name, tuple(rows))
@@ -201,6 +208,8 @@ def write(path: Path, rows: Iterable[PriceRow]) -> None:
 def _sentence(error: Any) -> str:
     where = str(error["loc"][0]) if error["loc"] else "row"
     given = error["input"]
+    if error["type"] == "is_instance_of":
+        return f"{where} {given!r}: must be a number."
     if where == "unit":
         return "unit is empty; say what one costs so much: gb, hour, request, month."
     if where == "currency":
@@ -245,5 +254,6 @@ def _contradictions(rows: Iterable[PriceRow]) -> Iterator[str]:
         if len({row.starts_at for row in several}) < len(several):
             yield f"{key}: two rows start at the same quantity."
         for row in several:
-            if row.usd_low is not None and row.usd_high is not None and not row.usd_low <= row.usd <= row.usd_high:
+            low, high = row.usd_low, row.usd_high
+            if (low is not None and low > row.usd) or (high is not None and high < row.usd):
                 yield f"{key}: usd must lie between usd_low and usd_high."

@@ -67,6 +67,9 @@ def test_a_budget_is_a_gate(shell: Shell) -> None:
         done = shell.matchday("cost", "phase-3", "--check", "--set", f"costs.monthly_budget_usd={usd}", *more)
         return done.code, plain(done.out)
 
+    done = shell.matchday("cost", "phase-3", "--check", "--json", "--set", "costs.monthly_budget_usd=1000")
+    assert done.code == 1
+    assert json.loads(done.out)["phases"][0]["budget_usd_per_month"] == 1000
     code, text = checked(1000)
     assert code == 1
     assert "phase-3: need $1,596.76 is $596.76 over" in text
@@ -136,6 +139,7 @@ def test_refresh_without_credentials_writes_nothing(shell: Shell, monkeypatch: p
     ("arguments", "sentence"),
     [
         (["cost", "--format", "pdf"], "--format takes html, md, csv, json, separated by commas; got 'pdf'."),
+        (["cost", "--json", "--format", "md"], "--json prints, and --format json writes a file: take one of the two."),
         (["cost", "--check"], "--check needs a budget: write monthly_budget_usd below [costs]"),
         (["cost", "--diff", "phase-1"], "--diff compares two scenarios"),
         (["cost", "--diff", "phase-1", "phase-2", "--check"], "--diff compares two scenarios, and nothing else"),
@@ -181,6 +185,13 @@ def test_no_command_of_a_planner_loads_a_server_or_a_generator(shell: Shell) -> 
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=shell.folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_who_reads_the_first_line_only_is_no_failure(shell: Shell) -> None:
+    command = f"{sys.executable} -m cli cost | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=shell.folder, capture_output=True, text=True)
+    assert done.returncode in (0, 128 + 13)  # all was written already, or SIGPIPE
+    assert "Traceback" not in done.stderr
 
 
 def test_reports_need_no_network(shell: Shell) -> None:

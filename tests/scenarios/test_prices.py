@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scenarios.files import replace_all
 from scenarios.load import load_aws_queries, load_machines, load_offers
 from scenarios.machines import SIZES
 from scenarios.prices.price_list import SHIPPED, Confidence, PriceError, read, write
@@ -141,7 +142,7 @@ def test_every_problem_is_said_at_once_with_line_and_key(tmp_path: Path) -> None
     for expected in (
         "mine.csv: line 2, a.b: usd '-1':",
         "mine.csv: line 3, a.c: unit is empty; say what one costs so much",
-        "mine.csv: line 4, a.d: per '0': must be above 0.",
+        "mine.csv: line 4, a.d: per '0': must be 1 at least.",
         "mine.csv: line 5, a.e: as_of 'yesterday'",
         "mine.csv: line 6, a.f: confidence 'probably'",
         "mine.csv: line 7, a.k: as_of '2026-13': month must be in 1..12",
@@ -168,6 +169,38 @@ def test_a_file_without_a_column_or_that_is_not_there(tmp_path: Path) -> None:
         read(tmp_path / "short.csv")
     with pytest.raises(PriceError, match=r"nowhere.csv cannot be read: No such file"):
         read(tmp_path / "nowhere.csv")
+
+
+def test_a_spreadsheets_file_reads_as_any_other(tmp_path: Path) -> None:
+    """A mark of its encoding, lines that end its way, a blank line, columns in another order."""
+    lines = [HEAD.strip().split(","), ["a.b", "0", "1", "", "", "1", "hour", "r", "2026", "verified", "s"]]
+    swapped = [",".join([*cells[1:], cells[0]]) for cells in lines]
+    (tmp_path / "sheet.csv").write_bytes(("\ufeff" + "\r\n\r\n".join(swapped) + "\r\n").encode())
+    assert read(tmp_path / "sheet.csv").price("a.b").first_usd == 1
+
+
+def test_rows_that_are_too_long_or_too_short(tmp_path: Path) -> None:
+    path = tmp_path / "ragged.csv"
+    path.write_text(HEAD + "\n\na.b,0,1,,,1,hour,r,2026,verified,s,more\na.c,0,1,,,1,hour\n")
+    with pytest.raises(PriceError) as error:
+        read(path)
+    assert "ragged.csv: line 4, a.b: has more cells than columns." in str(error.value)
+    assert "ragged.csv: line 5, a.c: region ''" in str(error.value)
+
+
+def test_a_list_of_nothing(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text(HEAD)
+    with pytest.raises(PriceError, match=r"empty.csv has no rows; `matchday prices list` shows what ours has"):
+        read(tmp_path / "empty.csv")
+
+
+def test_what_cannot_be_written_leaves_all_that_was_there(tmp_path: Path) -> None:
+    (tmp_path / "prices.csv").write_text("precious")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="Is a directory"):
+        replace_all({tmp_path / "prices.csv": "new", tmp_path / "folder": "a file?"})
+    assert (tmp_path / "prices.csv").read_text() == "precious"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["folder", "prices.csv"]
 
 
 def test_an_unknown_key_names_those_that_are_near() -> None:

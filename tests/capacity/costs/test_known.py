@@ -1,5 +1,6 @@
 """What a scenario's costs may not say: all of it at once, with file and key."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from capacity.costs.known import check
 from capacity.costs.report import cost_report
 from scenarios.load import ScenarioError, load, load_all, load_plan
+from scenarios.prices.price_list import PriceList
 from tests.capacity.costs.made import basis
 
 MINE = """
@@ -136,6 +138,59 @@ def test_half_a_server_is_none(quantity: str) -> None:
     line = f"{{item='A',quantity=1,unit='server',unit_usd=5,basis='seed',note='',list_price=[{item}]}}"
     with pytest.raises(ScenarioError, match="quantity of a server is a whole number, 1 at least"):
         load("phase-1", [f"costs.lines=[{line}]"])
+
+
+def test_prices_that_are_missing_or_in_another_unit_are_said_at_once() -> None:
+    market = basis().market
+    rows = [row for row in market.prices.rows if row.key not in ("nat.hour", "atlas.M10", "twilio.longcode")]
+    other = [
+        row.model_copy(update={"unit": "month"}) if row.key in ("alb.hour", "ec2.m5.large.od") else row for row in rows
+    ]
+    with pytest.raises(ScenarioError) as error:
+        check([load("phase-1")], replace(market, prices=PriceList("mine.csv", tuple(other))))
+    text = str(error.value)
+    for expected in (
+        "mine.csv: nat.hour: there is no row; one for a hour is needed.",
+        "mine.csv: atlas.M10: there is no row; one for a hour is needed.",
+        "mine.csv: twilio.longcode: there is no row; one for a month is needed.",
+        "mine.csv: alb.hour: its unit is 'month', and must be 'hour'.",
+        "mine.csv: ec2.m5.large.od: its unit is 'month', and must be 'hour'.",
+    ):
+        assert expected in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (["infrastructure.apps=10"], "2 x t3.medium, but infrastructure has 10 x t3.medium: change one of the two."),
+        (["infrastructure.mongodb=M40"], "1 x M20, but infrastructure.mongodb is 'M40', once: change one of the two."),
+    ],
+)
+def test_a_bill_of_other_servers_than_the_infrastructures(settings: list[str], sentence: str) -> None:
+    with pytest.raises(ScenarioError) as error:
+        check([load("phase-2", settings)], basis().market)
+    assert sentence in str(error.value)
+
+
+def test_two_kinds_of_one_role_and_a_server_in_anothers_line() -> None:
+    def rented(server: str) -> str:
+        return f"{{server='{server}',quantity=1,unit='each',basis='seed'}}"
+
+    head = "quantity=1,unit='x',unit_usd=5,basis='seed',note=''"
+    apps = f"{{resource='app_servers',item='A',{head},list_price=[{rented('t3.medium')},{rented('t3.large')}]}}"
+    wrong = f"{{resource='queue',item='Q',{head},list_price=[{rented('M10')}]}}"
+    with pytest.raises(ScenarioError) as error:
+        check([load("phase-1", [f"costs.lines=[{apps},{wrong}]"])], basis().market)
+    assert "1 x t3.large, but costs.lines.0.list_price.0 has a kind of app already" in str(error.value)
+    assert "1 x M10 stands in a line of queue; its own is database." in str(error.value)
+
+
+def test_two_files_of_one_name(tmp_path: Path) -> None:
+    for folder, phase in (("a", 1), ("b", 2)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "own.toml").write_text(f'extends = "phase-{phase}"\n')
+    with pytest.raises(ScenarioError, match="Two scenarios are called 'own': give one of the files another name"):
+        load_all([str(tmp_path / "a" / "own.toml"), str(tmp_path / "b" / "own.toml")])
 
 
 def test_the_shipped_phases_are_known() -> None:

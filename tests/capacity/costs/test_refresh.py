@@ -23,11 +23,11 @@ def some(*keys: str) -> PriceList:
     return PriceList("list.csv", tuple(row for row in read().rows if row.key in keys))
 
 
-def product(sku: str, *tiers: tuple[str, str, str]) -> str:
+def product(sku: str, *tiers: tuple[str, str, str], unit: str = "Hrs") -> str:
     """As `get_products` answers: a JSON text for each product, tiers by begin and end, dollars a unit."""
     dimensions = {
         f"{sku}.JRTCKXETXF.{number}": {
-            "unit": "GB-Mo",
+            "unit": unit,
             "beginRange": begin,
             "endRange": end,
             "description": "recorded shape",
@@ -95,7 +95,7 @@ def test_it_asks_for_that_server_in_that_region() -> None:
 
 def test_tiers_become_rows_over_several_pages() -> None:
     tiers = [("0", "51200", "0.023"), ("51200", "512000", "0.022"), ("512000", "Inf", "0.021")]
-    aws = Aws({"PriceList": [], "NextToken": "more"}, {"PriceList": [product("S3", *tiers)]})
+    aws = Aws({"PriceList": [], "NextToken": "more"}, {"PriceList": [product("S3", *tiers, unit="GB-Mo")]})
     found = refreshed(some("s3.standard.storage"), QUERIES, aws.client, TODAY)
     assert [(row.starts_at, row.usd) for row in found.rows] == [
         (Decimal(0), Decimal("0.023")),
@@ -105,7 +105,7 @@ def test_tiers_become_rows_over_several_pages() -> None:
 
 
 def test_a_price_for_a_thousand_stays_one_for_a_thousand() -> None:
-    aws = Aws({"PriceList": [product("PUT", ("0", "Inf", "0.0000060000"))]})
+    aws = Aws({"PriceList": [product("PUT", ("0", "Inf", "0.0000060000"), unit="Requests")]})
     (row,) = refreshed(some("s3.put"), QUERIES, aws.client, TODAY).rows
     assert (row.usd, row.per) == (Decimal("0.006"), Decimal(1000))
 
@@ -117,12 +117,20 @@ def test_no_answer_and_two_answers_leave_a_price_as_it_was() -> None:
     assert set(found.rows) == set(known.rows)
     assert found.kept == (
         "ec2.t3.medium.od: 2 different prices were found",
-        "nat.hour: no price on demand was found",
+        "nat.hour: no price on demand for a hour was found",
     )
 
 
+@pytest.mark.parametrize(
+    "answer", [product("A", ("0", "Inf", "0.05"), unit="GB"), product("A", ("0", "Inf", "NaN")), "{}", '{"terms": {}}']
+)
+def test_an_answer_that_is_no_price_an_hour_is_none(answer: str) -> None:
+    found = refreshed(some("nat.hour"), QUERIES, Aws({"PriceList": [answer]}).client, TODAY)
+    assert found.kept == ("nat.hour: no price on demand for a hour was found",)
+
+
 def test_the_same_price_twice_is_one_answer() -> None:
-    twice = [product("A", ("0", "Inf", "0.05")), product("B", ("0", "Inf", "0.05"))]
+    twice = [product(sku, ("0", "Inf", "0.05"), unit="GB") for sku in ("A", "B")]
     found = refreshed(some("nat.gb"), QUERIES, Aws({"PriceList": twice}).client, TODAY)
     assert found.rows[0].usd == Decimal("0.05")
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from capacity.costs.bill import PhaseBill
+from capacity.costs.bill import Kind, PhaseBill
 from capacity.costs.report import CostReport, UserCost
 from capacity.costs.sensitivity import Bar
 from reports.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, YELLOW, chart
@@ -55,11 +55,11 @@ def by_category(bills: Sequence[PhaseBill]) -> str:
 
 def plan_list_need(bills: Sequence[PhaseBill]) -> str:
     """The three totals of each phase side by side; the band is what the plan states."""
-    kinds = (("plan", BLUE, ""), ("list", ORANGE, "//"), ("need", GREEN, ".."))
+    kinds: tuple[tuple[Kind, str, str], ...] = (("plan", BLUE, ""), ("list", ORANGE, "//"), ("need", GREEN, ".."))
     with chart() as (axes, svg):
         for number, (kind, colour, hatch) in enumerate(kinds):
             places = np.arange(len(bills)) + (number - 1) * 0.26
-            amounts = [float(bill.total.of(kind)) for bill in bills]  # type: ignore[arg-type]  # one of KINDS
+            amounts = [float(bill.total.of(kind)) for bill in bills]
             axes.bar(places, amounts, 0.24, color=colour, hatch=hatch, edgecolor="white", label=kind)
             for place, amount in zip(places, amounts, strict=True):
                 axes.annotate(f"${amount:,.0f}", (place, amount), ha="center", va="bottom", fontsize=8)

@@ -51,7 +51,7 @@ def _prices(market: Market) -> Iterator[str]:
         wanted |= {server.credit_price: "vcpu-hour"} if server.credit_price else {}
     for key, unit in wanted.items():
         if key not in prices.prices:
-            yield f"{prices.name}: {key}: there is no row; one for a {unit} is needed."
+            yield f"{prices.name}: {key}: there is no row; one with unit {unit!r} is needed."
         elif prices.price(key).unit != unit:
             yield f"{prices.name}: {key}: its unit is {prices.price(key).unit!r}, and must be {unit!r}."
     for key, price in prices.prices.items():

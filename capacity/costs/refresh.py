@@ -106,7 +106,7 @@ def _rows(
         if (tiers := list(_tiers(product, unit)))
     ]
     if not dimensions:
-        raise ValueError(f"no price on demand for a {unit} was found")
+        raise ValueError(f"no price on demand by the {unit} was found")
     if len({tuple(tiers) for _, tiers in dimensions}) > 1:
         raise ValueError(f"{len(dimensions)} different prices were found")
     sku, tiers = dimensions[0]

@@ -150,9 +150,9 @@ def test_prices_that_are_missing_or_in_another_unit_are_said_at_once() -> None:
         check([load("phase-1")], replace(market, prices=PriceList("mine.csv", tuple(other))))
     text = str(error.value)
     for expected in (
-        "mine.csv: nat.hour: there is no row; one for a hour is needed.",
-        "mine.csv: atlas.M10: there is no row; one for a hour is needed.",
-        "mine.csv: twilio.longcode: there is no row; one for a month is needed.",
+        "mine.csv: nat.hour: there is no row; one with unit 'hour' is needed.",
+        "mine.csv: atlas.M10: there is no row; one with unit 'hour' is needed.",
+        "mine.csv: twilio.longcode: there is no row; one with unit 'month' is needed.",
         "mine.csv: alb.hour: its unit is 'month', and must be 'hour'.",
         "mine.csv: ec2.m5.large.od: its unit is 'month', and must be 'hour'.",
     ):

@@ -117,7 +117,7 @@ def test_no_answer_and_two_answers_leave_a_price_as_it_was() -> None:
     assert set(found.rows) == set(known.rows)
     assert found.kept == (
         "ec2.t3.medium.od: 2 different prices were found",
-        "nat.hour: no price on demand for a hour was found",
+        "nat.hour: no price on demand by the hour was found",
     )
 
 
@@ -126,7 +126,7 @@ def test_no_answer_and_two_answers_leave_a_price_as_it_was() -> None:
 )
 def test_an_answer_that_is_no_price_an_hour_is_none(answer: str) -> None:
     found = refreshed(some("nat.hour"), QUERIES, Aws({"PriceList": [answer]}).client, TODAY)
-    assert found.kept == ("nat.hour: no price on demand for a hour was found",)
+    assert found.kept == ("nat.hour: no price on demand by the hour was found",)
 
 
 def test_the_same_price_twice_is_one_answer() -> None:

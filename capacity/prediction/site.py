@@ -210,7 +210,7 @@ class Planned:
     def __post_init__(self) -> None:
         plan, machines = self.infrastructure, self.machines
         for key, named, known in (
-            ("app_instance", plan.app_instance, machines.types),
+            ("app_instance", plan.app_instance, [name for name, one in machines.types.items() if one.role == "app"]),
             ("mongodb", plan.mongodb, _tiers(machines)),
         ):
             if named not in known:

@@ -71,7 +71,7 @@ def test_twelve_weeks_of_growth(shell: Shell) -> None:
         (["phase-2", "--usage", "tinder"], "--usage is how people use the app over the weeks: it goes with --weeks"),
         (
             ["phase-1", "--on", "plan", "--set", "infrastructure.app_instance=t9.large"],
-            "infrastructure.app_instance: nothing is known of 't9.large'; there are t3.medium,",
+            "infrastructure.app_instance: nothing is known of 't9.large'; there are t3.small, t3.medium,",
         ),
     ],
 )

@@ -224,7 +224,7 @@ def test_cost_needs_nothing_running(shell: Shell) -> None:
     assert done.code == 0
     assert answer["ten_thousand"]["line_items_usd_per_month"] == 1755
     assert answer["ten_thousand"]["grand_total_usd_per_month"] == [33256, 33400]
-    assert [phase["total_usd_per_month"] for phase in answer["phases"]] == [318.19, 1011.66, 1880]
+    assert [phase["total"]["plan"] for phase in answer["phases"]] == [318.19, 1011.66, 1880]
     text = plain(shell.matchday("cost").out)
     for amount in ("$1,755", "$2,000–2,500", "$1,880–2,000", "$2,256–2,400", "$31,000", "$33,256–33,400"):
         assert amount in text

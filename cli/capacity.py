@@ -110,16 +110,24 @@ def predict(
 
 def file_of(named: Path | None) -> "Calibration":
     """The file that was named, or the one that is here; else the reference backend's, which ships with Matchday."""
-    from capacity.calibration import file
-
-    path = named or (CALIBRATION if CALIBRATION.exists() else Path(str(MEASURED)))
-    found = file.read(path)
-    if path.name == MEASURED.name:
+    found = calibration_of(named)
+    if _calibration_path(named).name == MEASURED.name:
         out = console(stderr=True)
         machine = f"{found.machine.cpus} cores, {found.created_at:%Y-%m-%d}"
         made = "Predicted from the reference backend's calibration, which comes with Matchday"
         out.print(f"{made} ({machine}); `matchday run calibration`, then `matchday calibrate latest` makes yours.")
     return found
+
+
+def calibration_of(named: Path | None) -> "Calibration":
+    """As `file_of`, but silent."""
+    from capacity.calibration import file
+
+    return file.read(_calibration_path(named))
+
+
+def _calibration_path(named: Path | None) -> Path:
+    return named or (CALIBRATION if CALIBRATION.exists() else Path(str(MEASURED)))
 
 
 def _grow(measured: "Calibration", weeks: int, usage: str, seed: int, as_json: bool) -> None:

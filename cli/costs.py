@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.capacity import CALIBRATION, CalibrationFile
-from cli.crowds import crowd_of
+from cli.capacity import CalibrationFile, calibration_of
+from cli.crowds import crowd_of, is_stored
 from cli.options import RUNS, AsJson, Runs, Settings, interruptible, quiet_pipe, record_of
 from reports.as_json import dumps
-from reports.terminal import console
+from reports.terminal import Steps, console
 from scenarios.load import (
     MEASURED,
     PHASES,
@@ -27,7 +27,6 @@ from scenarios.prices import price_list
 from scenarios.schema import Scenario
 
 if TYPE_CHECKING:
-    from capacity.calibration.file import Calibration
     from capacity.costs.basis import Basis
     from capacity.costs.report import CostReport
 
@@ -139,8 +138,12 @@ def basis_of(
     if usage not in growth.usage:
         raise UsageError(f"--usage {usage}: there are {', '.join(growth.usage)} in scenarios/growth.toml.")
     market = Market(load_machines(), prices_of(prices), load_offers())
-    rates = crowd_of(scenario).daters
-    found = Basis(market, _calibration(calibration), growth, growth.usage[usage], hours_of_day(), rates)
+    if is_stored(scenario):
+        rates = crowd_of(scenario).daters
+    else:
+        with Steps(console(stderr=True), f"How the people of {scenario.name} behave"):
+            rates = crowd_of(scenario).daters
+    found = Basis(market, calibration_of(calibration), growth, growth.usage[usage], hours_of_day(), rates)
     if run is None:
         return found
     measured = person_of_run(record_of(run, runs), found.person)
@@ -167,13 +170,6 @@ def _cases(
 def prices_of(named: Path | None) -> price_list.PriceList:
     """The file that was named, or the one that is here; else ours."""
     return price_list.read(named or (PRICES if PRICES.exists() else price_list.SHIPPED))
-
-
-def _calibration(named: Path | None) -> "Calibration":
-    """As for predictions, but silent: a report says where its quantities come from."""
-    from capacity.calibration import file
-
-    return file.read(named or (CALIBRATION if CALIBRATION.exists() else Path(str(MEASURED))))
 
 
 def _diff(

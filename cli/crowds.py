@@ -1,13 +1,12 @@
 """What a scenario's people do a second: imagined, without a network; of the phases once and for all.
 
-`python -m cli.crowds` writes what ships with Matchday (`make behaviour`); tests compare it with what is imagined anew.
+`make behaviour` writes what ships with Matchday; tests compare it with what is imagined anew.
 """
 
 import json
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from reports.terminal import Steps, console
 from scenarios.couples import halves_of_couples
 from scenarios.load import BEHAVIOUR, PHASES, load, load_published
 from scenarios.schema import Scenario
@@ -21,11 +20,18 @@ def crowd_of(scenario: Scenario) -> "Crowd":
     from capacity.prediction.crowd import Crowd, half_of_couple
 
     halves = halves_of_couples(scenario.traffic, scenario.load.concurrent_users)
-    rates = json.loads(BEHAVIOUR.read_text()).get(digest(scenario))
-    if rates is None:
-        with Steps(console(stderr=True), f"How the people of {scenario.name} behave"):
-            rates = imagined_rates(scenario)
-    return Crowd(rates, half_of_couple(scenario.traffic), halves)
+    rates = _stored().get(digest(scenario))
+    return Crowd(rates or imagined_rates(scenario), half_of_couple(scenario.traffic), halves)
+
+
+def is_stored(scenario: Scenario) -> bool:
+    """Whether `crowd_of` answers at once; else it takes some seconds."""
+    return digest(scenario) in _stored()
+
+
+def _stored() -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = json.loads(BEHAVIOUR.read_text())
+    return found
 
 
 def imagined_rates(scenario: Scenario) -> dict[str, float]:
@@ -56,7 +62,3 @@ def main() -> None:
         if digest(scenario) not in found:
             found[digest(scenario)] = imagined_rates(scenario)
     print(json.dumps(found, indent=1, sort_keys=True))
-
-
-if __name__ == "__main__":
-    main()

@@ -8,9 +8,9 @@ import numpy as np
 
 from capacity.calibration.file import Calibration
 from capacity.costs.person import Person, person_of
-from capacity.costs.usage import HOURS_A_MONTH, Drivers
+from capacity.costs.usage import Drivers
 from capacity.planning.judge import Servers
-from capacity.planning.options import Market
+from capacity.planning.options import HOURS_A_MONTH, Market
 from scenarios.growth import DAYS, Growth, Usage, peak_factor
 from scenarios.schema import Scenario
 

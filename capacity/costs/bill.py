@@ -13,8 +13,8 @@ from capacity.costs.needed import needed, work_of
 from capacity.costs.own import own_servers
 from capacity.costs.person import Person
 from capacity.costs.seed import UsdRange
-from capacity.costs.usage import HOURS_A_MONTH
 from capacity.planning.judge import Servers
+from capacity.planning.options import HOURS_A_MONTH
 from capacity.planning.work import Work
 from scenarios.prices.price_list import Confidence
 from scenarios.schema import Scenario

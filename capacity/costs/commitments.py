@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from capacity.costs.own import Own
-from capacity.costs.usage import HOURS_A_MONTH
-from capacity.planning.options import Market
+from capacity.planning.options import HOURS_A_MONTH, Market
 from scenarios.machines import ServerType
 from scenarios.prices.price_list import Confidence, Price
 

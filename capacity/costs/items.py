@@ -12,9 +12,9 @@ from capacity.costs.cdn import REQUESTS, TRAFFIC, CdnOffer, cdn_offers, cheapest
 from capacity.costs.lines import Item, item
 from capacity.costs.needed import crowds
 from capacity.costs.own import own_servers
-from capacity.costs.usage import HOURS_A_MONTH, Drivers, Origin, Use, uses
+from capacity.costs.usage import Drivers, Origin, Use, uses
 from capacity.planning.judge import Servers
-from capacity.planning.options import Option, Sizing
+from capacity.planning.options import HOURS_A_MONTH, Option, Sizing
 from capacity.planning.work import Work
 from scenarios.costs import ListItem
 from scenarios.machines import Role, ServerType

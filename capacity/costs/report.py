@@ -152,9 +152,8 @@ def cost_report(cases: Sequence[tuple[Scenario, Basis]], plan: Plan, seed: int =
 
 def _by_users(scenario: Scenario, basis: Basis, seed: int) -> tuple[UserCost, ...]:
     """What a user costs, the more of them there are: the cheapest servers of all, each sized by itself."""
-    found = []
+    found, work = [], work_of(basis, seed, 64)
     for users in USERS_SHOWN:
-        work = work_of(basis, seed, 64)
         sizing = Sizing(basis.market, work, crowds(basis, float(users), work.draws))
         if not all(sizing.needed.values()):
             break  # more than the largest of machines.toml

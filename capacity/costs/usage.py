@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capacity.costs.person import Person
+from capacity.planning.options import HOURS_A_MONTH
 from scenarios.prices.offers import Offers
 
 # 1 for a bill, one of many ways for the simulation; of any shape, which all have in common.
 Numbers = NDArray[np.float64]
 Origin = Literal["seed", "measured", "predicted", "assumed"]
 
-HOURS_A_MONTH = 730
 SECONDS_A_MONTH = 3600.0 * HOURS_A_MONTH
 GB = 1024.0**3
 _ADDRESSES = 3  # two of a load balancer in two zones, one of the NAT gateway

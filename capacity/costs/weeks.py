@@ -11,19 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from capacity.costs.basis import Basis
+from capacity.costs.basis import WEEKS_A_MONTH, Basis
 from capacity.costs.cdn import REQUESTS, TRAFFIC
 from capacity.costs.own import own_servers
-from capacity.costs.usage import HOURS_A_MONTH, Drivers, uses
+from capacity.costs.usage import Drivers, uses
 from capacity.costs.ways import SPEED, WORK, Floats, Ways, at
 from capacity.planning.knees import FULL, Drawn, Holds, drawn_servers, holds, throttled
+from capacity.planning.options import HOURS_A_MONTH, beyond_earned
 from capacity.planning.work import Work
-from scenarios.growth import DAYS
 from scenarios.machines import Between
 from scenarios.prices.price_list import Price
 from scenarios.schema import Scenario
 
-MONTHS_A_WEEK = 24 * DAYS / HOURS_A_MONTH
+MONTHS_A_WEEK = 1 / WEEKS_A_MONTH
 _WORK_QUANTILES = (0.05, 0.5, 0.95)
 
 
@@ -149,7 +149,7 @@ class Timeline:
         cores = at(server.cores, -ways.place(SPEED))
         factor = ways.value(WORK, self._work_factor)
         busy = (people * self._a_person["app"] * factor / count + self._idle["app"]) * slower / cores
-        hours = np.clip(busy - server.baseline_share, 0.0, 1.0) * server.vcpus * count * HOURS_A_MONTH
+        hours = beyond_earned(busy, server, count)
         return np.asarray(hours * float(price.first_usd) * self._factor(ways, price), np.float64)
 
     def _usd(self, ways: Ways, key: str, quantity: Floats) -> Floats:

@@ -31,6 +31,12 @@ def sure(values: Floats) -> float:
     return float(np.partition(values, place)[place])
 
 
+def beyond_earned(busy: Floats, server: ServerType, count: int) -> Floats:
+    """vCPU-hours a month of so many servers, by how busy each is on average: no more than all of it can be used."""
+    beyond = np.maximum(0.0, np.clip(busy, 0.0, 1.0) - server.baseline_share)
+    return np.asarray(beyond * server.vcpus * count * HOURS_A_MONTH, np.float64)
+
+
 @dataclass(frozen=True)
 class Option:
     """So many of one server; `breaks` says what it does not hold, "" when it holds.
@@ -169,8 +175,7 @@ class Sizing:
         server = self._type(name)
         if not server.credit_price:
             return 0.0
-        beyond = np.clip(self.busy("app", name, count, self.crowds.mean), 0.0, 1.0) - server.baseline_share
-        return float(np.maximum(0.0, beyond).mean()) * server.vcpus * count * HOURS_A_MONTH
+        return float(beyond_earned(self.busy("app", name, count, self.crowds.mean), server, count).mean())
 
     def _breaks(self, role: Role, name: str, count: int, copies: int) -> Iterator[str]:
         server, what = self._type(name), _BUSY_WHAT[role]

@@ -1,6 +1,7 @@
 """`matchday cost`: what each phase costs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -121,33 +122,24 @@ def shipped_costs() -> "CostReport":
     return cost_report(PHASES, prices=price_list.SHIPPED, calibration=Path(str(MEASURED)))
 
 
-def basis_of(
-    scenario: Scenario,
-    usage: str,
-    prices: Path | None,
-    calibration: Path | None,
-    run: str | None = None,
-    runs: Path = RUNS,
-) -> "Basis":
+def basis_of(scenario: Scenario, usage: str, prices: Path | None, calibration: Path | None) -> "Basis":
     """All that a scenario's bill is computed from."""
     from capacity.costs.basis import Basis
-    from capacity.costs.measured import person_of_run
     from capacity.planning.options import Market
 
     growth = load_growth()
     if usage not in growth.usage:
         raise UsageError(f"--usage {usage}: there are {', '.join(growth.usage)} in scenarios/growth.toml.")
     market = Market(load_machines(), prices_of(prices), load_offers())
+    return Basis(market, calibration_of(calibration), growth, growth.usage[usage], hours_of_day(), _rates(scenario))
+
+
+def _rates(scenario: Scenario) -> Mapping[str, float]:
+    """What one of its people does a second."""
     if is_stored(scenario):
-        rates = crowd_of(scenario).daters
-    else:
-        with Steps(console(stderr=True), f"How the people of {scenario.name} behave"):
-            rates = crowd_of(scenario).daters
-    found = Basis(market, calibration_of(calibration), growth, growth.usage[usage], hours_of_day(), rates)
-    if run is None:
-        return found
-    measured = person_of_run(record_of(run, runs), found.person)
-    return Basis(market, found.calibration, growth, found.usage, found.hours, rates, measured)
+        return crowd_of(scenario).daters
+    with Steps(console(stderr=True), f"How the people of {scenario.name} behave"):
+        return crowd_of(scenario).daters
 
 
 def _cases(
@@ -160,11 +152,17 @@ def _cases(
     runs: Path,
 ) -> list[tuple[Scenario, "Basis"]]:
     from capacity.costs.known import check
+    from capacity.costs.measured import person_of_run
 
     scenarios = load_all(names, settings or [])
-    cases = [(scenario, basis_of(scenario, usage, prices, calibration, run, runs)) for scenario in scenarios]
-    check(scenarios, cases[0][1].market)
-    return cases
+    basis = basis_of(scenarios[0], usage, prices, calibration)
+    check(scenarios, basis.market)
+    # What the scenarios have in common is read once.
+    own = [basis, *(replace(basis, rates=_rates(scenario)) for scenario in scenarios[1:])]
+    if run is not None:
+        record = record_of(run, runs)
+        own = [replace(one, measured=person_of_run(record, one.person)) for one in own]
+    return list(zip(scenarios, own, strict=True))
 
 
 def prices_of(named: Path | None) -> price_list.PriceList:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from capacity.calibration.file import CalibrationError
+from capacity.calibration.file import Calibration, CalibrationError
 from capacity.calibration.observations import WINDOW_S, Observations
 from loadtests.record import Record
 
@@ -67,3 +67,13 @@ def check_windows(seen: Observations) -> None:
             f"These runs have {windows} windows of {WINDOW_S} s{left_out}, {WINDOWS_MIN} are needed at least: run "
             f"longer. {MEASURE}"
         )
+
+
+def reference_work_ms(calibration: Calibration) -> float:
+    """CPU of the reference work where it was calibrated. Raises CalibrationError where nobody measured it."""
+    if calibration.reference_work_cpu_ms is None:
+        raise CalibrationError(
+            "This calibration does not say how fast its machine was, so it says nothing of other servers: no run of it "
+            f"measured the reference work. {MEASURE}"
+        )
+    return calibration.reference_work_cpu_ms

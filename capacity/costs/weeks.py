@@ -62,7 +62,7 @@ class Timeline:
         self._idle = {role: float(np.median(found)) for role, found in work.idle.items()}
         self._in_loop = float(np.median(work.in_loop))
         self._idle_in_loop = float(np.median(work.idle_in_loop))
-        self._reference_ms = basis.calibration.reference_work_cpu_ms or 1.0  # `work` has refused to be without
+        self._reference_ms = work.reference_ms
 
     def weeks(self, ways: Ways, weeks: int, schedule: Sequence[int] | None = None) -> Weeks:
         """`schedule`: the phase of each week, where it is not the model that says when to change."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from capacity.calibration.checks import MEASURE
-from capacity.calibration.file import Calibration, CalibrationError
+from capacity.calibration.checks import reference_work_ms
+from capacity.calibration.file import Calibration
 from capacity.calibration.paths import WAY, sized
 from scenarios.machines import Between, Role, ServerType
 
@@ -30,6 +30,7 @@ class Work:
     in_loop: Floats  # (D,): of the app servers' work what the processes' own loops do, not a worker
     idle_in_loop: Floats
     activity: Floats  # (D,): times as much as `rates` say is done; in the figures above already
+    reference_ms: float  # CPU of the reference work where it was calibrated
     seed: int
     _drawn: dict[str, Floats] = field(default_factory=dict, repr=False)  # a catalogue asks for the same again and again
 
@@ -55,7 +56,7 @@ class Work:
 
     def slower(self, name: str, server: ServerType) -> Floats:
         """(D,): CPU seconds there for each on the machine that was calibrated. Sizes of a family are equally fast."""
-        return self.drawn(server.work_ms, f"{family_of(name)} work") / (self.calibration.reference_work_cpu_ms or 1.0)
+        return self.drawn(server.work_ms, f"{family_of(name)} work") / self.reference_ms
 
     def cores(self, name: str, server: ServerType) -> Floats:
         """(D,)"""
@@ -72,11 +73,6 @@ def worked(
 ) -> Work:
     """`rates`: what one person does a second, by action; `activity` times as much in each draw. The same seed, the same
     draws. Raises CalibrationError for a calibration that says nothing of other servers than its own."""
-    if calibration.reference_work_cpu_ms is None:
-        raise CalibrationError(
-            "This calibration does not say how fast its machine was, so it says nothing of other servers: no run of it "
-            f"measured the reference work. {MEASURE}"
-        )
     repetitions = np.arange(draws) % calibration.draws
     a_person = {role: np.zeros(calibration.draws) for role in ROLES}
     in_loop, idle_in_loop = np.zeros(calibration.draws), np.zeros(calibration.draws)
@@ -101,6 +97,7 @@ def worked(
         in_loop[repetitions],
         idle_in_loop[repetitions],
         np.ones(draws),
+        reference_work_ms(calibration),
         seed,
     )
     return found.times(found.drawn(activity, "activity")) if activity else found

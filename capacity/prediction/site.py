@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from capacity.calibration.checks import MEASURE
+from capacity.calibration.checks import reference_work_ms
 from capacity.calibration.demands import MACHINE, ServiceDemands, network_of
-from capacity.calibration.file import Calibration, CalibrationError, Curve
+from capacity.calibration.file import Calibration, Curve
 from capacity.calibration.paths import MANY, sized, stations_of
 from capacity.prediction.crowd import Crowd
 from capacity.prediction.environment import speeds
@@ -218,7 +218,7 @@ class Planned:
                     f"infrastructure.{key}: nothing is known of {named!r}; there are {', '.join(known)}. Write what it "
                     "can do into scenarios/machines.toml."
                 )
-        _reference_work_ms(self.calibration)
+        reference_work_ms(self.calibration)
 
     def hosts(self) -> dict[str, tuple[str, int]]:
         plan = self.infrastructure
@@ -233,7 +233,7 @@ class Planned:
         drawn = {kind: (_drawn(types[kind].work_ms, rng), _drawn(types[kind].cores, rng)) for kind, _ in hosts.values()}
         host = {station: station if station in hosts else "app" for station in demands.cores if sized(station)}
         # In proportion to the reference work: the elasticity is that of one machine from minute to minute.
-        here_ms = _reference_work_ms(self.calibration)
+        here_ms = reference_work_ms(self.calibration)
         slower = {station: drawn[hosts[on][0]][0] / here_ms for station, on in host.items()}
         cores = {name: count * drawn[kind][1] for name, (kind, count) in hosts.items()}
         there = replace(
@@ -274,15 +274,6 @@ class Planned:
 def _tiers(machines: Machines) -> list[str]:
     tiers = [name for name, one in machines.machines.items() if one.role == "database"]
     return [*machines.databases, *(name for name in tiers if name not in machines.databases)]
-
-
-def _reference_work_ms(calibration: Calibration) -> float:
-    if calibration.reference_work_cpu_ms is None:
-        raise CalibrationError(
-            "This calibration does not say how fast its machine was, so it says nothing of other servers: no run of it "
-            f"measured the reference work. {MEASURE}"
-        )
-    return calibration.reference_work_cpu_ms
 
 
 def _connections(calibration: Calibration, processes: int) -> int | None:

@@ -15,7 +15,11 @@ if TYPE_CHECKING:  # importing it imports Locust, which patches the standard lib
 
 
 class Refused(Exception):
-    """The backend did not do what was asked; the failure is recorded already."""
+    """The backend did not do what was asked; the failure is recorded already. `status` is 0 without an answer."""
+
+    def __init__(self, what: str, status: int = 0) -> None:
+        super().__init__(what)
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,10 @@ class Api:
 
     def sign_out(self) -> None:
         self.call("DELETE", "/auth/session")
+
+    def socket_ticket(self) -> str:
+        """What opens the socket, once."""
+        return str(self.call("POST", "/auth/ticket")["ticket"])
 
     def place(self) -> tuple[float, float]:
         """Where the person is: latitude, longitude."""
@@ -161,7 +169,7 @@ class Api:
                 problem = "the answer is no JSON"
         self._session.count(method, name or path, answer, problem)
         if problem:
-            raise Refused(f"{method} {name or path}")
+            raise Refused(f"{method} {name or path}", answer.status_code)
         return found
 
 

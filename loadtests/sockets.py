@@ -14,7 +14,7 @@ from gevent.queue import Queue
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 from websocket import ABNF, WebSocket, WebSocketException, create_connection
 
-from loadtests.client import Match
+from loadtests.client import Match, Refused
 from loadtests.post import Clock, Fire, Post, Sent
 from loadtests.reach import Reach
 from loadtests.wire import CatchUp, Frames, Heard, Letter, Matched, Receipt, Refusal, Stored
@@ -76,7 +76,6 @@ class Socket:
         self._post, self._fire, self._clock, self._rest = post, fire, clock, rest
         self._ears, self._reach = ears, reach or Reach()
         self._frames = frames
-        self.refused_with = 0  # the HTTP status of a handshake that was
         self._socket: WebSocket | None = None
         self._reader: gevent.Greenlet | None = None
         self._catching_up: gevent.Greenlet | None = None
@@ -93,12 +92,12 @@ class Socket:
         return self._socket is not None
 
     def connect(self) -> bool:
-        """Returns whether it worked; either way it is a sample of "WS connect"."""
+        """Returns whether it worked; either way it is a sample of "WS connect". Raises Refused before that."""
+        address = self._frames.address()
         start_s = self._clock.monotonic_s()
         try:
-            socket = self._connected()
+            socket = self._connected(address)
         except _BROKEN as error:
-            self.refused_with = getattr(error, "status_code", 0)
             self._fire("connect", self._ms_since(start_s), type(error).__name__)
             return False
         self._fire("connect", self._ms_since(start_s), None)
@@ -157,8 +156,8 @@ class Socket:
         """
         self._seen.setdefault(match_id, seq)
 
-    def _connected(self) -> WebSocket:
-        url, headers = self._frames.address()
+    def _connected(self, address: tuple[str, list[str]]) -> WebSocket:
+        url, headers = address
         socket = create_connection(
             url,
             header=[*headers, *(f"{name}: {value}" for name, value in self._reach.headers.items())],
@@ -188,13 +187,13 @@ class Socket:
         """Connect again: a sample of "WS reconnect", from the loss to the open socket. None when it gives up."""
         lost_s, lost_at = self._clock.monotonic_s(), datetime.now(UTC)
         attempts = Retrying(
-            retry=retry_if_exception_type(_BROKEN),
+            retry=retry_if_exception_type((*_BROKEN, Refused)),
             wait=wait_random_exponential(multiplier=BACK_AFTER_S, max=BACK_AFTER_AT_MOST_S),
             stop=stop_after_delay(GIVE_UP_AFTER_S),
             sleep=gevent.sleep,
         )
         try:
-            socket = attempts(self._connected)
+            socket = attempts(lambda: self._connected(self._frames.address()))
         except RetryError:
             self._fire("reconnect", self._ms_since(lost_s), f"not back within {GIVE_UP_AFTER_S:.0f} s")
             return None

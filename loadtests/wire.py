@@ -6,6 +6,10 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from loadtests.client import Api
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,15 @@ Heard = Letter | Stored | Receipt | Matched | CatchUp | Refusal
 class Frames:
     """One person's frames."""
 
-    def __init__(self, host: str, token: str) -> None:
-        self.host, self.token = host, token
+    def __init__(self, host: str, api: "Api") -> None:
+        self.host, self.api = host, api
 
     def address(self) -> tuple[str, list[str]]:
-        """The URL of the socket, and the headers ("Name: value") that open it."""
-        return self.host.replace("http", "ws", 1) + "/ws", [f"Authorization: Bearer {self.token}"]
+        """The URL of the socket, and the headers ("Name: value") that open it. Asked anew for each connection.
+
+        What the API is asked for it is a request of its own; Refused ends the attempt.
+        """
+        return f"{self.host.replace('http', 'ws', 1)}/ws?ticket={self.api.socket_ticket()}", []
 
     def message(self, match_id: str, message_id: str, text: str) -> str:
         """Send a message. Its id must come back with it, to whoever receives it: it says when it was sent."""

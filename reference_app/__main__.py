@@ -2,12 +2,14 @@
 
 import argparse
 import socket
+import sys
 
 import uvicorn
 
 from reference_app.app import create_app
 from reference_app.platform import logs
-from reference_app.settings import Settings
+from reference_app.settings import from_environment
+from scenarios.outcome import UsageError
 
 BACKLOG = 2048
 
@@ -17,7 +19,7 @@ def main() -> None:
     options.add_argument("--host", default="127.0.0.1", help="address to listen on")
     options.add_argument("--port", type=int, default=8000)
     given = options.parse_args()
-    settings = Settings()
+    settings = from_environment()
     logs.configure(settings, "+".join(settings.services))
     config = uvicorn.Config(
         create_app(settings),
@@ -28,6 +30,9 @@ def main() -> None:
         # Phones ping, too, every 25 s. This finds the dead; each ping wakes both sides up.
         ws_ping_interval=60.0,
         ws_max_size=65_536,  # larger frames have no use here
+        ws_max_queue=4,  # a client that sends faster than it is answered waits, and takes no memory
+        forwarded_allow_ips=settings.trusted_proxies,
+        server_header=False,
         backlog=BACKLOG,
         access_log=False,
         log_config=None,  # as configured above
@@ -47,4 +52,7 @@ def _listener(host: str, port: int) -> socket.socket:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UsageError as error:
+        sys.exit(str(error))

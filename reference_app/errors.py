@@ -6,6 +6,8 @@ ApiError
 │   └── Suspended       403   a moderator has closed the account
 ├── NotFound            404   not there, or not yours to see
 ├── Conflict            409   the state does not allow it
+├── TooSlow             408   the body did not come in time
+├── TooLarge            413   the body is longer than any that is wanted
 ├── TooManyRequests     429   later, please
 │   └── LikesUsedUp     429   tomorrow, please
 ├── Broken              500   our mistake
@@ -14,6 +16,7 @@ ApiError
 
 import logging
 from collections import defaultdict
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -67,16 +70,27 @@ class Conflict(ApiError):
     status, code = 409, "conflict"
 
 
+class TooSlow(ApiError):
+    status, code = 408, "request_timeout"
+
+
+class TooLarge(ApiError):
+    status, code = 413, "content_too_large"
+
+
 class TooManyRequests(ApiError):
     status, code = 429, "too_many_requests"
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class LikesUsedUp(TooManyRequests):
     code = "likes_used_up"
 
     def __init__(self, what: str, retry_after_s: int) -> None:
-        super().__init__(f"No {what} are left for today.")
-        self.retry_after_s = retry_after_s
+        super().__init__(f"No {what} are left for today.", retry_after_s)
 
 
 class Broken(ApiError):
@@ -120,9 +134,10 @@ def answer_of(refusal: ApiError) -> JSONResponse:
 def refusals(*errors: type[ApiError]) -> dict[int | str, dict[str, Any]]:
     """For a route's `responses`: the refusals that it may answer with, and those that any route may."""
     codes = defaultdict[int, list[str]](list)
-    every: tuple[type[ApiError], ...] = (*errors, Invalid, StoreAway)
+    every: tuple[type[ApiError], ...] = (*errors, Invalid, TooSlow, TooLarge, TooManyRequests, StoreAway)
     for error in every:
-        codes[error.status].append(error.code)
+        if error.code not in codes[error.status]:
+            codes[error.status].append(error.code)
     return {status: {"model": Refusal, "description": " or ".join(codes[status])} for status in sorted(codes)}
 
 
@@ -142,6 +157,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def no_such_route(_: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's, of a body that is no text, or nested too deeply
+            return answer_of(Invalid("body: it is no JSON that can be read"))
         code = error.detail.lower().replace(" ", "_")
         return JSONResponse(
             {"error": {"code": code, "message": error.detail}}, error.status_code, headers=error.headers

@@ -27,7 +27,7 @@ from reference_app.platform import Objects, Platform
 from reference_app.platform.mongo import Document, ensure_indexes
 from reference_app.profiles.schemas import Location, Preferences
 from reference_app.profiles.store import point
-from reference_app.settings import Settings
+from reference_app.settings import Settings, from_environment
 from scenarios.load import load
 from scenarios.outcome import MatchdayError, UsageError
 from scenarios.people import Sex, kept_token, person_id_of, phone_of, sex_of
@@ -248,7 +248,7 @@ def _main(arguments: list[str]) -> None:
     if_empty = "--if-empty" in arguments
     scenario, *settings = [a for a in arguments if a != "--if-empty"] or ["phase-1"]
     try:
-        asyncio.run(populate(Settings(), load(scenario, settings), lambda done, of: print(f"{done} of {of}")))
+        asyncio.run(populate(from_environment(), load(scenario, settings), lambda done, of: print(f"{done} of {of}")))
     except NotEmpty as error:
         if not if_empty:
             raise

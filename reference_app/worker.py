@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,8 +30,9 @@ from reference_app.platform.queue import Received
 from reference_app.push.providers import PushProvider, provider
 from reference_app.push.schemas import Notification
 from reference_app.push.service import push_service_on
-from reference_app.settings import Settings
+from reference_app.settings import Settings, from_environment
 from reference_app.swipes.service import Matchmaker, matchmaker_on
+from scenarios.outcome import UsageError
 
 log = logging.getLogger("matchday.worker")
 RECEIVE_WAIT_S = 1  # also how long SIGTERM may have to wait
@@ -227,7 +229,10 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser(prog="python -m reference_app.worker", description=__doc__)
     options.add_argument("--metrics-port", type=int, default=9100, help="where /metrics answers")
     given = options.parse_args()
-    settings = Settings()
+    try:
+        settings = from_environment()
+    except UsageError as error:
+        sys.exit(str(error))
     logs.configure(settings, "worker")
     asyncio.run(run(settings, given.metrics_port))
     sentry_sdk.flush(timeout=1)

@@ -70,7 +70,7 @@ class Client(Api):
 
 class Socket(Frames):
     def address(self) -> tuple[str, list[str]]:
-        return f"{self.host.replace('http', 'ws', 1)}/live?key={self.token}", []
+        return f"{self.host.replace('http', 'ws', 1)}/live?key={self.api.token}", []
 
     def message(self, match_id: str, message_id: str, text: str) -> str:
         return json.dumps({"pair": match_id, "ref": message_id, "say": text})

@@ -184,7 +184,8 @@ class Person(User):
             if not self._connect():
                 return False
             self.at_home()
-        except Refused:
+        except Refused as refusal:
+            self._doubt_tokens(refusal)
             return False
         except StopUser:
             raise
@@ -206,15 +207,17 @@ class Person(User):
         if world.client.frames is None:
             return True
         assert self.host
-        frames = world.client.frames(self.host, self.api.token)
+        frames = world.client.frames(self.host, self.api)
         self.socket = Socket(
             frames, self.person_id, world.post, world.fire, world.clock, self, self.ears(), world.reach
         )
-        connected = self.socket.connect()
-        if self._keeps_token and self.socket.refused_with == UNAUTHORIZED and world.knows_tokens:
-            world.knows_tokens = False
+        return self.socket.connect()
+
+    def _doubt_tokens(self, refusal: Refused) -> None:
+        """The first thing that is asked with a token is what opens the socket."""
+        if self._keeps_token and refusal.status == UNAUTHORIZED and self.world.knows_tokens:
+            self.world.knows_tokens = False
             log.warning(NO_TOKENS)
-        return connected
 
     def _plan_session(self) -> None:
         """How long the app stays open. When the run starts people are found somewhere in their session."""

@@ -23,6 +23,15 @@ class SessionRequest(Body):
     code: Annotated[str, Field(pattern=rf"^[0-9]{{{OTP_DIGITS}}}$")]
 
 
+class Ticket(BaseModel):
+    """Opens one socket, once: `/ws?ticket=...`."""
+
+    model_config = example(ticket="q7Zc2mX9vR4tB1nL8sK5wY3hJ6dG0fPa", expires_in_s=30)
+
+    ticket: str
+    expires_in_s: int
+
+
 class Session(BaseModel):
     """Send the token with every request, as `Authorization: Bearer <token>`."""
 

@@ -16,6 +16,8 @@ from reference_app.chat.hub import Fanout
 from reference_app.dependencies import made_by, once_an_app
 from reference_app.errors import ApiError, NotSignedIn, Suspended, TooManyRequests
 from reference_app.platform import platform_of
+from reference_app.platform.addresses import address_of, network_of
+from reference_app.platform.limits import InProcess, Limit
 from reference_app.profiles.store import ProfileStore
 from reference_app.settings import Settings
 
@@ -29,25 +31,27 @@ class AuthService:
     profiles: ProfileStore
     sender: OtpSender
     fanout: Fanout
+    requests: InProcess  # of each session
+    strangers: InProcess  # unknown tokens and tickets, of each address
 
     def _hash(self, purpose: str, text: str) -> str:
         # The purpose keeps a phone's hash from ever equalling a code's or a token's.
         return keyed_hash(self.settings.secret_key, f"{purpose}:{text}")
 
-    async def send_code(self, phone: str) -> None:
+    async def send_code(self, phone: str, address: str | None) -> None:
         """Send a code. The answer is the same whether the phone is known or not."""
         phone_hmac = self._hash("phone", phone)
-        if not await self.store.count_send(phone_hmac):
-            raise TooManyRequests("Too many codes were sent to this phone; wait ten minutes.")
+        if wait_s := await self.store.take_send(phone_hmac, self._counted(address)):
+            raise TooManyRequests("Too many codes were asked for, by this phone or from here.", wait_s)
         code = self.sender.code_for(phone)
         await self.store.put_code(phone_hmac, self._hash("code", phone + code))
         await self.sender.send(phone, code)
 
-    async def sign_in(self, phone: str, code: str) -> tuple[str, str]:
+    async def sign_in(self, phone: str, code: str, address: str | None) -> tuple[str, str]:
         """Exchange a code for a session. Returns (token, person id)."""
         phone_hmac = self._hash("phone", phone)
-        if not await self.store.count_check(phone_hmac):
-            raise TooManyRequests("Too many wrong codes; ask for a new one.")
+        if wait_s := await self.store.take_check(phone_hmac, self._counted(address)):
+            raise TooManyRequests("Too many codes were tried, for this phone or from here; ask for a new one.", wait_s)
         if not hmac.compare_digest(await self.store.code(phone_hmac), self._hash("code", phone + code)):
             raise NotSignedIn(_WRONG_CODE)
         account = await self.store.account(phone_hmac)
@@ -90,12 +94,50 @@ class AuthService:
         moderators = {self._hash("phone", phone) for phone in self.settings.moderator_phones}
         return account is not None and account["phone_hmac"] in moderators
 
-    async def person_of(self, token: str) -> str:
-        """Whose token it is. Raises NotSignedIn for a token that is unknown or has ended."""
-        person_id = await self.store.session(self.session_of(token))
+    async def person_of(self, token: str, address: str | None) -> str:
+        """Whose token it is. Raises NotSignedIn for a token that is unknown or has ended, TooManyRequests."""
+        session, address = self.session_of(token), self._counted(address)
+        if address and self.strangers.used_up(address):
+            raise TooManyRequests("Too many requests with unknown tokens came from here.", self.strangers.left_s)
+        if not self.requests.take(session):
+            raise TooManyRequests("Too many requests; slow down.", self.requests.left_s)
+        try:
+            return await self.person_in(session)
+        except NotSignedIn:
+            if address:
+                self.strangers.take(address)
+            raise
+
+    async def person_in(self, session: str) -> str:
+        """Whose session it is. Raises NotSignedIn when it is unknown or has ended."""
+        person_id = await self.store.session(session)
         if person_id is None:
             raise NotSignedIn("Sign in first: the session is unknown or has ended.")
         return person_id
+
+    async def ticket_for(self, person: str, token: str) -> str:
+        """What opens one socket of this session."""
+        ticket = secrets.token_urlsafe(32)
+        await self.store.put_ticket(self._hash("ticket", ticket), person, self.session_of(token))
+        return ticket
+
+    async def redeem(self, ticket: str, address: str | None) -> tuple[str, str]:
+        """(person id, session) of a ticket, once. Raises NotSignedIn, TooManyRequests."""
+        address = self._counted(address)
+        if address and self.strangers.used_up(address):
+            raise TooManyRequests("Too many unknown tickets came from here.", self.strangers.left_s)
+        found = await self.store.use_ticket(self._hash("ticket", ticket))
+        if found is None:
+            if address:
+                self.strangers.take(address)
+            raise NotSignedIn("Ask for a ticket with POST /auth/ticket, and open /ws?ticket=... with it at once.")
+        person_id, session = found
+        await self.person_in(session)  # it may have ended since
+        return person_id, session
+
+    def _counted(self, address: str | None) -> str | None:
+        """The address as it is counted; None when it is not."""
+        return network_of(address, self.settings.unlimited_addresses) if address else None
 
 
 @once_an_app
@@ -107,6 +149,8 @@ def auth_service(connection: HTTPConnection) -> AuthService:
         ProfileStore(platform.db),
         connection.app.state.otp_sender,
         Fanout.on(platform),
+        InProcess(Limit(platform.settings.requests_per_min, 60)),
+        InProcess(Limit(platform.settings.unknown_tokens_per_min, 60)),
     )
 
 
@@ -130,8 +174,8 @@ Auth = Annotated[AuthService, made_by(auth_service)]
 BearerToken = Annotated[str, Depends(bearer_token)]
 
 
-async def current_person(auth: Auth, token: BearerToken) -> str:
-    return await auth.person_of(token)
+async def current_person(connection: HTTPConnection, auth: Auth, token: BearerToken) -> str:
+    return await auth.person_of(token, address_of(connection))
 
 
 CurrentPerson = Annotated[str, Depends(current_person)]

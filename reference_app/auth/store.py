@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,12 +13,20 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from reference_app.platform import Database, Grouped, Platform, Redis, grouped_reads, metrics
+from reference_app.platform.limits import Limit, take
 from reference_app.platform.mongo import Document
 from reference_app.platform.redis import Unavailable, text, values
 
-OTP_TTL_S = 600  # Twilio Verify's figures: 10 minutes, 5 sends, 5 checks
-OTP_SENDS_MAX = 5
-OTP_CHECKS_MAX = 5
+OTP_TTL_S = 600
+# Twilio Verify's figures: 10 minutes, 5 sends, 5 checks of each. The day bounds how often a stranger may guess (100 of
+# a million codes) and how often a phone may be sent to. They count since the last sign-in.
+PHONE_SENDS = {"sends": Limit(5, OTP_TTL_S), "sends-day": Limit(20, 86_400)}
+PHONE_CHECKS = {"checks": Limit(5, OTP_TTL_S)}
+# Of an address, behind which a whole family or company may be: sends cost money.
+ADDRESS_SENDS = {"sends": Limit(30, OTP_TTL_S), "sends-day": Limit(200, 86_400)}
+ADDRESS_CHECKS = {"checks": Limit(60, OTP_TTL_S)}
+TICKET_TTL_S = 30
+NO_CODE = "0" * 64  # what no HMAC is; as long as one, so that comparing takes as long
 # How long a session that ended while another process was looking it up may live on, at most.
 SESSION_CACHE_S = 600
 
@@ -27,9 +35,13 @@ def keyed_hash(secret: str, text: str) -> str:
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
+def _limits_of(kind: str, who: str, limits: Mapping[str, Limit]) -> dict[str, Limit]:
+    return {f"otp:{{{kind}:{who}}}:{what}": limit for what, limit in limits.items()}
+
+
 def _key(what: str, phone_hmac: str) -> str:
     # The braces keep all keys of a phone in one slot of a cluster, so that they can change together.
-    return f"otp:{{{phone_hmac}}}:{what}"
+    return f"otp:{{phone:{phone_hmac}}}:{what}"
 
 
 def new_session(token_hmac: str, person_id: str, ttl_s: int) -> Document:
@@ -46,20 +58,21 @@ class AuthStore:
     def on(cls, platform: Platform) -> "AuthStore":
         return cls(platform.db, platform.redis, platform.settings.session_store)
 
-    async def count_send(self, phone_hmac: str) -> bool:
-        """Count one more code for this phone; False when there were too many."""
-        return await self._count(_key("sends", phone_hmac)) <= OTP_SENDS_MAX
+    async def take_send(self, phone_hmac: str, address: str | None) -> int:
+        """Count one more code. Returns in how many seconds there may be another: 0 when this one may be."""
+        return await self._take(phone_hmac, PHONE_SENDS, address, ADDRESS_SENDS)
 
-    async def count_check(self, phone_hmac: str) -> bool:
-        """Count one more guess; False when there were too many."""
-        return await self._count(_key("checks", phone_hmac)) <= OTP_CHECKS_MAX
+    async def take_check(self, phone_hmac: str, address: str | None) -> int:
+        """The same for a guess."""
+        return await self._take(phone_hmac, PHONE_CHECKS, address, ADDRESS_CHECKS)
 
-    async def _count(self, key: str) -> int:
-        async with self.redis.pipeline(transaction=True) as pipe:
-            pipe.incr(key)
-            pipe.expire(key, OTP_TTL_S, nx=True)
-            count, _ = await pipe.execute()
-        return int(count)
+    async def _take(
+        self, phone_hmac: str, of_phone: Mapping[str, Limit], address: str | None, of_address: Mapping[str, Limit]
+    ) -> int:
+        limits = _limits_of("phone", phone_hmac, of_phone)
+        if address:
+            limits |= _limits_of("address", address, of_address)
+        return await take(self.redis, limits)
 
     async def put_code(self, phone_hmac: str, code_hmac: str) -> None:
         async with self.redis.pipeline(transaction=True) as pipe:
@@ -68,14 +81,14 @@ class AuthStore:
             await pipe.execute()
 
     async def code(self, phone_hmac: str) -> str:
-        """The HMAC of the code that waits for this phone; empty when there is none."""
-        return text(await self.redis.get(_key("code", phone_hmac)) or b"")
+        """The HMAC of the code that waits for this phone; NO_CODE when there is none."""
+        return text(await self.redis.get(_key("code", phone_hmac)) or NO_CODE)
 
     async def use_code(self, phone_hmac: str) -> bool:
         """Spend the code. False when somebody else was faster."""
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.delete(_key("code", phone_hmac))
-            pipe.delete(_key("sends", phone_hmac), _key("checks", phone_hmac))
+            pipe.delete(*(_key(what, phone_hmac) for what in (*PHONE_SENDS, *PHONE_CHECKS)))
             spent, _ = await pipe.execute()
         return bool(spent)
 
@@ -118,6 +131,17 @@ class AuthStore:
             await self._cache(token_hmac, found["person"])
         return str(found["person"])
 
+    async def put_ticket(self, ticket_hmac: str, person_id: str, session: str) -> None:
+        await self.redis.set(_ticket_key(ticket_hmac), f"{person_id} {session}", ex=TICKET_TTL_S)
+
+    async def use_ticket(self, ticket_hmac: str) -> tuple[str, str] | None:
+        """(person id, session) of a ticket, which is spent with that. None when there is no such ticket any more."""
+        found = await self.redis.getdel(_ticket_key(ticket_hmac))
+        if not found:
+            return None
+        person_id, _, session = text(found).partition(" ")
+        return person_id, session
+
     @cached_property
     def _cached_sessions(self) -> Grouped[str, bytes | None]:
         async def ask(sessions: Sequence[str]) -> Sequence[bytes | None]:
@@ -153,3 +177,7 @@ class AuthStore:
 
 def _session_key(token_hmac: str) -> str:
     return f"session:{token_hmac}"
+
+
+def _ticket_key(ticket_hmac: str) -> str:
+    return f"ticket:{ticket_hmac}"

@@ -10,7 +10,7 @@ from fastapi import WebSocket, WebSocketDisconnect
 FRAMES_WAITING_MAX = 100
 CLOSE_WITHIN_S = 1.0
 # Close codes; from 4000 on they are ours. (1012, restart, is what uvicorn sends when it is told to end.)
-TRY_LATER, NOT_SIGNED_IN = 1013, 4401
+TRY_LATER, TOO_MANY_FRAMES, NOT_SIGNED_IN = 1013, 1008, 4401
 # What sending to a socket that has just gone away raises.
 _GONE = (RuntimeError, WebSocketDisconnect)
 

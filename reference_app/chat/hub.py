@@ -94,6 +94,10 @@ class Hub:
         """Whether events from Redis can arrive."""
         return self._reader is not None and not self._reader.done() and self._subscription.connected
 
+    def sockets_of(self, person: str) -> int:
+        """How many this process holds."""
+        return len(self._held[person].connections) if person in self._held else 0
+
     async def add(self, person: str, connection: Connection) -> None:
         """Returns when events for the person arrive here. Raises TimeoutError or what Redis raises when it is away."""
         async with self._subscribing:

@@ -13,6 +13,8 @@ from reference_app.platform import metrics
 log = logging.getLogger("matchday.requests")
 SLOW_S = 1.0  # twice the alert on p95
 _HEADER = b"x-request-id"
+# What is answered is for one person, and is what its content type says.
+_ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 _WELL_FORMED = re.compile(rb"[A-Za-z0-9-]{8,64}")  # others' ids end up in our logs
 
 
@@ -41,7 +43,7 @@ class Requests:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (_HEADER, request_id)]
+                message["headers"] = [*message["headers"], *_ALWAYS, (_HEADER, request_id)]
             await send(message)
 
         start = time.perf_counter()

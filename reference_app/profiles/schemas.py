@@ -39,6 +39,8 @@ class Preferences(Body):
 
 
 class Location(Body):
+    """Where a phone is. What is kept of it, and what GET /me shows, is right to about a kilometre."""
+
     model_config = example(latitude=52.52, longitude=13.405)
 
     latitude: Annotated[float, Field(ge=-90, le=90)]

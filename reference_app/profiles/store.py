@@ -8,6 +8,7 @@ from typing import Any
 
 from reference_app.platform import Database, Grouped, grouped_reads
 from reference_app.platform.mongo import Document
+from reference_app.profiles.distance import roughly
 from reference_app.profiles.schemas import Location, Preferences
 
 
@@ -43,8 +44,9 @@ def stored_date(day: date) -> datetime:
 
 
 def point(location: Location) -> Document:
-    """GeoJSON: longitude comes first."""
-    return {"type": "Point", "coordinates": [location.longitude, location.latitude]}
+    """GeoJSON, longitude first: about where somebody is. Where exactly is stored nowhere."""
+    latitude, longitude = roughly(location.latitude, location.longitude)
+    return {"type": "Point", "coordinates": [longitude, latitude]}
 
 
 @dataclass(frozen=True)

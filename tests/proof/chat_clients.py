@@ -27,6 +27,16 @@ from loadtests.wire import Frames, Letter  # noqa: E402
 post_module.LOST_AFTER_S = 1.0  # else every proof would wait ten seconds for what was dropped
 
 
+class PersonFrames(Frames):
+    """The server of the proof takes a person's name for a ticket."""
+
+    def __init__(self, host: str, person: str) -> None:
+        self.host, self.person = host, person
+
+    def address(self) -> tuple[str, list[str]]:
+        return f"{self.host.replace('http', 'ws', 1)}/ws?ticket={self.person}", []
+
+
 def main(host: str, pairs: int, messages: int, hang_ups: int) -> None:
     counted: Counter[str] = Counter()
     latencies_ms: list[float] = []
@@ -61,7 +71,9 @@ def main(host: str, pairs: int, messages: int, hang_ups: int) -> None:
     def talk(number: int) -> None:
         one, other = f"a{number}", f"b{number}"
         post.meet(one, other)
-        sockets = [Socket(Frames(host, person), person, post, fire, clock, Rest(person)) for person in (one, other)]
+        sockets = [
+            Socket(PersonFrames(host, person), person, post, fire, clock, Rest(person)) for person in (one, other)
+        ]
         assert all(socket.connect() for socket in sockets)
         for turn in range(messages):
             text = "last" if turn == messages - 1 else "Hi!"

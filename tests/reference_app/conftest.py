@@ -3,7 +3,7 @@
 import json
 from asyncio import timeout as asyncio_timeout
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -42,9 +42,16 @@ class Somebody:
     backend: Backend
     http: httpx.AsyncClient
 
-    def socket(self) -> AbstractAsyncContextManager[websockets.ClientConnection]:
-        url = self.backend.url.replace("http", "ws", 1) + "/ws"
-        return websockets.connect(url, additional_headers={"Authorization": self.http.headers["Authorization"]})
+    @asynccontextmanager
+    async def socket(self, **options: Any) -> AsyncIterator[websockets.ClientConnection]:
+        async with websockets.connect(await self.socket_url(), **options) as socket:
+            yield socket
+
+    async def socket_url(self) -> str:
+        """Opens one socket, once."""
+        answer = await self.http.post("/auth/ticket")
+        assert answer.status_code == 201, answer.text
+        return f"{self.backend.url.replace('http', 'ws', 1)}/ws?ticket={answer.json()['ticket']}"
 
     async def swipe(self, other: "Somebody", kind: str = "like") -> httpx.Response:
         return await self.http.post("/swipes", json={"target_id": other.id, "kind": kind})

@@ -193,10 +193,11 @@ async def test_presence_shows_while_the_socket_is_open(anna: Somebody, ben: Some
         assert await online()
 
 
-async def test_a_socket_needs_a_session(anna: Somebody, stack: LocalStack) -> None:
+async def test_a_socket_needs_a_session_that_has_not_ended(anna: Somebody, stack: LocalStack) -> None:
+    url = await anna.socket_url()
     await anna.http.delete("/auth/session")
     with pytest.raises(websockets.InvalidStatus) as refused:
-        async with anna.socket():
+        async with websockets.connect(url):
             pass
     assert refused.value.response.status_code == 401
     assert json.loads(refused.value.response.body)["error"]["code"] == "not_signed_in"

@@ -44,6 +44,7 @@ async def test_redis_may_go_away_and_be_wiped(fragile: Fragile) -> None:
     one, two = somebody_unused(), somebody_unused()
     person = await sign_in(fragile.backend, one)
     async with person.socket() as socket:
+        ticket_url = await person.socket_url()
         fragile.valkey.stop()
         shown = await person.http.get("/discovery", params={"limit": 2})
         assert shown.status_code == 200
@@ -59,9 +60,10 @@ async def test_redis_may_go_away_and_be_wiped(fragile: Fragile) -> None:
         await socket.send('{"type":"ping"}')
         assert (await frame(socket))["code"] == "unavailable"
         with pytest.raises(websockets.InvalidStatus) as not_now:  # nobody is told that their session has ended
-            async with person.socket():
+            async with websockets.connect(ticket_url):
                 pass
         assert not_now.value.response.status_code == 503
+        assert (await person.http.post("/auth/ticket")).status_code == 503
 
         fragile.valkey.start()
         fragile.valkey.wait_ready()

@@ -15,12 +15,13 @@ from reference_app.auth.store import AuthStore, keyed_hash
 from reference_app.chat.hub import Fanout
 from reference_app.dependencies import made_by, once_an_app
 from reference_app.errors import ApiError, NotSignedIn, Suspended, TooManyRequests
-from reference_app.platform import platform_of
+from reference_app.platform import Platform, platform_of
 from reference_app.platform.addresses import address_of, network_of
 from reference_app.platform.limits import InProcess, Limit
 from reference_app.profiles.store import ProfileStore
 from reference_app.settings import Settings
 
+_SIGN_IN_FIRST = "Sign in first: the session is unknown or has ended."
 _WRONG_CODE = "The code is wrong or has expired."
 
 
@@ -96,23 +97,21 @@ class AuthService:
 
     async def person_of(self, token: str, address: str | None) -> str:
         """Whose token it is. Raises NotSignedIn for a token that is unknown or has ended, TooManyRequests."""
-        session, address = self.session_of(token), self._counted(address)
-        if address and self.strangers.used_up(address):
-            raise TooManyRequests("Too many requests with unknown tokens came from here.", self.strangers.left_s)
-        if not self.requests.take(session):
+        session = self.session_of(token)
+        if self.requests.used_up(session):
             raise TooManyRequests("Too many requests; slow down.", self.requests.left_s)
-        try:
-            return await self.person_in(session)
-        except NotSignedIn:
-            if address:
-                self.strangers.take(address)
-            raise
+        # Where many unknown tokens come from, MongoDB is asked for no more of them; who is known there is in Redis.
+        person_id = await self.store.session(session, cached_only=self._is_guessing(address))
+        if person_id is None:
+            raise self._unknown(address, _SIGN_IN_FIRST)
+        self.requests.take(session)
+        return person_id
 
     async def person_in(self, session: str) -> str:
         """Whose session it is. Raises NotSignedIn when it is unknown or has ended."""
         person_id = await self.store.session(session)
         if person_id is None:
-            raise NotSignedIn("Sign in first: the session is unknown or has ended.")
+            raise NotSignedIn(_SIGN_IN_FIRST)
         return person_id
 
     async def ticket_for(self, person: str, token: str) -> str:
@@ -123,35 +122,45 @@ class AuthService:
 
     async def redeem(self, ticket: str, address: str | None) -> tuple[str, str]:
         """(person id, session) of a ticket, once. Raises NotSignedIn, TooManyRequests."""
-        address = self._counted(address)
-        if address and self.strangers.used_up(address):
-            raise TooManyRequests("Too many unknown tickets came from here.", self.strangers.left_s)
         found = await self.store.use_ticket(self._hash("ticket", ticket))
         if found is None:
-            if address:
-                self.strangers.take(address)
-            raise NotSignedIn("Ask for a ticket with POST /auth/ticket, and open /ws?ticket=... with it at once.")
+            raise self._unknown(address, "Ask for a ticket with POST /auth/ticket, and open /ws?ticket=... at once.")
         person_id, session = found
         await self.person_in(session)  # it may have ended since
         return person_id, session
+
+    def _is_guessing(self, address: str | None) -> bool:
+        counted = self._counted(address)
+        return counted is not None and self.strangers.used_up(counted)
+
+    def _unknown(self, address: str | None, message: str) -> ApiError:
+        """Count a token or ticket that is none. Returns the refusal."""
+        if self._is_guessing(address):
+            return TooManyRequests("Too many unknown tokens came from here.", self.strangers.left_s)
+        if counted := self._counted(address):
+            self.strangers.take(counted)
+        return NotSignedIn(message)
 
     def _counted(self, address: str | None) -> str | None:
         """The address as it is counted; None when it is not."""
         return network_of(address, self.settings.unlimited_addresses) if address else None
 
 
-@once_an_app
-def auth_service(connection: HTTPConnection) -> AuthService:
-    platform = platform_of(connection)
+def auth_service_on(platform: Platform, sender: OtpSender) -> AuthService:
     return AuthService(
         platform.settings,
         AuthStore.on(platform),
         ProfileStore(platform.db),
-        connection.app.state.otp_sender,
+        sender,
         Fanout.on(platform),
         InProcess(Limit(platform.settings.requests_per_min, 60)),
         InProcess(Limit(platform.settings.unknown_tokens_per_min, 60)),
     )
+
+
+@once_an_app
+def auth_service(connection: HTTPConnection) -> AuthService:
+    return auth_service_on(platform_of(connection), connection.app.state.otp_sender)
 
 
 class _Bearer(SecurityBase):

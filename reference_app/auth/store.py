@@ -113,8 +113,8 @@ class AuthStore:
         await self.db.sessions.insert_one(new_session(token_hmac, person_id, ttl_s))
         await self._cache(token_hmac, person_id)
 
-    async def session(self, token_hmac: str) -> str | None:
-        """Whose session it is: from Redis, or from MongoDB when it is not there."""
+    async def session(self, token_hmac: str, cached_only: bool = False) -> str | None:
+        """Whose session it is: from Redis, or from MongoDB when it is not there; not that, with `cached_only`."""
         cached = self.cached
         if cached:
             try:
@@ -123,6 +123,8 @@ class AuthStore:
                     return text(person_id)
             except Unavailable:
                 cached = False
+        if cached_only:
+            return None
         found = await self.db.sessions.find_one({"_id": token_hmac, "ends_at": {"$gt": datetime.now(UTC)}})
         if found is None:
             return None

@@ -1,0 +1,118 @@
+"""Sockets: who may open one, and what may come over it."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import websockets
+
+from reference_app.auth.store import TICKET_TTL_S
+from reference_app.chat.socket import FRAMES_REFUSED_MAX
+from reference_app.platform.redis import connection
+from reference_app.settings import Settings
+from reference_app.stack import LocalStack, apps
+from reference_app.stack.process import free_port
+from tests.reference_app.conftest import Backend, Somebody, frame
+
+
+async def status_of(url: str, **options: object) -> int:
+    try:
+        async with websockets.connect(url, **options):  # type: ignore[arg-type]  # a test's own
+            return 101
+    except websockets.InvalidStatus as refused:
+        return refused.response.status_code
+
+
+async def test_a_ticket_opens_one_socket(anna: Somebody) -> None:
+    url = await anna.socket_url()
+    assert await status_of(url) == 101
+    assert await status_of(url) == 401
+
+
+async def test_a_ticket_is_for_half_a_minute(anna: Somebody, stack: LocalStack) -> None:
+    await anna.socket_url()
+    async with connection(stack.settings) as redis:
+        left_s = [await redis.ttl(key) async for key in redis.scan_iter("ticket:*")]
+    assert left_s
+    assert all(0 < left <= TICKET_TTL_S for left in left_s)
+
+
+@pytest.mark.parametrize("query", ["", "?ticket=", "?ticket=made-up", "?token={token}", "?ticket={token}"])
+async def test_nothing_else_opens_one(anna: Somebody, query: str) -> None:
+    authorization = anna.http.headers["Authorization"]
+    url = f"{anna.backend.url.replace('http', 'ws', 1)}/ws" + query.format(token=authorization.split(" ")[1])
+    assert await status_of(url, additional_headers={"Authorization": authorization}) == 401
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1"])
+async def test_a_page_may_not_open_one(anna: Somebody, origin: str) -> None:
+    url = await anna.socket_url()
+    assert await status_of(url, origin=origin) == 403
+    assert await status_of(url) == 101  # and has not spent the ticket
+
+
+async def test_pages_of_our_own_may(anna: Somebody, stack: LocalStack, tmp_path: Path) -> None:
+    ours = "https://app.example"
+    environment = stack.settings.model_copy(update={"allowed_origins": [ours]}).as_environment()
+    app = apps.app(tmp_path, environment, "app-pages", port := free_port())
+    app.start()
+    try:
+        app.wait_ready()
+        query = (await anna.socket_url()).partition("?")[2]
+        assert await status_of(f"ws://127.0.0.1:{port}/ws?{query}", origin="https://evil.example") == 403
+        assert await status_of(f"ws://127.0.0.1:{port}/ws?{query}", origin=ours) == 101
+    finally:
+        app.stop()
+
+
+async def test_a_person_has_few_sockets(anna: Somebody) -> None:
+    most = Settings().sockets_per_person
+    sockets = [await websockets.connect(await anna.socket_url()) for _ in range(most)]
+    assert await status_of(await anna.socket_url()) == 429
+    for socket in sockets:
+        await socket.close()
+
+
+async def test_a_frame_of_more_than_64_kib_ends_the_socket_and_nothing_else(anna: Somebody, ben: Somebody) -> None:
+    async with anna.socket() as annas, ben.socket() as bens:
+        await annas.send("x" * 65_536)  # as long as one may be
+        assert (await frame(annas))["code"] == "invalid"
+        await annas.send("x" * 65_537)
+        await annas.wait_closed()
+        assert annas.close_code == 1009
+        await bens.send('{"type":"ping"}')
+        assert (await frame(bens))["type"] == "pong"
+
+
+async def test_frames_are_not_decompressed(anna: Somebody) -> None:
+    """A small frame that becomes a large one: the offer to compress is not taken."""
+    async with anna.socket(compression="deflate") as socket:
+        assert socket.response
+        assert "Sec-WebSocket-Extensions" not in socket.response.headers
+
+
+async def test_who_sends_too_much_is_told_so_and_then_thrown_out(anna: Somebody, ben: Somebody) -> None:
+    allowed = Settings().frames_per_10_s
+    async with anna.socket(max_queue=None) as annas, ben.socket() as bens:
+        answers = []
+        with suppress(websockets.ConnectionClosed):
+            while True:
+                await annas.send('{"type":"ping"}')
+                answers.append(await frame(annas))
+        assert annas.close_code == 1008
+        pongs = [answer["type"] for answer in answers].count("pong")
+        assert pongs % allowed == 0  # of whole windows
+        assert len(answers) - pongs == FRAMES_REFUSED_MAX
+        assert {answer["code"] for answer in answers if answer["type"] == "error"} == {"too_many_requests"}
+        await bens.send('{"type":"ping"}')
+        assert (await frame(bens))["type"] == "pong"
+
+
+async def test_a_ticket_is_of_its_session(anna: Somebody, backend: Backend) -> None:
+    """Signing out here closes the socket that was opened with this session's ticket."""
+    async with anna.socket() as socket:
+        await anna.http.delete("/auth/session")
+        assert json.loads(await socket.recv())["type"] == "session_ended"
+        await socket.wait_closed()
+        assert socket.close_code == 4401

@@ -21,8 +21,8 @@ from reference_app.chat.hub import Hub
 from reference_app.discovery import routes as discovery
 from reference_app.photos import routes as photos
 from reference_app.platform import Cdn, Channels, Commits, Objects, Platform, Queue
+from reference_app.platform.bodies import Bodies
 from reference_app.platform.mongo import database, ensure_indexes, stale_reads
-from reference_app.platform.patience import Patience
 from reference_app.platform.redis import connection
 from reference_app.platform.requests import Requests
 from reference_app.profiles import routes as profiles
@@ -37,7 +37,6 @@ FINISH_WITHIN_S = 1.0  # after the requests
 # Python's own are 700, 10, 10.
 YOUNG_MIDDLE_OLD = (10_000, 20, 100)
 
-BODY_BYTES_MAX = 64 * 1024  # the longest that the API describes, a PATCH /me, has 3 KiB
 
 # What each service answers. The load balancer sends a path to the service that has it. What is asked for most comes
 # first: a path is tried against one route after the other, which took a tenth of a swipe's time.
@@ -104,7 +103,6 @@ def create_app(settings: Settings | None = None, services: Collection[Service] |
     app = FastAPI(
         title="Matchday reference backend",
         version="1",
-        max_body_size=BODY_BYTES_MAX,
         openapi_url=None if settings.environment == "production" else "/openapi.json",  # and no /docs with it
         lifespan=_lifespan,
         generate_unique_id_function=lambda route: route.name,  # what a generated client calls its methods
@@ -119,7 +117,7 @@ def create_app(settings: Settings | None = None, services: Collection[Service] |
     app.include_router(health.router)
     if slowdown := settings.slowdown:
         app.add_middleware(Slowdown, shares=slowdown)
-    app.add_middleware(Patience)
+    app.add_middleware(Bodies)
     if settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -15,6 +15,7 @@ import typer
 from cli import capacity, costs, duels, gates, plans, prices, runs, searches, stacks, traffic, verifying
 from cli.options import ManyAfterBaseline
 from scenarios.outcome import ExitCode, MatchdayError
+from scenarios.texts import visible
 
 __all__ = ["app", "main"]
 
@@ -61,7 +62,7 @@ def main() -> None:
     try:
         app()
     except MatchdayError as error:
-        print(f"matchday: {error}", file=sys.stderr)
+        print(f"matchday: {visible(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except Exception as error:
         # Python would end with 1, which is our word for a missed target.

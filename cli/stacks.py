@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import psutil
 import typer
 
 from cli.options import Settings, interruptible
@@ -98,7 +99,8 @@ def write_stack_file(stack: "LocalStack", file: Path | None = None, restarts: in
     """The stack's file, where it is wanted or in its own folder."""
     file = file or stack.folder / "stack.json"
     try:
-        stack.info.model_copy(update={"controller": os.getpid(), "restarts": restarts}).write(file)
+        ours = {"controller": os.getpid(), "controller_began_at": psutil.Process().create_time()}
+        stack.info.model_copy(update={**ours, "restarts": restarts}).write(file)
     except OSError as error:
         raise UsageError(f"The stack file {file} cannot be written: {error.strerror}.") from error
     return file

@@ -147,8 +147,9 @@ def by_signal(file: Path) -> Restart | None:
         assert before.controller is not None
         try:
             controller = psutil.Process(before.controller)
-            # One that began after the file was written is somebody else with the same number.
-            if controller.create_time() > file.stat().st_mtime + _CLOCKS_DIFFER_S:
+            # One that began at another time is somebody else with the same number; or a stranger wrote the file.
+            began_at = before.controller_began_at or 0.0
+            if abs(controller.create_time() - began_at) > _CLOCKS_DIFFER_S:
                 raise psutil.NoSuchProcess(before.controller)
             controller.send_signal(signal.SIGHUP)
         except (psutil.Error, OSError) as error:

@@ -9,8 +9,11 @@ from typing import Any
 
 from scenarios.outcome import UsageError
 from scenarios.schema import Connection
+from scenarios.texts import shown
 
 _FROM_ENVIRONMENT = "env:"
+VARIABLES = "MATCHDAY_HEADER_"
+_NOT_OURS = {"host", "connection", "content-length", "transfer-encoding", "upgrade"}
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,16 @@ class Reach:
 
 
 def _value(name: str, value: str) -> str:
+    if name.lower() in _NOT_OURS:
+        raise UsageError(f"connection.headers.{name}: this header says where and how a request goes; leave it out.")
     if not value.startswith(_FROM_ENVIRONMENT):
         return value
     variable = value.removeprefix(_FROM_ENVIRONMENT)
+    if not variable.startswith(VARIABLES):
+        raise UsageError(
+            f"connection.headers.{name}: only variables whose name begins with {VARIABLES} are sent, for a scenario "
+            f"may come from somebody else; got {shown(variable)}."
+        )
     if variable not in os.environ:
         raise UsageError(f"connection.headers.{name}: the variable {variable} is not set.")
     return os.environ[variable]

@@ -1,6 +1,7 @@
 """Charts as inline SVG: crisp at any size, no script, nothing to load. The only module that draws."""
 
 import io
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import isnan
@@ -40,10 +41,12 @@ _STYLE = {
     "xtick.color": "#4A4F57",
     "ytick.color": "#4A4F57",
     "legend.frameon": False,
+    "text.parse_math": False,  # a name with $ in it is no formula
 }
 _WIDE = (7.2, 2.6)
 # Chosen so that a chart of half an hour stays as small as one of a minute.
 POINTS_MAX = 600
+ROWS_MAX, LETTERS_MAX = 50, 60
 
 
 def latency_over_time(record: Record, limit_ms: float | None) -> str:
@@ -89,8 +92,9 @@ def resources(record: Record) -> str:
 
 
 def percentiles(latencies: Mapping[str, Latency]) -> str:
-    """p50, p95 and p99 of every request, slowest p95 on top."""
-    rows = sorted(((n, x) for n, x in latencies.items() if x.p95 is not None), key=lambda row: row[1].p95 or 0)
+    """p50, p95 and p99 of every request, slowest p95 on top; of very many, the slowest."""
+    known = ((n, x) for n, x in latencies.items() if x.p95 is not None)
+    rows = sorted(known, key=lambda row: row[1].p95 or 0)[-ROWS_MAX:]
     with chart(height=0.6 + 0.24 * max(len(rows), 3)) as (axes, svg):
         places = range(len(rows))
         for row, (_, latency) in enumerate(rows):
@@ -98,7 +102,7 @@ def percentiles(latencies: Mapping[str, Latency]) -> str:
         for field, colour in (("p50", BLUE), ("p95", ORANGE), ("p99", YELLOW)):
             values = [_or_nan(getattr(latency, field)) for _, latency in rows]
             axes.scatter(values, places, s=22, color=colour, label=field, zorder=2)
-        axes.set_yticks(list(places), [name for name, _ in rows])
+        axes.set_yticks(list(places), [printable(name) for name, _ in rows])
         axes.set_xscale("log")
         plain_log(axes.xaxis)
         axes.set_xlabel("ms")
@@ -116,11 +120,19 @@ def chart(height: float | None = None) -> Iterator[tuple[Axes, Callable[[], str]
         axes = figure.add_subplot()
         out = io.StringIO()
         yield axes, out.getvalue
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # a letter that no font here has is drawn as a box
+            figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     text = out.getvalue()
     out.seek(0)
     out.truncate()
     out.write(text[text.index("<svg") :])  # without XML declaration and doctype: it stands inside HTML
+
+
+def printable(name: str) -> str:
+    """A name comes from whoever wrote the record: no font has control characters, and some names are very long."""
+    text = "".join(letter if letter.isprintable() else " " for letter in name)
+    return text if len(text) <= LETTERS_MAX else f"{text[: LETTERS_MAX - 1]}…"
 
 
 def _or_nan(value: float | None) -> float:
@@ -145,7 +157,7 @@ def _plot_columns(axes: Axes, record: Record, columns: Mapping[str, tuple[str, s
         values = record.series.get(column, [])
         if any(value is not None for value in values):
             y = [_or_nan(value) for value in values]
-            axes.plot(*_thinned(x, y), color=colour, lw=1.3, label=label)
+            axes.plot(*_thinned(x, y), color=colour, lw=1.3, label=printable(label))
 
 
 def _thinned(x: Sequence[float], y: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:

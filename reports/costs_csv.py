@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
@@ -41,7 +42,7 @@ WEEK_COLUMNS = (
     "need_usd_p95",
 )
 # A cell that begins like this is a formula to a spreadsheet; names may come from a stranger's scenario.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
 
 Cell = str | int | float | Decimal | None
 
@@ -99,19 +100,32 @@ def _rows(phase: str, line: Line) -> Iterator[Sequence[Cell]]:
             )
 
 
+class _Number(Decimal):
+    """Written out, never as 1E-7, and without quotes."""
+
+    def __str__(self) -> str:
+        return f"{Decimal(self):f}"
+
+
 def _csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")  # RFC 4180
+    # RFC 4180. All text in quotes: a spreadsheet that parts cells at semicolons would else find cells of its own.
+    writer = csv.writer(out, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(columns)
     writer.writerows([_cell(cell) for cell in row] for row in rows)
     return out.getvalue()
 
 
-def _cell(cell: Cell) -> str | int | float:
+def _begins_as_formula(text: str) -> bool:
+    """As a spreadsheet sees it: behind blanks, and in the wide letters of East Asian fonts."""
+    return unicodedata.normalize("NFKC", text).lstrip().startswith(_FORMULA)
+
+
+def _cell(cell: Cell) -> str | int | float | Decimal:
     if cell is None:
         return ""
     if isinstance(cell, Decimal):
-        return f"{cell:f}"
-    if isinstance(cell, str) and cell.startswith(_FORMULA):
+        return _Number(cell)
+    if isinstance(cell, str) and _begins_as_formula(cell):
         return f"'{cell}"
     return cell

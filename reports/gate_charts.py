@@ -5,7 +5,7 @@ from itertools import pairwise
 from capacity.gate.baselines import Trend
 from capacity.gate.cpu import ComparedCpu
 from capacity.gate.relative import Compared, Comparison
-from reports.charts import BLUE, GREEN, GREY, ORANGE, RED, chart
+from reports.charts import BLUE, GREEN, GREY, ORANGE, RED, chart, printable
 from reports.gate_rows import compared_title
 from scenarios.outcome import Verdict
 
@@ -32,7 +32,7 @@ def changes(comparison: Comparison) -> str:
             axes.plot([low, high], [place, place], color=colour, lw=2 if strong else 1)
             axes.plot([middle], [place], _marker(row.change or 0.0), color=colour, ms=5 if strong else 3)
         axes.axvline(0, color=GREY, lw=1)
-        axes.set_yticks(range(len(rows)), [_printable(title) for title, *_ in rows], fontsize=7)
+        axes.set_yticks(range(len(rows)), [printable(title) for title, *_ in rows], fontsize=7)
         axes.set_xlabel("change of the candidate, %")
         axes.grid(axis="x", color="#E3E6EA")
         axes.grid(axis="y", visible=False)
@@ -57,8 +57,3 @@ def trend(history: Trend) -> str:
         axes.set_ylabel("ms")
         axes.set_xlabel("runs, oldest first; dashed: a lasting change")
     return svg()
-
-
-def _printable(text: str) -> str:
-    """A name comes from whoever wrote the record: no font has control characters, and matplotlib knows $ as maths."""
-    return "".join(letter if letter.isprintable() else " " for letter in text).replace("$", r"\$")

@@ -10,6 +10,8 @@ from capacity.demands import demands
 from capacity.targets import Check, request_names
 from loadtests.record import REPORT_FILE, Record
 from reports import charts, costs_charts, figures
+from scenarios.files import replace_all
+from scenarios.texts import visible
 
 templates = Environment(
     loader=PackageLoader("reports"),
@@ -17,6 +19,7 @@ templates = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    finalize=lambda value: visible(value) if type(value) is str else value,
 )
 templates.filters.update(
     number=figures.number, short=figures.short, usd=figures.usd, usd_range=figures.usd_range, cents=figures.cents
@@ -47,5 +50,5 @@ def write_report(record: Record, check: Check, bills: Sequence[PhaseBill]) -> Pa
         },
     )
     path = record.folder / REPORT_FILE
-    path.write_text(text, encoding="utf-8")
+    replace_all({path: text})
     return path

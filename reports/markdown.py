@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from capacity.gate.result import GateResult
 from reports.gate_rows import columns, measured_rows, rows, trend_text, warm_up_text
 from scenarios.outcome import Verdict
+from scenarios.texts import visible
 
 # GitHub drops a step summary beyond 1 MiB and refuses a comment beyond 64 KiB; the note at the end must fit, too.
 SUMMARY_BYTES = 2**20 - 1024
@@ -131,6 +132,6 @@ def escaped(text: str) -> str:
 
 def _words(text: str) -> str:
     """For where Markdown means nothing: no HTML, no link, no new line, nobody called."""
-    escaped = html.escape(" ".join(text.split()), quote=False)
+    escaped = html.escape(visible(" ".join(text.split())), quote=False)
     # A backslash does not keep GitHub from linking @names, #numbers and addresses, a space of no width does.
     return re.sub(r"([@#](?=\w)|://|\b(?:www\.|GH-))", "\\1\u200b", escaped)

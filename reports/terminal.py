@@ -3,9 +3,10 @@
 import time
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +16,7 @@ from capacity.targets import AlertResult, Check, TargetResult
 from loadtests.record import Trust
 from reports.figures import duration, limit, number, short
 from scenarios.outcome import Verdict
+from scenarios.texts import visible
 
 STYLES = {
     Verdict.PASS: "green",
@@ -35,7 +37,18 @@ def console(stderr: bool = False) -> Console:
     """
     found = Console(stderr=stderr)
     width = min(found.width, 100) if found.is_terminal else 80
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width, soft_wrap=False)
+    return _Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width, soft_wrap=False)
+
+
+class _Console(Console):
+    """Shows text as it is: an escape sequence in a name, of a stranger's record, say, does nothing to a terminal."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment(visible(segment.text), segment.style)
 
 
 class Steps:

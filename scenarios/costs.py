@@ -108,7 +108,7 @@ class PhaseCosts(Strict):
     currency: Currency = "USD"
     stated_usd_per_month: Annotated[Range, AfterValidator(_low_high)]
     monthly_budget_usd: Usd | None = None
-    lines: Annotated[tuple[CostLine, ...], Field(strict=False), AfterValidator(_some)]
+    lines: Annotated[tuple[CostLine, ...], Field(strict=False, max_length=200), AfterValidator(_some)]
 
 
 class TeamLine(Strict):

@@ -1,9 +1,29 @@
-"""Files that people name for what a command writes."""
+"""Files that people name, or that a stranger may have sent: read within bounds, written without following links."""
 
 import errno
 import os
+import stat
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+MB = 2**20
+BYTES_MAX = 16 * MB
+
+
+def read_limited(path: Path, bytes_max: int = BYTES_MAX) -> bytes:
+    """A regular file of at most so many bytes. Raises OSError for anything else: a pipe, a device, a larger file."""
+    # A pipe that nobody writes to would be waited for.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        if stat.S_ISDIR(mode := os.fstat(handle).st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        content = file.read(bytes_max + 1)
+    if len(content) > bytes_max:
+        raise OSError(errno.EFBIG, f"it has more than {bytes_max // MB} MB", str(path))
+    return content
 
 
 def can_be_written(file: Path) -> bool:
@@ -17,15 +37,28 @@ def can_be_written(file: Path) -> bool:
 
 
 def replace_all(texts: Mapping[Path, str]) -> None:
-    """Write all of them, or none: what was there stays until everything new is on the disk. Raises OSError."""
-    new = {path: path.with_name(f".{path.name}.new") for path in texts}
+    """Write all of them, or none: what was there stays until everything new is on the disk. Raises OSError.
+
+    A link in a file's place is replaced, never followed: in a folder that a stranger made it may lead anywhere.
+    """
+    new: dict[Path, Path] = {}
     try:
         for path, text in texts.items():
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-            new[path].write_text(text, encoding="utf-8", newline="")
-        for path in texts:
-            os.replace(new[path], path)
+            handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+            new[path] = Path(name)
+            with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="") as file:
+                os.fchmod(handle, 0o666 & ~_umask())  # as any other file
+                file.write(text)
+        for path, begun in new.items():
+            os.replace(begun, path)
     finally:
         for left in new.values():
             left.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -12,12 +12,14 @@ from pydantic_core import ErrorDetails
 
 from scenarios.costs import Plan
 from scenarios.figures import PublishedFigures
+from scenarios.files import MB, read_limited
 from scenarios.growth import Growth
 from scenarios.machines import Machines
 from scenarios.outcome import UsageError
 from scenarios.prices.aws import AwsQueries
 from scenarios.prices.offers import Offers
 from scenarios.schema import Scenario
+from scenarios.texts import first, shown
 
 _HOME = files("scenarios")
 # Shared by every scenario; a scenario file may override any key of them.
@@ -28,6 +30,7 @@ _NO_SCENARIOS = (*_SHARED.values(), _PUBLISHED, _GROWTH, _MACHINES)
 MEASURED = _HOME / "measured" / "reference-backend.json"
 # What the phases' people do a second, by digest: cli/crowds.py writes and reads it.
 BEHAVIOUR = _HOME / "measured" / "behaviour.json"
+DOTS_MAX = 50
 PHASES = ("phase-1", "phase-2", "phase-3")
 
 
@@ -59,7 +62,7 @@ def load(scenario: str, settings: Sequence[str] = ()) -> Scenario:
         key = _apply(data, setting)
         origin[key.partition(".")[0]] = "--set"
     mixes = data.get("mixes", {})
-    if isinstance(mixes, dict):  # else the schema refuses it with file and key
+    if isinstance(mixes, dict) and isinstance(data["traffic"], dict):  # else the schema refuses it with file and key
         data["mixes"] = {name: _merged(data["traffic"], mix) for name, mix in mixes.items()}
     return _validated(Scenario, data, lambda key: origin.get(key, source.name))
 
@@ -122,7 +125,7 @@ def _extended(data: dict[str, Any], file: str) -> dict[str, Any]:
         return data
     base = data.pop("extends")
     if base not in names() or f"{base}.toml" == file:
-        raise ScenarioError(f"{file}: extends: takes one of {', '.join(names())}, not itself; got {base!r}.")
+        raise ScenarioError(f"{file}: extends: takes one of {', '.join(names())}, not itself; got {shown(base)}.")
     return _merged(_extended(_read(_HOME / f"{base}.toml"), f"{base}.toml"), data)
 
 
@@ -139,11 +142,25 @@ def _find(scenario: str) -> Traversable:
 
 def _read(source: Traversable) -> dict[str, Any]:
     try:
-        return tomllib.loads(source.read_text(encoding="utf-8-sig"))
+        return _toml(source)
     except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, of an integer of thousands of digits
         raise ScenarioError(f"{source.name} is not valid TOML: {error}.") from error
     except OSError as error:
         raise ScenarioError(f"{source} cannot be read: {error.strerror}.") from error
+
+
+def _toml(source: Traversable) -> dict[str, Any]:
+    """Raises ValueError for what is no TOML, or would take minutes to be read as such."""
+    content = read_limited(source, MB) if isinstance(source, Path) else source.read_bytes()
+    text = content.decode("utf-8-sig")
+    # The time that tomllib takes grows with the square of a key's parts.
+    if any(line.rpartition("=")[0].count(".") > DOTS_MAX or _is_deep_table(line) for line in text.splitlines()):
+        raise ValueError(f"a key has more than {DOTS_MAX} parts")
+    return tomllib.loads(text)
+
+
+def _is_deep_table(line: str) -> bool:
+    return line.lstrip().startswith("[") and line.count(".") > DOTS_MAX
 
 
 def _merged(base: dict[str, Any], over: Any) -> dict[str, Any]:
@@ -182,7 +199,7 @@ def _validated(model: type[Model], data: dict[str, Any], file_of: Callable[[str]
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise ScenarioError("\n".join(_sentences(error.errors(), model, file_of))) from None
+        raise ScenarioError("\n".join(first(list(_sentences(error.errors(), model, file_of))))) from None
 
 
 def _sentences(errors: Iterable[ErrorDetails], model: type[BaseModel], file_of: Callable[[str], str]) -> Iterable[str]:
@@ -200,13 +217,13 @@ def _remedy(error: ErrorDetails, model: type[BaseModel], location: list[str]) ->
         case "missing":
             return "is missing."
         case "model_type" | "dict_type":
-            return f"must be a table; got {error['input']!r}."
+            return f"must be a table; got {shown(error['input'])}."
         case "is_instance_of" if error["ctx"].get("class") == "Decimal":
-            return f"must be a number; got {error['input']!r}."
+            return f"must be a number; got {shown(error['input'])}."
         case "value_error":
             return f"{error['msg'].removeprefix('Value error, ')}."
         case _:
-            return f"{error['msg']}; got {error['input']!r}."
+            return f"{error['msg']}; got {shown(error['input'])}."
 
 
 def _keys_at(model: type[BaseModel], path: list[str]) -> list[str]:

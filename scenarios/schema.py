@@ -4,13 +4,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from scenarios.base import Positive, Share, Strict
+from scenarios.base import Positive, Share, Strict, Title
 from scenarios.costs import PhaseCosts
 from scenarios.people import Sex
 from scenarios.stages import Load
 from scenarios.traffic import Traffic
 
 WEEKS_MOST = 520
+SERVERS_MAX = 500
+TARGETS_MAX, SAMPLES_MAX, MIXES_MAX = 50, 100, 50
 
 
 class LikedBefore(Strict):
@@ -46,7 +48,8 @@ Switch = Annotated[bool, BeforeValidator(_switch)]  # true or false; on the comm
 class Connection(Strict):
     """How the generator reaches the backend.
 
-    A header's value "env:NAME" is read from the environment: no secret stands in a scenario, or in a run's record.
+    A header's value "env:MATCHDAY_HEADER_..." is read from the environment: no secret stands in a scenario, or in a
+    run's record.
     """
 
     headers: dict[str, str] = Field(default={}, description="sent with every request, and to open a socket")
@@ -84,13 +87,13 @@ class Infrastructure(Strict):
     """The servers of a phase, as the plan draws them."""
 
     load_balancer: Literal["basic", "alb"]
-    apps: int = Field(ge=1)
+    apps: int = Field(ge=1, le=SERVERS_MAX)
     app_instance: str
-    app_processes: int = Field(1, ge=1, description="of each app server; each can use one core")
+    app_processes: int = Field(1, ge=1, le=64, description="of each app server; each can use one core")
     mongodb: str
-    mongodb_members: int = Field(ge=1)
+    mongodb_members: int = Field(ge=1, le=50)  # MongoDB allows no more
     redis_gb: Positive
-    redis_nodes: int = Field(ge=1, description="more than one make a cluster")
+    redis_nodes: int = Field(ge=1, le=SERVERS_MAX, description="more than one make a cluster")
     cdn: bool
     services: tuple[Literal["auth", "match", "chat"], ...] = Field(strict=False, description="run apart from the apps")
 
@@ -105,7 +108,7 @@ class Target(Strict):
     stretch of so many seconds.
     """
 
-    title: str
+    title: Title
     what: str
     metric: Literal["latency_ms", "concurrent_users", "database_queries_peak_per_s", "uptime_percent", "failed_percent"]
     limit: Positive
@@ -114,9 +117,9 @@ class Target(Strict):
     windows: Literal["after warm-up", "ramp", "all"]
     each_s: int | None = Field(default=None, ge=1)
     judged: bool = True
-    samples: tuple[str, ...] = Field(strict=False, default=())
-    percentile: float | None = Field(default=None, gt=0, lt=100)
-    at_users: int | None = Field(default=None, ge=1)
+    samples: tuple[str, ...] = Field(strict=False, default=(), max_length=SAMPLES_MAX)
+    percentile: float | None = Field(default=None, ge=0.1, le=99.999)
+    at_users: int | None = Field(default=None, ge=1, le=10**9)
 
     @model_validator(mode="after")
     def _latency_says_which(self) -> Self:
@@ -139,7 +142,7 @@ class Target(Strict):
 class Alert(Strict):
     """A quantity that is watched; without a limit it is shown only."""
 
-    title: str
+    title: Title
     what: str
     metric: Literal[
         "station_cpu_percent",
@@ -154,7 +157,7 @@ class Alert(Strict):
     unit: str
     limit: Positive | None = None
     better: Literal["lower", "higher"] = "lower"
-    percentile: float | None = Field(default=None, gt=0, lt=100)
+    percentile: float | None = Field(default=None, ge=0.1, le=99.999)
 
 
 class ValidityLimits(Strict):
@@ -189,9 +192,9 @@ class GateRules(Strict):
 class Targets(Strict):
     """The targets, the limit on failures, the alerts, what makes a run invalid, and the gate's rules."""
 
-    targets: dict[str, Target]
+    targets: dict[str, Target] = Field(max_length=TARGETS_MAX)
     failures: Target
-    alerts: dict[str, Alert]
+    alerts: dict[str, Alert] = Field(max_length=TARGETS_MAX)
     validity: ValidityLimits
     gate: GateRules
 
@@ -199,8 +202,8 @@ class Targets(Strict):
 class Scenario(Strict):
     """Everything that a run needs to know, as resolved from the files and the command line."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    title: str
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    title: Title
     phase: int = Field(ge=1, le=3)
     weeks: tuple[int, int] = Field(strict=False)
     population: Population
@@ -211,7 +214,9 @@ class Scenario(Strict):
     backend: Backend = Backend()
     costs: PhaseCosts
     traffic: Traffic
-    mixes: dict[str, Traffic] = Field({}, description="other ways to behave, each on top of `traffic`: for stages")
+    mixes: dict[str, Traffic] = Field(
+        {}, max_length=MIXES_MAX, description="other ways to behave, each on top of `traffic`: for stages"
+    )
     targets: Targets
 
     def traffic_of(self, mix: str) -> Traffic:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from scenarios.files import read_limited
 from scenarios.outcome import UsageError
 
 STACK_VARIABLE = "MATCHDAY_STACK"
@@ -105,7 +106,10 @@ class StackInfo(_Part):
     prometheus: tuple[PrometheusPage, ...] = ()
     cloudwatch: CloudWatchInfo | None = None
     otp_test_secret: str | None = None
-    controller: int | None = None  # SIGHUP to this process starts the apps anew, then it writes this file again
+    controller: int | None = Field(
+        None, ge=2, le=2**22
+    )  # SIGHUP to this process starts the apps anew, then it writes this file again
+    controller_began_at: float | None = None  # seconds since the epoch: no other process had that number then
     restarts: int = 0
     population: dict[str, Any] | None = None  # who is in the database: a scenario's [population]
 
@@ -114,6 +118,14 @@ class StackInfo(_Part):
         known = {f"{what}_{name}" for name in self.stations for what in STATION_COLUMNS} | {*WATCHED_COLUMNS}
         if unknown := sorted(set(self.columns_filled()) - known):
             raise ValueError(f"column {unknown[0]!r} is unknown; there are {', '.join(sorted(known))}")
+        return self
+
+    @model_validator(mode="after")
+    def _nobody_elses_keys(self) -> Self:
+        """Keys that boto3 finds by itself are shown to AWS only: a stack file may be a stranger's."""
+        for access in filter(None, (self.queue, self.cloudwatch)):
+            if access.endpoint_url and not access.access_key_id:
+                raise ValueError("with an endpoint_url of its own a service needs access_key_id and secret_access_key")
         return self
 
     def columns_filled(self) -> Iterator[str]:
@@ -139,11 +151,11 @@ class StackInfo(_Part):
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "file"
             raise UsageError(f"{path} is no stack file: {where}: {first['msg']}.") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"{path} is no stack file: {error}.") from error
 
 
 def _parsed(path: Path) -> Any:
     if path.suffix == ".toml":
-        return tomllib.loads(path.read_text())
-    return json.loads(path.read_bytes())
+        return tomllib.loads(read_limited(path).decode())
+    return json.loads(read_limited(path))

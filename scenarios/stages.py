@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from scenarios.base import Positive, Share, Strict
+from scenarios.base import Positive, Seconds, Share, Strict
 
 PEOPLE_MAX = 100_000
 
@@ -42,10 +42,10 @@ class Load(Strict):
     model: Literal["sessions", "users", "arrivals"] = "sessions"
     concurrent_users: int = Field(ge=1, le=PEOPLE_MAX, description="at the peak")
     deeds_per_s: Positive | None = Field(None, description="of the model `arrivals`, at the peak")
-    ramp_s: Positive
-    hold_s: Positive
+    ramp_s: Seconds
+    hold_s: Seconds
     warm_up_s: float = Field(ge=0, description="cut from the start of the hold; not measured")
-    stages: Annotated[tuple[Stage, ...], Field(strict=False)] = ()
+    stages: Annotated[tuple[Stage, ...], Field(strict=False, max_length=1_000)] = ()
 
     @property
     def duration_s(self) -> float:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from scenarios.base import Positive, Share, Strict
+from scenarios.base import Seconds, Share, Strict
 from scenarios.people import Sex
 
 # What people do besides swiping and talking; each is a deed of loadtests/users/life.py.
@@ -14,7 +14,7 @@ Elsewhere = Literal["list_matches", "move", "edit_bio", "upload_photo"]
 class Sourced(Strict):
     """A figure with the source it comes from (a key of `sources`)."""
 
-    value: Annotated[float, Field(ge=0)]
+    value: Annotated[float, Field(ge=0, le=1e9)]
     source: str
 
 
@@ -25,19 +25,25 @@ class SourcedShare(Sourced):
 class Dwell(Strict):
     """Seconds that something takes: log-normal with this mean and standard deviation."""
 
-    mean_s: Positive
-    sd_s: Positive
+    mean_s: Seconds
+    sd_s: Seconds
     source: str
+
+    @model_validator(mode="after")
+    def _is_a_duration(self) -> Self:
+        if not 0.001 <= self.sd_s / self.mean_s <= 100:
+            raise ValueError("sd_s must be between a thousandth and a hundred times mean_s")
+        return self
 
 
 class SessionLength(Dwell):
-    mean_s: Annotated[float, Field(ge=1)]  # an app that is opened for less sends nothing that people send
+    mean_s: Annotated[float, Field(ge=1, le=86_400)]  # an app that is opened for less sends nothing that people send
 
 
 class Delay(Strict):
     """Seconds until somebody writes first: log-normal, by its median and the share that comes within five minutes."""
 
-    median_s: Positive
+    median_s: Seconds
     within_5_min_share: Annotated[float, Field(gt=0, lt=1)]
     source: str
 
@@ -72,6 +78,10 @@ class DelayBySex(Strict):
         return self.male if sex is Sex.MALE else self.female
 
 
+class MessagesMax(Sourced):
+    value: Annotated[float, Field(ge=2, le=10_000)]
+
+
 class Conversations(Strict):
     """What becomes of a match. A conversation has one message when nobody answers, else a fat-tailed number."""
 
@@ -80,7 +90,7 @@ class Conversations(Strict):
     first_message_delay: DelayBySex
     answered_share: SourcedShare
     messages_mean: Sourced
-    messages_max: Sourced
+    messages_max: MessagesMax
     tail_index: Sourced
     typing_s: Dwell
     unmatch_share: SourcedShare

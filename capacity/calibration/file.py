@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from loadtests.record import Machine
+from scenarios.files import read_limited
 from scenarios.outcome import UsageError
 
 SCHEMA_VERSION = 3
@@ -24,12 +25,16 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+Amount = Annotated[float, Field(ge=0, le=10**6)]  # milliseconds, cores, megabytes: of one request, or one station
+Above0 = Annotated[float, Field(gt=10**-6, le=10**6)]
+
+
 class Estimate(_Part):
     """A value with its 90 % interval."""
 
-    value: float
-    low: float
-    high: float
+    value: Amount
+    low: Amount
+    high: Amount
 
 
 class Action(_Part):
@@ -47,19 +52,25 @@ class Action(_Part):
     with_: tuple[str, ...]
     cpu_ms: dict[str, Estimate]
     counts: dict[str, Estimate]
-    cv: float
+    cv: Amount
     samples: int
-    latency_ms: tuple[float, ...]
-    wait_ms: tuple[float, ...]
-    cpu_shape: tuple[float, ...]
+    latency_ms: tuple[Amount, ...]
+    wait_ms: tuple[Amount, ...]
+    cpu_shape: tuple[Amount, ...]
 
 
 class Curve(_Part):
     """How much dearer (above 1) or cheaper all is at a station, by the machine's busy share: straight lines between
     these points, level beyond them."""
 
-    utilisation: tuple[float, ...]
-    factor: tuple[float, ...]
+    utilisation: Annotated[tuple[Amount, ...], Field(min_length=1)]
+    factor: Annotated[tuple[Above0, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _are_points(self) -> Self:
+        if len(self.utilisation) != len(self.factor) or list(self.utilisation) != sorted(self.utilisation):
+            raise ValueError("utilisation and factor must be as long, and utilisation in order")
+        return self
 
     def at(self, utilisation: float) -> float:
         return float(np.interp(utilisation, self.utilisation, self.factor))
@@ -72,12 +83,12 @@ class Station(_Part):
     Memory is that of all its processes: without anybody, and what each open socket adds (never less than nothing).
     """
 
-    cores: float
+    cores: Above0
     idle_cores: Estimate
-    error_share: float
+    error_share: Amount
     curve: Curve
-    idle_memory_mb: float
-    memory_mb_a_socket: float
+    idle_memory_mb: Annotated[float, Field(ge=0, le=10**9)]
+    memory_mb_a_socket: Amount
 
 
 class Stretch(_Part):
@@ -112,18 +123,18 @@ class Calibration(_Part):
     git_revision: str | None
     phase: int
     machine: Machine
-    window_s: int
+    window_s: Annotated[int, Field(ge=1, le=3600)]
     windows_used: int
     windows_rejected: dict[str, int]
-    reference_work_cpu_ms: Annotated[float, Field(gt=0)] | None
-    speed_elasticity: float
+    reference_work_cpu_ms: Above0 | None
+    speed_elasticity: Annotated[float, Field(ge=-10, le=10)]
     stations: dict[str, Station]
     actions: dict[str, Action]
     unaccounted_cores: float  # busy, but of no station: what watches them
-    pool_size: float | None  # connections to the database that a process of the app may have
+    pool_size: Above0 | None  # connections to the database that a process of the app may have
     stretches: Annotated[tuple[Stretch, ...], Field(min_length=1)]
-    draws_cpu_ms: dict[str, dict[str, tuple[float, ...]]]
-    draws_idle_cores: dict[str, tuple[float, ...]]
+    draws_cpu_ms: dict[str, dict[str, tuple[Amount, ...]]]
+    draws_idle_cores: dict[str, tuple[Amount, ...]]
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -181,7 +192,7 @@ def write(calibration: Calibration, path: Path) -> None:
 def read(path: Path) -> Calibration:
     """Raises CalibrationError, naming the file and what is wrong with it."""
     try:
-        data = path.read_bytes()
+        data = read_limited(path)
     except OSError as error:
         raise CalibrationError(
             f"{path} cannot be read: {error.strerror}. `matchday run calibration`, then `matchday calibrate latest` "

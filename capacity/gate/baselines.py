@@ -10,7 +10,8 @@ from capacity.gate.absolute import judge
 from capacity.gate.change_points import ChangePoint, change_points
 from capacity.gate.comparable import check_kinds, unlike
 from capacity.gate.quantities import Outcome, Quantity, outcome, percentile_carried, quantities
-from loadtests.record import LATENCY_FILE, RUN_FILE, SERIES_FILE, Record, RecordError
+from loadtests.record import LATENCY_FILE, LOG_BYTES_MAX, RUN_FILE, SERIES_FILE, Record, RecordError
+from scenarios.files import read_limited
 from scenarios.outcome import UsageError, Verdict
 
 BASELINES = Path("baselines")
@@ -26,7 +27,7 @@ def records_at(path: Path) -> list[Record]:
     """The record at a path, or all records in a folder of them, oldest first. Raises RecordError or UsageError."""
     if (path / RUN_FILE).exists() or not path.is_dir():
         return [Record.read(path)]
-    folders = [file.parent for file in path.rglob(RUN_FILE)]
+    folders = _folders(path)
     if not folders:
         raise UsageError(f"There is no run record in {path}; `matchday baseline update` puts some there.")
     return _oldest_first(map(Record.read, folders))
@@ -44,9 +45,9 @@ def history_at(folder: Path, left_out: list[str]) -> list[Record]:
     `left_out`.
     """
     found = []
-    for file in folder.rglob(RUN_FILE):
+    for one in _folders(folder):
         try:
-            found.append(Record.read(file.parent))
+            found.append(Record.read(one))
         except RecordError as error:
             left_out.append(str(error))
     return _oldest_first(found)
@@ -83,6 +84,11 @@ def update(
     return len(added), len(too_old)
 
 
+def _folders(store: Path) -> list[Path]:
+    """Of the records in a store: its own folders, and no links. Those are removed when they are old."""
+    return [file.parent for file in store.glob(f"*/{RUN_FILE}") if not file.parent.is_symlink()]
+
+
 def identity(record: Record) -> str:
     """The same for a run and its copy in a baseline: when it began, and the rest of its folder's name."""
     return f"{record.run.started_at:%Y%m%dT%H%M%S.%fZ}-{_STAMP.sub('', record.folder.name)}"
@@ -110,7 +116,7 @@ def _copy(record: Record, folder: Path) -> Record:
         shutil.rmtree(begun, ignore_errors=True)
         begun.mkdir()
         for name in (LATENCY_FILE, SERIES_FILE, RUN_FILE):
-            shutil.copyfile(record.folder / name, begun / name)
+            (begun / name).write_bytes(read_limited(record.folder / name, LOG_BYTES_MAX))
         begun.rename(folder)
     except OSError as error:
         raise UsageError(f"The baseline in {folder.parent} cannot be written: {error.strerror}.") from error

@@ -7,12 +7,12 @@ from math import exp, sqrt
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from scipy.stats import norm
 
 from capacity.gate.comparable import fingerprint
 from loadtests.record import Machine, Run
-from scenarios.files import can_be_written
+from scenarios.files import can_be_written, read_limited
 from scenarios.outcome import UsageError
 from scenarios.schema import GateRules
 
@@ -103,8 +103,8 @@ def _read(path: Path) -> list[NoiseFloor]:
     if not path.is_file():
         return []
     try:
-        return [NoiseFloor.model_validate(entry) for entry in json.loads(path.read_bytes())]
-    except (OSError, ValueError, ValidationError) as error:
+        return [NoiseFloor.model_validate(entry) for entry in json.loads(read_limited(path))]
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         first = str(error).splitlines()[0]
         raise UsageError(
             f"{path} holds no noise floor that can be read ({first}); "

@@ -1,6 +1,6 @@
 """The run record and how far it can be trusted: all that a planner's machine reads. Imports no Locust."""
 
-from loadtests.record.latency_log import LATENCY_FILE, Interval
+from loadtests.record.latency_log import LATENCY_FILE, LOG_BYTES_MAX, Interval
 from loadtests.record.reading import LOOP_DRIFT, NOT_REQUESTS, Record, exactly, matches, new_folder, resolve
 from loadtests.record.run_file import (
     REPORT_FILE,
@@ -18,6 +18,7 @@ from loadtests.record.windows import Windows
 
 __all__ = [
     "LATENCY_FILE",
+    "LOG_BYTES_MAX",
     "LOOP_DRIFT",
     "NOT_REQUESTS",
     "REPORT_FILE",

@@ -1,12 +1,13 @@
 """The types of run.json, and reading it."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from scenarios.files import read_limited
 from scenarios.outcome import UsageError
 from scenarios.schema import Scenario
 
@@ -19,7 +20,7 @@ class RecordError(UsageError):
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 # A virtual machine reports a little more or less memory each time.
@@ -31,8 +32,8 @@ class Machine(_Part):
 
     system: str
     cpu_model: str
-    cpus: int
-    memory_mb: int
+    cpus: Annotated[int, Field(ge=1, le=10**5)]
+    memory_mb: Annotated[int, Field(ge=1, le=10**9)]
     python: str
 
     def alike(self, other: "Machine") -> bool:
@@ -86,6 +87,11 @@ class Trust(_Part):
     advice: str = ""
 
 
+_CENTURY = (datetime(2000, 1, 1, tzinfo=UTC).timestamp(), datetime(2100, 1, 1, tzinfo=UTC).timestamp())
+_LONGEST_S = 31 * 86_400
+Second = Annotated[float, Field(ge=_CENTURY[0], le=_CENTURY[1])]  # since the epoch
+
+
 class Run(_Part):
     """run.json."""
 
@@ -94,17 +100,17 @@ class Run(_Part):
     status_reason: str = ""
     scenario: Scenario
     host: str
-    users_asked: int
+    users_asked: Annotated[int, Field(ge=0, le=10**7)]
     duration_asked_s: float | None
-    generator_pid: int
-    stations: dict[str, float]  # cores each can use
+    generator_pid: Annotated[int, Field(ge=1, le=2**22)]  # Linux has no more
+    stations: dict[str, Annotated[float, Field(gt=0, le=10**6)]]  # cores each can use
     versions: dict[str, str]
     git_revision: str | None
     machine: Machine
-    started_at: datetime
-    ended_at: datetime | None = None
-    steady_from: float | None = None  # when all people were there (seconds since the epoch)
-    stopping_from: float | None = None  # when the first of them was sent home
+    started_at: AwareDatetime
+    ended_at: AwareDatetime | None = None
+    steady_from: Second | None = None  # when all people were there
+    stopping_from: Second | None = None  # when the first of them was sent home
     clocks: tuple[Clock, ...] = ()  # of the workers, when there are any
     workers_lost: tuple[str, ...] = ()  # gone without a last report
     intervals: int | None = None  # lines of latency.hlog, once it is closed
@@ -112,16 +118,32 @@ class Run(_Part):
     messages: Messages | None = None
     validity: tuple[Trust, ...] | None = None
 
+    @model_validator(mode="after")
+    def _is_of_one_month(self) -> Self:
+        """Arrays are made of the seconds between these."""
+        times = [_second(self.started_at), self.steady_from, self.stopping_from]
+        known = [at for at in times if at is not None]
+        if max(known) - min(known) > _LONGEST_S:
+            raise ValueError("started_at, steady_from and stopping_from must lie within a month")
+        return self
+
     @property
     def problems(self) -> tuple[Trust, ...]:
         """Why the numbers cannot be trusted; empty when nothing speaks against them."""
         return tuple(trust for trust in self.validity or () if trust.problem)
 
 
+def _second(at: datetime) -> float:
+    second = at.timestamp()
+    if not _CENTURY[0] <= second <= _CENTURY[1]:
+        raise ValueError("started_at must be of this century")
+    return second
+
+
 def read_run(path: Path) -> Run:
     """Raises RecordError, naming the file and what is wrong with it."""
     try:
-        data = path.read_bytes()
+        data = read_limited(path)
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror}. Is {path.parent} a run record?") from error
     if not data.strip():
@@ -133,7 +155,7 @@ def read_run(path: Path) -> Run:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "file"
         raise RecordError(f"{path} is no run record that can be read: {where}: {first['msg']}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"{path} is cut off or no JSON: {error}.") from error
 
 

@@ -2,12 +2,16 @@
 
 import csv
 from collections.abc import Iterable
+from math import isnan
 from pathlib import Path
 
 from loadtests.record.run_file import RecordError
+from scenarios.files import MB, read_limited
 from scenarios.stack_info import STATION_COLUMNS
 
 SERIES_FILE = "series.csv"
+SERIES_BYTES_MAX = 256 * MB  # a week has 600,000 rows, of about 300 bytes each
+_MOST = 1e15
 
 # The columns that every run has; per station come those of STATION_COLUMNS.
 # A cell is empty where nothing measured it.
@@ -63,12 +67,14 @@ def read_series(path: Path) -> dict[str, list[float | None]]:
     The torn last row of a killed run is left out. Raises RecordError.
     """
     try:
-        with path.open(newline="") as file:
-            text = file.read()
+        text = read_limited(path, SERIES_BYTES_MAX).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise RecordError(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}.") from error
     # A row counts once its line break is there: "...,12" may be the beginning of "...,123".
-    rows = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
+    try:
+        rows = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
+    except csv.Error as error:
+        raise RecordError(f"{path} is no CSV: {error}.") from error
     if not rows:
         raise RecordError(f"{path} is empty: the run ended before its first second, or the file was cut off.")
     names, *body = rows
@@ -76,7 +82,16 @@ def read_series(path: Path) -> dict[str, list[float | None]]:
         raise RecordError(f"{path} is not the series.csv of a run record: it has no column {missing[0]!r}.")
     unknown: dict[str, list[float | None]] = {name: [None] * len(body) for name in _LATER if name not in names}
     try:
-        found = {name: [float(row[i]) if row[i] else None for row in body] for i, name in enumerate(names)}
+        found = {name: [_number(row[i]) if row[i] else None for row in body] for i, name in enumerate(names)}
     except (ValueError, IndexError) as error:
         raise RecordError(f"{path} has a row that does not fit its header: {error}.") from error
     return found | unknown
+
+
+def _number(cell: str) -> float | None:
+    value = float(cell)
+    if isnan(value):  # a measurement that failed
+        return None
+    if not 0 <= value <= _MOST:
+        raise ValueError(f"{cell} is no measurement")
+    return value

@@ -9,6 +9,9 @@ from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
 from loadtests.record.histograms import histogram
+from loadtests.record.run_file import RecordError
+
+_CELLS_MAX = 250_000_000  # 2 GB; a day of phase 3 is half of that
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ def windows(ok: Iterable[Sparse], failed: Iterable[Sparse], start: int, end: int
     """The windows of the seconds [start, end) from the histograms of successes and failures."""
     inside = [sparse for sparse in ok if start <= sparse.second < end]
     places = np.unique(np.concatenate([sparse.places for sparse in inside])) if inside else np.array([], np.int64)
+    if (end - start) * len(places) > _CELLS_MAX:
+        raise RecordError(f"The run is too long to be judged second by second: {(end - start) / 3600:,.0f} hours.")
     counts = np.zeros((max(0, end - start), len(places)), np.int64)
     for sparse in inside:
         counts[sparse.second - start, np.searchsorted(places, sparse.places)] += sparse.counts

@@ -2,6 +2,7 @@
 
 import csv
 import difflib
+import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from scenarios.base import Quantity, Strict, Usd
+from scenarios.files import read_limited
 from scenarios.outcome import UsageError
+from scenarios.texts import first, shown, some
 
 SHIPPED = Path(__file__).parent / "list.csv"
 _REQUIRED = ("key", "starts_at", "usd", "per", "unit", "region", "as_of", "confidence", "source")
@@ -161,14 +164,14 @@ class PriceList:
 def read(path: Path = SHIPPED) -> PriceList:
     """Raises PriceError with every problem of the file at once, each with file, line and key."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:  # spreadsheets mark their UTF-8
-            reader = csv.DictReader(file, restval="")
-            columns, data = list(reader.fieldnames or ()), [(reader.line_num, cells) for cells in reader]
+        text = read_limited(path).decode("utf-8-sig")  # spreadsheets mark their UTF-8
+        reader = csv.DictReader(io.StringIO(text, newline=""), restval="")
+        columns, data = list(reader.fieldnames or ()), [(reader.line_num, cells) for cells in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise PriceError(f"{path} cannot be read: {reason}.") from error
     if missing := [name for name in _REQUIRED if name not in columns]:
-        raise PriceError(f"{path.name}: column {', '.join(missing)} is missing; there are: {', '.join(columns)}.")
+        raise PriceError(f"{path.name}: column {', '.join(missing)} is missing; there are: {some(columns)}.")
     if not data:
         raise PriceError(f"{path.name} has no rows; `matchday prices list` shows what ours has.")
     rows, problems, bad = [], [], set[str]()
@@ -185,7 +188,7 @@ def read(path: Path = SHIPPED) -> PriceList:
     whole = [row for row in rows if row.key not in bad]
     problems += [f"{path.name}: {problem}" for problem in _contradictions(whole)]
     if problems:
-        raise PriceError("\n".join(problems))
+        raise PriceError("\n".join(first(problems)))
     return PriceList(path.name, tuple(rows))
 
 
@@ -207,16 +210,16 @@ def write(path: Path, rows: Iterable[PriceRow]) -> None:
 
 def _sentence(error: Any) -> str:
     where = str(error["loc"][0]) if error["loc"] else "row"
-    given = error["input"]
+    given = shown(error["input"])
     if error["type"] == "is_instance_of":
-        return f"{where} {given!r}: must be a number."
+        return f"{where} {given}: must be a number."
     if where == "unit":
         return "unit is empty; say what one costs so much: gb, hour, request, month."
     if where == "currency":
-        return f"currency is {given!r}; only USD is counted: convert it, and say so in source."
+        return f"currency is {given}; only USD is counted: convert it, and say so in source."
     if error["type"] == "extra_forbidden":
-        return f"unknown column {where!r}."
-    return f"{where} {given!r}: {error['msg'].removeprefix('Value error, ')}."
+        return f"unknown column {shown(where)}."
+    return f"{where} {given}: {error['msg'].removeprefix('Value error, ')}."
 
 
 def _prices(rows: Iterable[PriceRow]) -> Iterator[Price]:

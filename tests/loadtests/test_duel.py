@@ -1,6 +1,5 @@
 """A duel runs both sides next to each other, changes who goes first, and leaves nothing behind when broken off."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -116,11 +115,13 @@ def test_who_runs_elsewhere_is_asked_by_signal_and_waited_for(tmp_path: Path) ->
     script = f"""
 import os, signal
 from pathlib import Path
+import psutil
 from scenarios.stack_info import StackInfo
 def restart(number, frame):
     info.model_copy(update={{"restarts": 1}}).write(Path({str(file)!r}))
 signal.signal(signal.SIGHUP, restart)
-info = StackInfo(host="http://a", controller=os.getpid())
+began_at = psutil.Process().create_time()
+info = StackInfo(host="http://a", controller=os.getpid(), controller_began_at=began_at)
 info.write(Path({str(file)!r}))
 while True:
     signal.pause()
@@ -136,11 +137,11 @@ while True:
         restart()
 
 
-def test_another_process_of_the_same_number_gets_no_signal(tmp_path: Path) -> None:
+@pytest.mark.parametrize("began_at", [None, 0.0], ids=["nobody says when it began", "another began long ago"])
+def test_another_process_of_the_same_number_gets_no_signal(tmp_path: Path, began_at: float | None) -> None:
     file = tmp_path / "stack.json"
     with subprocess.Popen(["sleep", "60"], preexec_fn=end_with_parent) as stranger:
-        StackInfo(host="http://a", controller=stranger.pid).write(file)
-        os.utime(file, (0, 0))  # written long before that process began
+        StackInfo(host="http://a", controller=stranger.pid, controller_began_at=began_at).write(file)
         restart = by_signal(file)
         assert restart
         with pytest.raises(RestartError, match="does not run any more"):

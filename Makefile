@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long durability proof proof-gate proof-duels proof-ci proof-reader bench-generator bench-backend bench-capacity bench-headroom bench-plan schema behaviour golden clean
+.PHONY: help install demo test test-long durability proof proof-gate proof-duels proof-ci proof-reader bench-generator bench-backend bench-capacity bench-headroom bench-plan audit schema behaviour golden clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -71,6 +71,12 @@ bench-capacity: .venv/.installed ## customers a second through the simulator, be
 
 bench-plan: .venv/.installed .venv-netflix/.installed ## the cheapest servers, a catalogue x 12 weeks x 1,000 draws, beside Netflix's planner (about a minute)
 	$(BIN)/python -m tests.bench.plan
+
+audit: .venv/.installed ## known vulnerabilities of the locked versions; needs a network that reaches the index's JSON API
+	@test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit \
+	    && .venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }
+	@.venv-audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict \
+	    || { echo "Not audited: a version is vulnerable, or the data about them cannot be had here."; exit 1; }
 
 REVISIONS ?= HEAD~1 HEAD
 PEOPLE ?= 1000

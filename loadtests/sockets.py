@@ -162,6 +162,7 @@ class Socket:
             url,
             header=[*headers, *(f"{name}: {value}" for name, value in self._reach.headers.items())],
             timeout=CONNECT_TIMEOUT_S,
+            suppress_origin=True,  # an app is no page; [connection] headers has one for those who want it
             class_=_Connection,
             sslopt=self._reach.socket_tls,
         )

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -137,7 +137,7 @@ def test_a_stack_file_signs_nothing_with_keys_of_ours(tmp_path: Path, monkeypatc
         theirs = access | {"access_key_id": "theirs", "secret_access_key": "theirs"}
         queue = StackInfo.read(stack_file(tmp_path, queue=theirs)).queue
         assert queue
-        with pytest.raises(BotoCoreError):  # what it answers is none of SQS'
+        with suppress(BotoCoreError):  # what it answers is none of SQS'
             client("sqs", queue, 1.0).get_queue_attributes(QueueUrl=queue.url)
     assert requests
     assert all("Credential=theirs/" in one for one in requests)

@@ -31,8 +31,14 @@ test: .venv/.installed ## lint, types, import rules and tests (8 to 10 minutes)
 	$(BIN)/pytest -m 'not slow' tests/e2e
 	$(BIN)/pytest -m 'not slow' --numprocesses 2 --dist loadfile --ignore tests/e2e --ignore tests/proof --ignore tests/durability
 
+PROMETHEUS := .tools/prometheus/usr/bin
+$(PROMETHEUS)/promtool: ## Debian's Prometheus, unpacked here: no root needed
+	@mkdir -p .tools/prometheus
+	@cd .tools && apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb prometheus
+
 test-long: .venv/.installed ## what `make test` has no time for: both MongoDB drivers, 10,000 fuzzed requests and frames (about 12 minutes)
-	$(BIN)/pytest -m slow -s --ignore tests/proof --ignore tests/durability
+	@command -v promtool > /dev/null || $(MAKE) --silent $(PROMETHEUS)/promtool || echo "No promtool: its tests are skipped."
+	PATH="$$PATH:$$PWD/$(PROMETHEUS)" $(BIN)/pytest -m slow -s --ignore tests/proof --ignore tests/durability
 
 proof: test-long ## what makes the measurements trusted, with figures (about 33 minutes, test-long among them)
 	$(BIN)/pytest tests/proof -s
@@ -83,11 +89,12 @@ PEOPLE ?= 1000
 bench-headroom: .venv/.installed ## the same load on versions of this repository, in turns: REVISIONS="438f2c2 HEAD" PEOPLE=1000
 	$(BIN)/python -m tests.bench.headroom $(REVISIONS) --people $(PEOPLE)
 
-schema: .venv/.installed ## write anew what is made from the code: JSON Schemas, the proxy of deploy/compose.yaml
+schema: .venv/.installed ## write anew what is made from the code: JSON Schemas, the proxy of deploy/compose.yaml, deploy/watching
 	$(BIN)/python -m loadtests.record > docs/run.schema.json
 	$(BIN)/python -m reports.gate > docs/gate.schema.json
 	$(BIN)/python -m reports.costs_files > docs/costs.schema.json
 	$(BIN)/python -c 'from reference_app.stack import proxy; print(proxy.compose_proxy(), end="")' > deploy/nginx.conf
+	$(BIN)/python -m reports.watching deploy/watching
 
 behaviour: .venv/.installed ## imagine anew what the phases' people do a second: scenarios/measured/behaviour.json
 	$(BIN)/python -c 'from cli.crowds import main; main()' > scenarios/measured/behaviour.new

@@ -1,5 +1,6 @@
 """Prometheus metrics of one process. CPU and memory of the process are among them by themselves."""
 
+import psutil
 from prometheus_client import Counter, Gauge, Histogram
 
 REQUEST_SECONDS = Histogram(
@@ -22,7 +23,8 @@ COMMIT_SIZE = Histogram(
 QUEUE_BACKLOG = Gauge("matchday_queue_backlog", "Jobs that wait or are being done")
 QUEUE_AGE_S = Gauge("matchday_queue_age_seconds", "How long ago the oldest job at hand was sent")
 DEAD_LETTERS = Gauge("matchday_queue_dead_letters", "Jobs that were given up after five tries")
-JOBS = Counter("matchday_jobs", "Jobs tried", ["job", "outcome"])
+JOBS = Counter("matchday_jobs", "Jobs tried", ["kind", "outcome"])  # `job` is Prometheus' own
+MACHINE_MEMORY = Gauge("matchday_machine_memory_percent", "Memory of this machine that is in use")
 MATCHES = Counter("matchday_matches", "Matches detected")
 MESSAGES = Counter("matchday_messages", "Messages stored")
 PUSHES = Counter("matchday_pushes", "Notifications brought to phones", ["outcome"])
@@ -60,5 +62,6 @@ class InUse:
         return most
 
 
+MACHINE_MEMORY.set_function(lambda: psutil.virtual_memory().percent)
 MONGO_CONNECTIONS = InUse()
 MONGO_IN_USE.set_function(MONGO_CONNECTIONS.most)

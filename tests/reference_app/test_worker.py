@@ -175,9 +175,9 @@ async def test_a_poison_message_ends_as_a_dead_letter_and_shows(stack: LocalStac
     await platform.queue.send({"job": "no such job"})
     await platform.queue.send(Job.PUSH(nonsense=True))
     await eventually(lambda: metric(stack, "matchday_queue_dead_letters"), before + 2)
-    assert await metric(stack, "matchday_jobs_total", job="unknown", outcome="failed") == 5
+    assert await metric(stack, "matchday_jobs_total", kind="unknown", outcome="failed") == 5
     # What is behind them is done all the same.
-    done = {"name": "matchday_jobs_total", "job": "erase_photo", "outcome": "done"}
+    done = {"name": "matchday_jobs_total", "kind": "erase_photo", "outcome": "done"}
     before = await metric(stack, **done)
     await platform.queue.send(Job.ERASE_PHOTO(photo_id="nobody's"))
     await eventually(lambda: metric(stack, **done), before + 1)

@@ -74,7 +74,8 @@ class Frames:
 
         What the API is asked for it is a request of its own; Refused ends the attempt.
         """
-        return f"{self.host.replace('http', 'ws', 1)}/ws?ticket={self.api.socket_ticket()}", []
+        ticket = f"Sec-WebSocket-Protocol: matchday, ticket.{self.api.socket_ticket()}"
+        return f"{self.host.replace('http', 'ws', 1)}/ws", [ticket]
 
     def message(self, match_id: str, message_id: str, text: str) -> str:
         """Send a message. Its id must come back with it, to whoever receives it: it says when it was sent."""

@@ -31,5 +31,5 @@ async def sign_out(person: CurrentPerson, token: BearerToken, auth: Auth) -> Non
 
 @router.post("/ticket", status_code=201, responses=refusals(NotSignedIn))
 async def socket_ticket(person: CurrentPerson, token: BearerToken, auth: Auth) -> Ticket:
-    """What opens a socket: browsers send no headers with a handshake, and what stands in a URL is soon in a log."""
+    """What opens a socket. It goes where browsers can put it and no log keeps it: among the subprotocols."""
     return Ticket(ticket=await auth.ticket_for(person, token), expires_in_s=TICKET_TTL_S)

@@ -24,7 +24,7 @@ class SessionRequest(Body):
 
 
 class Ticket(BaseModel):
-    """Opens one socket, once: `/ws?ticket=...`."""
+    """Opens one socket, once: `new WebSocket(".../ws", ["matchday", "ticket." + ticket])`."""
 
     model_config = example(ticket="q7Zc2mX9vR4tB1nL8sK5wY3hJ6dG0fPa", expires_in_s=30)
 

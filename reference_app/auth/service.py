@@ -124,7 +124,9 @@ class AuthService:
         """(person id, session) of a ticket, once. Raises NotSignedIn, TooManyRequests."""
         found = await self.store.use_ticket(self._hash("ticket", ticket))
         if found is None:
-            raise self._unknown(address, "Ask for a ticket with POST /auth/ticket, and open /ws?ticket=... at once.")
+            raise self._unknown(
+                address, "Ask for a ticket with POST /auth/ticket, and open the socket with it at once."
+            )
         person_id, session = found
         await self.person_in(session)  # it may have ended since
         return person_id, session

@@ -25,6 +25,7 @@ router = APIRouter()
 # Whoever ends a session tells its sockets; but what is told through Redis may be lost.
 CHECK_SESSION_EVERY_S = 60.0
 _AWAY: tuple[type[Exception], ...] = (TimeoutError, *STORE_AWAY)
+SUBPROTOCOL, _TICKET = "matchday", "ticket."  # the one that is spoken, and what a ticket is offered as
 FRAMES_REFUSED_MAX = 1000  # whoever goes on all the same is thrown out
 _TOO_MANY = Refused(code=TooManyRequests.code, message="Too many frames; slow down.").model_dump_json()
 # The client went by itself, we are about to end, or its session has: nothing can have been sent to a dead phone.
@@ -46,7 +47,7 @@ async def socket(websocket: WebSocket) -> None:
     hub: Hub = websocket.app.state.hub
     try:
         _check_origin(websocket, settings)
-        person, session = await auth.redeem(websocket.query_params.get("ticket", ""), address_of(websocket))
+        person, session = await auth.redeem(_ticket_of(websocket), address_of(websocket))
         if hub.sockets_of(person) >= settings.sockets_per_person:
             raise TooManyRequests("Too many sockets are open: close one first.", retry_after_s=60)
     except ApiError as refusal:
@@ -61,7 +62,7 @@ async def socket(websocket: WebSocket) -> None:
     try:
         # Listening comes first: a client that is connected misses nothing.
         await hub.add(person, connection)
-        await websocket.accept()
+        await websocket.accept(SUBPROTOCOL)
         connection.start()
         await _converse(websocket, connection, person, chat, auth)
         missed = not connection.ended
@@ -92,6 +93,12 @@ def _check_origin(websocket: WebSocket, settings: Settings) -> None:
     origin = websocket.headers.get("origin")
     if origin is not None and origin not in settings.allowed_origins:
         raise Forbidden("Pages of this origin may not open a socket.")
+
+
+def _ticket_of(websocket: WebSocket) -> str:
+    """Among the subprotocols that are offered. In the URL it would be in the logs of every proxy on the way."""
+    offered: list[str] = websocket.scope["subprotocols"]
+    return next((one.removeprefix(_TICKET) for one in offered if one.startswith(_TICKET)), "")
 
 
 async def _refuse(websocket: WebSocket, refusal: ApiError) -> None:

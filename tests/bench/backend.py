@@ -29,7 +29,7 @@ from scenarios.load import load
 from scenarios.people import person_id_of, sex_of
 from tests.bench.asking import Client, closed_loop, request
 from tests.conftest import STRANGERS
-from tests.reference_app.conftest import Backend, Somebody, sign_in
+from tests.reference_app.conftest import Backend, Somebody, offering, sign_in
 
 PEOPLE, PLAYED, AT_A_TIME, ROUNDS, REQUESTS = 2000, 100, 20, 5, 600
 STATIONS = ("app", "mongod", "valkey")
@@ -232,12 +232,11 @@ async def measure(stack: LocalStack, wanted: str) -> dict[str, list[tuple[Figure
         sockets = {True: [], False: []}  # type: dict[bool, list[websockets.ClientConnection]]
         if any(wanted in name for name in ("WS ping", "WS message")):
             for person in people:
-                query = (await person.socket_url()).partition("?")[2]
-                for is_floor, url in (
-                    (False, f"ws://127.0.0.1:{backend.port}/ws?{query}"),
-                    (True, f"ws://127.0.0.1:{floor.port}/ws?person={person.id}"),
+                for is_floor, url, ticket in (
+                    (False, f"ws://127.0.0.1:{backend.port}/ws", offering(await person.ticket())),
+                    (True, f"ws://127.0.0.1:{floor.port}/ws?person={person.id}", {}),
                 ):
-                    opened = await closing.enter_async_context(websockets.connect(url, max_queue=None))
+                    opened = await closing.enter_async_context(websockets.connect(url, max_queue=None, **ticket))
                     sockets[is_floor].append(opened)
         for _ in range(ROUNDS + 1):  # the first fills caches
             for kind in kinds(redis):

@@ -32,6 +32,11 @@ class Backend:
     otp_test_secret: str
 
 
+def offering(ticket: str) -> dict[str, Any]:
+    """How a client brings its ticket: options of `websockets.connect`."""
+    return {"subprotocols": ["matchday", f"ticket.{ticket}"]}
+
+
 @dataclass
 class Somebody:
     """A signed-in person."""
@@ -44,14 +49,18 @@ class Somebody:
 
     @asynccontextmanager
     async def socket(self, **options: Any) -> AsyncIterator[websockets.ClientConnection]:
-        async with websockets.connect(await self.socket_url(), **options) as socket:
+        async with websockets.connect(self.socket_url, **offering(await self.ticket()), **options) as socket:
             yield socket
 
-    async def socket_url(self) -> str:
+    @property
+    def socket_url(self) -> str:
+        return f"{self.backend.url.replace('http', 'ws', 1)}/ws"
+
+    async def ticket(self) -> str:
         """Opens one socket, once."""
         answer = await self.http.post("/auth/ticket")
         assert answer.status_code == 201, answer.text
-        return f"{self.backend.url.replace('http', 'ws', 1)}/ws?ticket={answer.json()['ticket']}"
+        return str(answer.json()["ticket"])
 
     async def swipe(self, other: "Somebody", kind: str = "like") -> httpx.Response:
         return await self.http.post("/swipes", json={"target_id": other.id, "kind": kind})

@@ -15,7 +15,7 @@ from reference_app.chat.socket import CHECK_SESSION_EVERY_S
 from reference_app.push.schemas import PhoneSystem
 from reference_app.push.service import push_service_on
 from reference_app.stack import LocalStack
-from tests.reference_app.conftest import Somebody, frame, sign_in_with
+from tests.reference_app.conftest import Somebody, frame, offering, sign_in_with
 from tests.waiting import eventually
 
 
@@ -194,10 +194,10 @@ async def test_presence_shows_while_the_socket_is_open(anna: Somebody, ben: Some
 
 
 async def test_a_socket_needs_a_session_that_has_not_ended(anna: Somebody, stack: LocalStack) -> None:
-    url = await anna.socket_url()
+    ticket = await anna.ticket()
     await anna.http.delete("/auth/session")
     with pytest.raises(websockets.InvalidStatus) as refused:
-        async with websockets.connect(url):
+        async with websockets.connect(anna.socket_url, **offering(ticket)):
             pass
     assert refused.value.response.status_code == 401
     assert json.loads(refused.value.response.body)["error"]["code"] == "not_signed_in"

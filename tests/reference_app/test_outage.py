@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from reference_app.stack import LocalStack, apps, stores
 from reference_app.stack.process import ServerProcess, free_port
-from tests.reference_app.conftest import Backend, frame, sign_in, somebody_unused
+from tests.reference_app.conftest import Backend, frame, offering, sign_in, somebody_unused
 from tests.waiting import eventually
 
 
@@ -44,7 +44,7 @@ async def test_redis_may_go_away_and_be_wiped(fragile: Fragile) -> None:
     one, two = somebody_unused(), somebody_unused()
     person = await sign_in(fragile.backend, one)
     async with person.socket() as socket:
-        ticket_url = await person.socket_url()
+        ticket = await person.ticket()
         fragile.valkey.stop()
         shown = await person.http.get("/discovery", params={"limit": 2})
         assert shown.status_code == 200
@@ -60,7 +60,7 @@ async def test_redis_may_go_away_and_be_wiped(fragile: Fragile) -> None:
         await socket.send('{"type":"ping"}')
         assert (await frame(socket))["code"] == "unavailable"
         with pytest.raises(websockets.InvalidStatus) as not_now:  # nobody is told that their session has ended
-            async with websockets.connect(ticket_url):
+            async with websockets.connect(person.socket_url, **offering(ticket)):
                 pass
         assert not_now.value.response.status_code == 503
         assert (await person.http.post("/auth/ticket")).status_code == 503

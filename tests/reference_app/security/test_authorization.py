@@ -14,7 +14,7 @@ import websockets
 
 from reference_app.app import create_app
 from reference_app.settings import Service, Settings
-from tests.reference_app.conftest import Backend, Somebody
+from tests.reference_app.conftest import Backend, Somebody, offering
 from tests.reference_app.security.world import World, device_of, report_of, suspended, world
 from tests.reference_app.test_photos import in_review
 
@@ -193,9 +193,9 @@ async def ask(people: World, actor: str, row: Row, path: str) -> tuple[int, Any]
 
 async def open_socket(people: World, actor: str) -> int:
     who = getattr(people, actor)
-    host = people.owner.backend.url.replace("http", "ws", 1)
+    ticket = offering(await who.ticket()) if isinstance(who, Somebody) else {}
     try:
-        async with websockets.connect(await who.socket_url() if isinstance(who, Somebody) else f"{host}/ws"):
+        async with websockets.connect(people.owner.socket_url, **ticket):
             return 101
     except websockets.InvalidStatus as refused:
         return refused.response.status_code

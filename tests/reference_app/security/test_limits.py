@@ -101,7 +101,9 @@ async def test_unknown_tickets_are_counted_with_them(elsewhere: httpx.AsyncClien
         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
     }
     answers = [
-        (await elsewhere.get(f"/ws?ticket=guess-{number}", headers=upgrade)).status_code
+        (
+            await elsewhere.get("/ws", headers={**upgrade, "Sec-WebSocket-Protocol": f"matchday, ticket.{number}"})
+        ).status_code
         for number in range(Settings().unknown_tokens_per_min + 1)
     ]
     assert answers == [401] * (len(answers) - 1) + [429]

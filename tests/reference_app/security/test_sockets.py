@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import websockets
@@ -13,43 +14,49 @@ from reference_app.platform.redis import connection
 from reference_app.settings import Settings
 from reference_app.stack import LocalStack, apps
 from reference_app.stack.process import free_port
-from tests.reference_app.conftest import Backend, Somebody, frame
+from tests.reference_app.conftest import Backend, Somebody, frame, offering
 
 
-async def status_of(url: str, **options: object) -> int:
+async def status_of(url: str, **options: Any) -> int:
     try:
-        async with websockets.connect(url, **options):  # type: ignore[arg-type]  # a test's own
+        async with websockets.connect(url, **options) as socket:
+            assert socket.subprotocol == "matchday"
             return 101
     except websockets.InvalidStatus as refused:
         return refused.response.status_code
 
 
 async def test_a_ticket_opens_one_socket(anna: Somebody) -> None:
-    url = await anna.socket_url()
-    assert await status_of(url) == 101
-    assert await status_of(url) == 401
+    ticket = await anna.ticket()
+    assert await status_of(anna.socket_url, **offering(ticket)) == 101
+    assert await status_of(anna.socket_url, **offering(ticket)) == 401
 
 
 async def test_a_ticket_is_for_half_a_minute(anna: Somebody, stack: LocalStack) -> None:
-    await anna.socket_url()
+    await anna.ticket()
     async with connection(stack.settings) as redis:
         left_s = [await redis.ttl(key) async for key in redis.scan_iter("ticket:*")]
     assert left_s
     assert all(0 < left <= TICKET_TTL_S for left in left_s)
 
 
-@pytest.mark.parametrize("query", ["", "?ticket=", "?ticket=made-up", "?token={token}", "?ticket={token}"])
-async def test_nothing_else_opens_one(anna: Somebody, query: str) -> None:
+@pytest.mark.parametrize("query", ["", "?ticket={ticket}", "?token={token}"])
+@pytest.mark.parametrize(
+    "offered", [[], ["matchday"], ["ticket."], ["ticket.made-up"], ["ticket.{token}"], ["{ticket}"]]
+)
+async def test_nothing_else_opens_one(anna: Somebody, query: str, offered: list[str]) -> None:
     authorization = anna.http.headers["Authorization"]
-    url = f"{anna.backend.url.replace('http', 'ws', 1)}/ws" + query.format(token=authorization.split(" ")[1])
-    assert await status_of(url, additional_headers={"Authorization": authorization}) == 401
+    known = {"token": authorization.split(" ")[1], "ticket": await anna.ticket()}
+    offer = [one.format(**known) for one in offered]
+    url, headers = anna.socket_url + query.format(**known), {"Authorization": authorization}
+    assert await status_of(url, additional_headers=headers, subprotocols=offer or None) == 401
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1"])
 async def test_a_page_may_not_open_one(anna: Somebody, origin: str) -> None:
-    url = await anna.socket_url()
-    assert await status_of(url, origin=origin) == 403
-    assert await status_of(url) == 101  # and has not spent the ticket
+    ticket = offering(await anna.ticket())
+    assert await status_of(anna.socket_url, origin=origin, **ticket) == 403
+    assert await status_of(anna.socket_url, **ticket) == 101  # and has not spent the ticket
 
 
 async def test_pages_of_our_own_may(anna: Somebody, stack: LocalStack, tmp_path: Path) -> None:
@@ -59,17 +66,17 @@ async def test_pages_of_our_own_may(anna: Somebody, stack: LocalStack, tmp_path:
     app.start()
     try:
         app.wait_ready()
-        query = (await anna.socket_url()).partition("?")[2]
-        assert await status_of(f"ws://127.0.0.1:{port}/ws?{query}", origin="https://evil.example") == 403
-        assert await status_of(f"ws://127.0.0.1:{port}/ws?{query}", origin=ours) == 101
+        url, ticket = f"ws://127.0.0.1:{port}/ws", offering(await anna.ticket())
+        assert await status_of(url, origin="https://evil.example", **ticket) == 403
+        assert await status_of(url, origin=ours, **ticket) == 101
     finally:
         app.stop()
 
 
 async def test_a_person_has_few_sockets(anna: Somebody) -> None:
     most = Settings().sockets_per_person
-    sockets = [await websockets.connect(await anna.socket_url()) for _ in range(most)]
-    assert await status_of(await anna.socket_url()) == 429
+    sockets = [await websockets.connect(anna.socket_url, **offering(await anna.ticket())) for _ in range(most)]
+    assert await status_of(anna.socket_url, **offering(await anna.ticket())) == 429
     for socket in sockets:
         await socket.close()
 

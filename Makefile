@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long durability proof proof-gate proof-duels proof-ci proof-reader bench-generator bench-backend bench-capacity bench-headroom bench-plan audit schema behaviour golden clean
+.PHONY: help install demo test test-long durability proof proof-gate proof-duels proof-ci proof-reader bench-generator bench-backend bench-drivers bench-capacity bench-headroom bench-plan audit schema behaviour golden clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -64,8 +64,13 @@ bench-generator: .venv/.installed ## load per CPU second, memory per person, siz
 	$(BIN)/python -m tests.bench.people
 	$(BIN)/python -m tests.bench.record
 
-bench-backend: .venv/.installed ## CPU milliseconds of a request of each kind, at each station (about a minute)
+bench-backend: .venv/.installed ## requests/s and CPU of each kind beside their floor; 10,000 sockets; a deck's p95 (about 5 minutes)
 	$(BIN)/python -m tests.bench.backend
+	$(BIN)/python -m tests.bench.deck
+	$(BIN)/python -m tests.bench.sockets
+
+bench-drivers: .venv/.installed ## Motor beside PyMongo's async API, in turns (about 6 minutes)
+	$(BIN)/python -m tests.bench.drivers
 
 bench-capacity: .venv/.installed ## customers a second through the simulator, beside Ciw and SimPy (about a minute)
 	$(BIN)/python -m tests.bench.capacity

@@ -62,7 +62,9 @@ class Kind:
 _numbers = count(1)
 
 
-def kinds(redis: Redis) -> list[Kind]:
+def kinds(redis: Redis | None = None) -> list[Kind]:
+    """`redis`: for those that need something done before."""
+
     def headers(player: Player, floor: bool) -> dict[str, str]:
         return player.floor if floor else player.headers
 
@@ -84,6 +86,7 @@ def kinds(redis: Redis) -> list[Kind]:
         return request("POST", f"/matches/{player.match}/messages", headers(player, floor), body)
 
     async def forget_deck(player: Player) -> None:
+        assert redis
         await redis.delete(deck_key(player.id))
 
     return [
@@ -270,10 +273,17 @@ def report(found: dict[str, list[tuple[Figures, Figures | None]]]) -> None:
         print(f"| {name} | {' | '.join(cells)} |")
 
 
-def main(wanted: str) -> None:
+@contextmanager
+def filled_stack() -> Iterator[LocalStack]:
+    """Phase 1 with PEOPLE in one city, of whom nobody has met."""
     scenario = load("phase-1", [f"population.users={PEOPLE}", 'population.cities=["Berlin"]', *STRANGERS])
     with LocalStack(scenario) as stack:
         stack.populate(scenario, lambda done, of: None)
+        yield stack
+
+
+def main(wanted: str) -> None:
+    with filled_stack() as stack:
         report(asyncio.run(measure(stack, wanted)))
 
 

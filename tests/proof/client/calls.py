@@ -65,6 +65,7 @@ def main() -> None:
     moderator = sign_in(given["url"], *given["moderator"])
 
     me = call(anna.client, "profiles.get_me")
+    assert call(anna.client, "auth.socket_ticket").expires_in_s > 0
     update = m.MeUpdate(bio="Off to the lake.", preferences=me.preferences)
     assert call(anna.client, "profiles.change_me", body=update).bio == update.bio
     call(anna.client, "profiles.move", body=m.Location(52.52, 13.405))

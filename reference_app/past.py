@@ -15,7 +15,8 @@ from reference_app.pairs import match_id
 from reference_app.platform.mongo import Document
 from scenarios.conversations import ConversationLengths, first_message_after_s
 from scenarios.messages import Header
-from scenarios.people import Sex, popularity, shares_by_popularity
+from scenarios.people import Sex
+from scenarios.popularity import popularity, shares_by_popularity
 from scenarios.schema import Population
 from scenarios.traffic import Conversations
 

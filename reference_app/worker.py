@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import sentry_sdk
 from anyio import to_thread
 from botocore.exceptions import BotoCoreError, ClientError
 from prometheus_client import start_http_server
@@ -235,5 +234,8 @@ if __name__ == "__main__":
         sys.exit(str(error))
     logs.configure(settings, "worker")
     asyncio.run(run(settings, given.metrics_port))
-    sentry_sdk.flush(timeout=1)
+    if settings.sentry_dsn:
+        import sentry_sdk
+
+        sentry_sdk.flush(timeout=1)
     os._exit(0)  # a thread that waits for a server which hangs is not waited for

@@ -19,7 +19,8 @@ from loadtests.users.life import Life
 from loadtests.users.mind import Mind
 from loadtests.users.store import Store
 from scenarios.messages import Header
-from scenarios.people import Sex, person_id_of, popularity, sex_of, shares_by_popularity
+from scenarios.people import Sex, person_id_of, sex_of
+from scenarios.popularity import popularity, shares_by_popularity
 from scenarios.schema import Scenario
 
 DECK = 20

@@ -13,7 +13,8 @@ import numpy as np
 
 from loadtests.users.store import Store
 from scenarios.conversations import ConversationLengths, first_message_after_s
-from scenarios.people import Sex, shares_by_popularity
+from scenarios.people import Sex
+from scenarios.popularity import shares_by_popularity
 from scenarios.traffic import Dwell, Traffic
 
 

@@ -19,7 +19,8 @@ from loadtests.post import Clock, Count, Fire, Post
 from loadtests.reach import Reach
 from loadtests.users.mind import Mind
 from loadtests.users.pool import PersonPool, worker_of
-from scenarios.people import Sex, person_id_of, popularity, sex_of
+from scenarios.people import Sex, person_id_of, sex_of
+from scenarios.popularity import popularity
 from scenarios.schema import Scenario
 from scenarios.traffic import Traffic
 

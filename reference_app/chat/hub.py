@@ -60,12 +60,13 @@ class Fanout:
             log.warning("Sockets of an ended session will be closed when they are looked at: %s", error)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Held:
     """What this process holds of a person. `deaf_since`: events from then on did not arrive here."""
 
     connections: set[Connection] = field(default_factory=set)
-    confirmed: asyncio.Event = field(default_factory=asyncio.Event)
+    confirmed: bool = False
+    hoping: list[asyncio.Future[None]] = field(default_factory=list)  # until it is confirmed
     deaf_since: datetime | None = None
 
 
@@ -110,8 +111,11 @@ class Hub:
                     raise
             held.connections.add(connection)
         metrics.SOCKETS.inc()
-        async with asyncio.timeout(CONFIRMED_WITHIN_S):
-            await held.confirmed.wait()
+        if not held.confirmed:
+            confirmed = asyncio.get_running_loop().create_future()
+            held.hoping.append(confirmed)
+            async with asyncio.timeout(CONFIRMED_WITHIN_S):
+                await confirmed
 
     async def remove(self, person: str, connection: Connection) -> None:
         async with self._subscribing:
@@ -152,7 +156,11 @@ class Hub:
         held = self._held.get(channel.removeprefix(_PREFIX))
         if held is None:
             return
-        held.confirmed.set()
+        held.confirmed = True
+        for hoping in held.hoping:
+            if not hoping.done():  # whoever waited has been cancelled
+                hoping.set_result(None)
+        held.hoping.clear()
         if held.deaf_since:
             missed = CatchUp(since=held.deaf_since).model_dump_json()
             held.deaf_since = None
@@ -162,7 +170,7 @@ class Hub:
     def lost(self, channels: Iterable[str], since: datetime) -> None:
         for channel in channels:
             if held := self._held.get(channel.removeprefix(_PREFIX)):
-                held.confirmed.clear()
+                held.confirmed = False
                 held.deaf_since = held.deaf_since or since
 
     def _connections(self, channel: str) -> Iterable[Connection]:

@@ -9,7 +9,6 @@ import re
 import sys
 from typing import Any
 
-import sentry_sdk
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
@@ -47,6 +46,8 @@ def configure(settings: Settings, process: str) -> None:
     for chatty in ("httpx", "botocore", "google"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     if settings.sentry_dsn:
+        import sentry_sdk  # not above: 9 MB for each process, and most have no use for it
+
         sentry_sdk.init(
             settings.sentry_dsn,
             environment=settings.environment,

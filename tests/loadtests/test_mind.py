@@ -9,7 +9,8 @@ from loadtests.users.mind import Deed, Mind
 from loadtests.users.store import Store, Turn
 from scenarios.conversations import ConversationLengths, first_message_after_s
 from scenarios.load import load
-from scenarios.people import LIKED_AT_MOST, Sex, person_id_of, popularity
+from scenarios.people import Sex, person_id_of
+from scenarios.popularity import LIKED_AT_MOST, popularity
 
 SCENARIO = load("phase-1")
 TRAFFIC = SCENARIO.traffic

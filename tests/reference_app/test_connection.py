@@ -27,13 +27,14 @@ async def test_a_phone_that_reads_nothing_is_let_go(more: int, monkeypatch: pyte
     monkeypatch.setattr("reference_app.chat.connection.CLOSE_WITHIN_S", 0.01)
     socket: Any = Stuck()
     connection = Connection(socket, "session")
-    writing = connection.start()
+    connection.start()
     connection.send("the one that is under way")
     await socket.full.wait()
     for number in range(FRAMES_WAITING_MAX + more):
         connection.send(str(number))
+    assert not connection.writing
     async with asyncio.timeout(10):
-        await asyncio.wait([writing])
         await connection.close(1013, "too slow")
+        await connection.stop()
     assert connection.too_slow
     assert not connection.ended

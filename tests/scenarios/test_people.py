@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.people import Sex, otp_test_code, person_id_of, phone_of, popularity, sex_of
+from scenarios.people import Sex, otp_test_code, person_id_of, phone_of, sex_of
+from scenarios.popularity import popularity
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6))

@@ -30,7 +30,6 @@ def main() -> None:
         # Phones ping, too, every 25 s. This finds the dead; each ping wakes both sides up.
         ws_ping_interval=60.0,
         ws_max_size=65_536,  # larger frames have no use here
-        ws_max_queue=4,  # a client that sends faster than it is answered waits, and takes no memory
         forwarded_allow_ips=settings.trusted_proxies,
         server_header=False,
         backlog=BACKLOG,

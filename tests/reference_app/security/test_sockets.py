@@ -109,7 +109,7 @@ async def test_who_sends_too_much_is_told_so_and_then_thrown_out(anna: Somebody,
                 answers.append(await frame(annas))
         assert annas.close_code == 1008
         pongs = [answer["type"] for answer in answers].count("pong")
-        assert pongs % allowed == 0  # of whole windows
+        assert allowed <= pongs <= 2 * allowed  # a window may end meanwhile
         assert len(answers) - pongs == FRAMES_REFUSED_MAX
         assert {answer["code"] for answer in answers if answer["type"] == "error"} == {"too_many_requests"}
         await bens.send('{"type":"ping"}')

@@ -8,7 +8,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
-from loadtests.record import Record, RecordError, Run, new_folder, resolve
+from loadtests.record import SERIES_FILE, Record, RecordError, Run, new_folder, resolve
 from loadtests.record.histograms import percentile_ms
 from tests.loadtests.making import RAMP_S, START, WARM_UP_S, Second, healthy, write
 
@@ -152,3 +152,11 @@ def test_two_runs_of_the_same_second_get_two_folders(tmp_path: Path) -> None:
 def test_the_schema_that_is_checked_in_is_the_one_that_is_written() -> None:
     checked_in = json.loads(Path("docs/run.schema.json").read_text())
     assert checked_in == Run.model_json_schema(mode="serialization"), "make schema writes it anew"
+
+
+@pytest.mark.parametrize(("cell", "read"), [("-2.88303e-11", 0.0), ("-0.01", 0.0), ("nan", None), ("0.5", 0.5)])
+def test_what_counters_do_now_and_then_is_no_damage(tmp_path: Path, cell: str, read: float | None) -> None:
+    folder = write(tmp_path / "run", 3, healthy).folder
+    file = folder / SERIES_FILE
+    file.write_text(file.read_text().replace(",0.2,", f",{cell},"))
+    assert set(Record.read(folder).series["cpu_cores_app"]) == {read}

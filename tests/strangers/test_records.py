@@ -48,8 +48,17 @@ def histogram(payload: bytes, lowest: int = 1, highest: int = 120_000_000, digit
     return base64.b64encode(struct.pack(">ii", 0x1C849304 | 0x10, len(packed)) + packed)
 
 
+def zeros(megabytes: int) -> bytes:
+    """A histogram that claims so many: each megabyte is a thousand bytes of zlib's, again and again."""
+    head, packer = struct.pack(">iiiiqqd", 0x1C849303 | 0x10, 2**31 - 1, 0, 3, 1, 120_000_000, 1.0), zlib.compressobj(9)
+    begun = packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH)
+    megabyte = packer.compress(b"\0" * 2**20) + packer.flush(zlib.Z_FULL_FLUSH)
+    packed = begun + megabyte * megabytes
+    return base64.b64encode(struct.pack(">ii", 0x1C849304 | 0x10, len(packed)) + packed)
+
+
 HOSTILE_LINES: dict[str, Callable[[], bytes]] = {
-    "a gigabyte of zeros": lambda: histogram(b"\0" * 2**30),
+    "eight gigabytes of zeros": lambda: zeros(8 * 2**10),
     "a range of all numbers": lambda: histogram(b"\x02", highest=2**62, digits=5),
     "a run of zeros that never ends": lambda: histogram(b"\xff" * 8 + b"\x7f\x02"),
     "counts beyond all bounds": lambda: histogram((b"\xfe" + b"\xff" * 7 + b"\x7f") * 3),

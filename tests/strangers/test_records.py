@@ -75,6 +75,8 @@ def test_a_histogram_that_is_none(matchday: Command, reader: str, record: Record
     done = matchday(reader, record.folder)
     assert done.returncode == 2
     assert f"{LATENCY_FILE}, line" in done.stderr
+    # Seen before it was unpacked, not when memory was used up.
+    assert ("larger than any histogram" in done.stderr) is line.startswith("eight gigabytes")
 
 
 @reader

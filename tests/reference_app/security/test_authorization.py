@@ -14,6 +14,7 @@ import websockets
 
 from reference_app.app import create_app
 from reference_app.settings import Service, Settings
+from reference_app.stack import LocalStack
 from tests.reference_app.conftest import Backend, Somebody, offering
 from tests.reference_app.security.world import World, device_of, report_of, suspended, world
 from tests.reference_app.test_photos import in_review
@@ -163,7 +164,9 @@ def test_every_route_has_a_row() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.route)
-async def test_who_may(backend: Backend, row: Row) -> None:
+async def test_who_may(backend: Backend, stack: LocalStack, row: Row) -> None:
+    if row.route == "GET /metrics":  # what the proxy keeps to itself, the app beside it does not
+        backend = Backend(stack.host, backend.otp_test_secret)
     expected = dict(zip(ACTORS, map(int, row.expected.split()), strict=True))
     # Who is refused must leave everything as it was, so that the others may still.
     refused = [actor for actor in ACTORS if expected[actor] >= 400]

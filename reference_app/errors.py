@@ -127,10 +127,6 @@ class Invalid(ApiError):
     status, code = 422, "invalid"
 
 
-# What the framework refuses in its own words.
-BY_STATUS = {error.status: error for error in (TooSlow, TooLarge)}
-
-
 def answer_of(refusal: ApiError) -> JSONResponse:
     return JSONResponse(refusal.body, refusal.status, headers=refusal.headers)
 
@@ -163,8 +159,7 @@ def install(app: FastAPI) -> None:
     async def no_such_route(_: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's, of a body that is no text, or nested too deeply
             return answer_of(Invalid("body: it is no JSON that can be read"))
-        said = BY_STATUS.get(error.status_code)
-        code = said.code if said else error.detail.lower().replace(" ", "_")
+        code = error.detail.lower().replace(" ", "_")
         return JSONResponse(
             {"error": {"code": code, "message": error.detail}}, error.status_code, headers=error.headers
         )

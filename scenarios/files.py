@@ -2,8 +2,8 @@
 
 import errno
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -46,19 +46,12 @@ def replace_all(texts: Mapping[Path, str]) -> None:
         for path, text in texts.items():
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-            handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
-            new[path] = Path(name)
-            with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="") as file:
-                os.fchmod(handle, 0o666 & ~_umask())  # as any other file
+            begun = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}")
+            with begun.open("x", encoding="utf-8", errors="replace", newline="") as file:
+                new[path] = begun
                 file.write(text)
         for path, begun in new.items():
             os.replace(begun, path)
     finally:
         for left in new.values():
             left.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from loadtests.record import Machine
-from scenarios.files import read_limited
+from scenarios.files import read_limited, replace_all
 from scenarios.outcome import UsageError
 
 SCHEMA_VERSION = 3
@@ -184,7 +184,7 @@ class Calibration(_Part):
 def write(calibration: Calibration, path: Path) -> None:
     """Raises CalibrationError where the file cannot be written."""
     try:
-        path.write_text(calibration.model_dump_json(by_alias=True) + "\n")
+        replace_all({path: calibration.model_dump_json(by_alias=True) + "\n"})
     except OSError as error:
         raise CalibrationError(f"{path} cannot be written: {error.strerror}.") from error
 

@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from capacity.gate.comparable import fingerprint
 from loadtests.record import Machine, Run
-from scenarios.files import can_be_written, read_limited
+from scenarios.files import can_be_written, read_limited, replace_all
 from scenarios.outcome import UsageError
 from scenarios.schema import GateRules
 
@@ -94,7 +94,7 @@ def store_noise(path: Path, noise: NoiseFloor) -> None:
     found = [n.model_dump(mode="json") for n in (*kept, noise)]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(found, indent=1) + "\n")
+        replace_all({path: json.dumps(found, indent=1) + "\n"})
     except OSError as error:
         raise UsageError(f"The noise floor cannot be kept in {path}: {error.strerror}.") from error
 

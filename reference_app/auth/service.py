@@ -101,7 +101,9 @@ class AuthService:
         if self.requests.used_up(session):
             raise TooManyRequests("Too many requests; slow down.", self.requests.left_s)
         # Where many unknown tokens come from, MongoDB is asked for no more of them; who is known there is in Redis.
-        person_id = await self.store.session(session, cached_only=self._is_guessing(address))
+        counted = self._counted(address)
+        guessing = counted is not None and self.strangers.used_up(counted)
+        person_id = await self.store.session(session, cached_only=guessing)
         if person_id is None:
             raise self._unknown(address, _SIGN_IN_FIRST)
         self.requests.take(session)
@@ -131,16 +133,11 @@ class AuthService:
         await self.person_in(session)  # it may have ended since
         return person_id, session
 
-    def _is_guessing(self, address: str | None) -> bool:
-        counted = self._counted(address)
-        return counted is not None and self.strangers.used_up(counted)
-
     def _unknown(self, address: str | None, message: str) -> ApiError:
         """Count a token or ticket that is none. Returns the refusal."""
-        if self._is_guessing(address):
+        counted = self._counted(address)
+        if counted and not self.strangers.take(counted):
             return TooManyRequests("Too many unknown tokens came from here.", self.strangers.left_s)
-        if counted := self._counted(address):
-            self.strangers.take(counted)
         return NotSignedIn(message)
 
     def _counted(self, address: str | None) -> str | None:

@@ -36,12 +36,12 @@ def keyed_hash(secret: str, text: str) -> str:
 
 
 def _limits_of(kind: str, who: str, limits: Mapping[str, Limit]) -> dict[str, Limit]:
-    return {f"otp:{{{kind}:{who}}}:{what}": limit for what, limit in limits.items()}
+    return {_key(what, who, kind): limit for what, limit in limits.items()}
 
 
-def _key(what: str, phone_hmac: str) -> str:
+def _key(what: str, who: str, kind: str = "phone") -> str:
     # The braces keep all keys of a phone in one slot of a cluster, so that they can change together.
-    return f"otp:{{phone:{phone_hmac}}}:{what}"
+    return f"otp:{{{kind}:{who}}}:{what}"
 
 
 def new_session(token_hmac: str, person_id: str, ttl_s: int) -> Document:

@@ -81,20 +81,21 @@ class Connection:
             self._writer = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
+        all_sent = False
         try:
-            while self._waiting:
-                item = self._waiting.pop(0)
-                if isinstance(item, str):
+            with suppress(*_GONE):
+                while self._waiting:
+                    item = self._waiting.pop(0)
+                    if not isinstance(item, str):
+                        self.ended = True
+                        await self.close(*item)
+                        return
                     await self._socket.send_text(item)
-                    continue
-                self.ended = True
-                await self.close(*item)
-                self._over()
-                return
-        except _GONE:
-            self._over()
+                all_sent = True
         finally:
             self._writer = None
+            if not all_sent:  # whatever it was, the frames behind it must not be shown without it
+                self._over()
 
     def _over(self) -> None:
         """From now on nothing is sent, and nothing more need be received."""

@@ -1,7 +1,6 @@
 """A body that is too long, or comes too slowly, is read no further."""
 
 import asyncio
-from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,10 +34,10 @@ class Bodies:
                 async with asyncio.timeout_at(until_s):
                     message = await receive()
             except TimeoutError as error:
-                raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, headers={"Connection": "close"}) from error
+                raise HTTPException(408, "Request Timeout", {"Connection": "close"}) from error
             read_bytes += len(message.get("body", b""))
             if read_bytes > self._bytes_max:
-                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, headers={"Connection": "close"})
+                raise HTTPException(413, "Content Too Large", {"Connection": "close"})
             whole = not message.get("more_body", False)
             return message
 

@@ -73,8 +73,10 @@ def _measured(alert: Alert) -> dict[str, Any]:
             return _ratio("100 * FILL(failed, 0) / asked", failed, asked)
         case "cache_hit_percent":
             return _one("AWS/ElastiCache", "CacheHitRate", {"CacheClusterId": {"Ref": "CacheCluster"}}, _AVERAGE)
-        case "open_sockets" | "queue_backlog":
-            raise NotImplementedError(f"{alert.metric} has no limit")
+        case "open_sockets":
+            return _one(ours, "matchday_open_sockets", group, {"Statistic": "Sum"})
+        case "queue_backlog":
+            return _one(ours, "matchday_queue_backlog", group, {"Statistic": "Maximum"})
 
 
 def _one(namespace: Any, metric: str, dimensions: dict[str, Any], statistic: dict[str, str]) -> dict[str, Any]:

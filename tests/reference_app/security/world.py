@@ -1,7 +1,6 @@
 """Six people around one: what each may do with what belongs to the first is the matrix of test_authorization.py."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ import httpx
 from scenarios.people import MODERATOR_PHONE
 from tests.reference_app.conftest import Backend, Somebody, sign_in_with
 from tests.reference_app.test_chat import matched
-from tests.waiting import eventually
 
 _numbers = count()
 # The owner's; nobody else's are like them.
@@ -110,10 +108,3 @@ async def suspended(world: World) -> str:
 async def device_of(world: World) -> str:
     body = {"token": f"a-phone-of-{world.owner.id}", "system": "ios"}
     return str((await world.owner.http.put("/devices", json=body)).json()["id"])
-
-
-async def wait_for_state(person: Somebody, photo: str, state: str) -> None:
-    async def now() -> str:
-        return str(json.loads((await person.http.get(f"/photos/{photo}")).content)["state"])
-
-    await eventually(now, state)

@@ -131,6 +131,10 @@ def answer_of(refusal: ApiError) -> JSONResponse:
     return JSONResponse(refusal.body, refusal.status, headers=refusal.headers)
 
 
+# Of the server's parser, before any route: a request that is no HTTP, such as a Transfer-Encoding without a value.
+_NOT_HTTP = {"description": "the request is no HTTP", "content": {"text/plain": {"schema": {"type": "string"}}}}
+
+
 def refusals(*errors: type[ApiError]) -> dict[int | str, dict[str, Any]]:
     """For a route's `responses`: the refusals that it may answer with, and those that any route may."""
     codes = defaultdict[int, list[str]](list)
@@ -138,7 +142,10 @@ def refusals(*errors: type[ApiError]) -> dict[int | str, dict[str, Any]]:
     for error in every:
         if error.code not in codes[error.status]:
             codes[error.status].append(error.code)
-    return {status: {"model": Refusal, "description": " or ".join(codes[status])} for status in sorted(codes)}
+    described: dict[int | str, dict[str, Any]] = {int(HTTPStatus.BAD_REQUEST): _NOT_HTTP}
+    for status in sorted(codes):
+        described[status] = {"model": Refusal, "description": " or ".join(codes[status])}
+    return described
 
 
 def install(app: FastAPI) -> None:

@@ -82,6 +82,16 @@ async def test_a_body_that_is_hard_to_read_is_refused_as_any_other(anna: Somebod
     assert (refused.status_code, refused.json()["error"]["code"]) == (422, "invalid")
 
 
+async def test_what_is_no_http_is_refused_as_the_document_says(stack: LocalStack) -> None:
+    (described,) = DOCUMENT["paths"]["/discovery"]["get"]["responses"]["400"]["content"]
+    reader, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(app_of(stack)).port)
+    writer.write(b"GET /discovery HTTP/1.1\r\nHost: x\r\nTransfer-Encoding:\r\n\r\n")
+    refused = (await reader.read()).decode()
+    writer.close()
+    assert refused.startswith("HTTP/1.1 400 ")
+    assert f"content-type: {described};" in refused
+
+
 async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     app = Bodies(create_app(Settings(), [Service.AUTH]), within_s=0.05)
     sent: list[Any] = []

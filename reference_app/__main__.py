@@ -8,6 +8,7 @@ import uvicorn
 
 from reference_app.app import create_app
 from reference_app.platform import logs
+from reference_app.platform.websockets import CountedFrames
 from reference_app.settings import from_environment
 from scenarios.outcome import UsageError
 
@@ -26,6 +27,7 @@ def main() -> None:
         loop="uvloop",
         http="httptools",
         timeout_keep_alive=75,  # above the longest think time, or idle clients meet closed connections
+        ws=CountedFrames,
         ws_per_message_deflate=False,  # compressing frames costs 40 KiB a socket
         # Phones ping, too, every 25 s. This finds the dead; each ping wakes both sides up.
         ws_ping_interval=60.0,

@@ -27,7 +27,7 @@ router = APIRouter()
 CHECK_SESSION_EVERY_S = 60.0
 _AWAY: tuple[type[Exception], ...] = (TimeoutError, *STORE_AWAY)
 SUBPROTOCOL, _TICKET = "matchday", "ticket."  # the one that is spoken, and what a ticket is offered as
-FRAMES_REFUSED_MAX = 1000  # whoever goes on all the same is thrown out
+FRAMES_REFUSED_MAX = 200  # whoever goes on all the same is thrown out
 _TOO_MANY = Refused(code=TooManyRequests.code, message="Too many frames; slow down.").model_dump_json()
 # The client went by itself, we are about to end, or its session has: nothing can have been sent to a dead phone.
 _SAID_GOODBYE = {1000, 1001, 1012, NOT_SIGNED_IN}
@@ -48,8 +48,6 @@ async def socket(websocket: WebSocket) -> None:
     try:
         _check_origin(websocket, settings)
         person, session = await auth.redeem(_ticket_of(websocket), address_of(websocket))
-        if hub.sockets_of(person) >= settings.sockets_per_person:
-            raise TooManyRequests("Too many sockets are open: close one first.", retry_after_s=60)
     except ApiError as refusal:
         await _refuse(websocket, refusal)
         return
@@ -62,6 +60,9 @@ async def socket(websocket: WebSocket) -> None:
     try:
         # Listening comes first: a client that is connected misses nothing.
         await hub.add(person, connection)
+        if hub.sockets_of(person) > settings.sockets_per_person:  # counted with this one: many may come at once
+            await _refuse(websocket, TooManyRequests("Too many sockets are open: close one first.", retry_after_s=60))
+            return
         await websocket.accept(SUBPROTOCOL)
         connection.start()
         await _converse(websocket, connection, person, chat, auth)

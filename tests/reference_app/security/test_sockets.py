@@ -1,16 +1,20 @@
 """Sockets: who may open one, and what may come over it."""
 
+import asyncio
 import json
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import websockets
 
 from reference_app.auth.store import TICKET_TTL_S
 from reference_app.chat.socket import FRAMES_REFUSED_MAX
 from reference_app.platform.redis import connection
+from reference_app.platform.websockets import FRAMES_MAX
 from reference_app.settings import Settings
 from reference_app.stack import LocalStack, apps
 from reference_app.stack.process import free_port
@@ -114,6 +118,72 @@ async def test_who_sends_too_much_is_told_so_and_then_thrown_out(anna: Somebody,
         assert {answer["code"] for answer in answers if answer["type"] == "error"} == {"too_many_requests"}
         await bens.send('{"type":"ping"}')
         assert (await frame(bens))["type"] == "pong"
+
+
+PING, PONG, PIECE = b"\x89\x80\0\0\0\0", b"\x8a\x80\0\0\0\0", b"\x00\x80\0\0\0\0"  # all of them empty
+FIRST_PIECE = b"\x01\x81\0\0\0\0{"
+
+
+@asynccontextmanager
+async def raw_socket(person: Somebody) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """An open socket of somebody whose client does what it likes."""
+    url = httpx.URL(person.socket_url)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(
+        b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        b"Sec-WebSocket-Protocol: matchday, ticket." + (await person.ticket()).encode() + b"\r\n\r\n"
+    )
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+    yield reader, writer
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+async def is_cut_off(reader: asyncio.StreamReader, within_s: float) -> bool:
+    try:
+        async with asyncio.timeout(within_s):
+            while await reader.read(65_536):
+                pass
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        pass
+    return True
+
+
+@pytest.mark.parametrize("sent", [PING, PONG, PIECE], ids=["pings", "pongs", "pieces of a message"])
+async def test_frames_that_no_application_sees_are_counted(anna: Somebody, ben: Somebody, sent: bytes) -> None:
+    async with ben.socket() as bens:
+        async with raw_socket(anna) as (reader, writer):
+            writer.write(FIRST_PIECE + sent * (FRAMES_MAX // 2))  # pings are allowed between pieces
+            assert not await is_cut_off(reader, within_s=0.2)
+            writer.write(sent * FRAMES_MAX)
+            assert await is_cut_off(reader, within_s=5)
+        await bens.send('{"type":"ping"}')
+        assert (await frame(bens))["type"] == "pong"
+
+
+async def test_who_goes_on_after_being_thrown_out_is_cut_off(anna: Somebody) -> None:
+    """Closing a socket politely takes up to ten seconds, in which its client may send."""
+    async with raw_socket(anna) as (reader, writer):
+        await anna.http.delete("/auth/session")
+        await reader.readuntil(b"the session has ended")
+        writer.write(PING * 2 * FRAMES_MAX)
+        assert await is_cut_off(reader, within_s=5)
+
+
+async def test_many_sockets_at_once_are_counted_as_well(anna: Somebody) -> None:
+    most = Settings().sockets_per_person
+    tickets = [offering(await anna.ticket()) for _ in range(4 * most)]
+    opened = await asyncio.gather(
+        *(websockets.connect(anna.socket_url, **ticket) for ticket in tickets), return_exceptions=True
+    )
+    sockets = [socket for socket in opened if isinstance(socket, websockets.ClientConnection)]
+    assert 0 < len(sockets) <= most
+    for socket in sockets:
+        await socket.close()
 
 
 async def test_a_ticket_is_of_its_session(anna: Somebody, backend: Backend) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 class Job(StrEnum):
     PROCESS_PHOTO = "process_photo"
     ERASE_PHOTO = "erase_photo"
+    ERASE_FILES = "erase_files"  # of a photo
     ERASE_ACCOUNT = "erase_account"
     PUSH = "push"
 

@@ -70,6 +70,7 @@ def handlers(platform: Platform, pushes: PushProvider) -> dict[Job, Handler]:
     return {
         Job.PROCESS_PHOTO: photos.process,
         Job.ERASE_PHOTO: photos.erase,
+        Job.ERASE_FILES: photos.erase_files,
         Job.ERASE_ACCOUNT: lambda person_id: accounts.erase(person_id),
         Job.PUSH: deliver,
     }

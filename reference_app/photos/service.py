@@ -25,7 +25,7 @@ from reference_app.profiles.store import ProfileStore
 log = logging.getLogger(__name__)
 TURN_WITHIN_S = 20.0  # the queue gives a job to another worker after 60
 _UNPROCESSED = (State.PENDING, State.PROCESSING)
-_HAS_FILES = (State.IN_REVIEW, State.APPROVED, State.REJECTED)
+_HAS_FILES = (State.IN_REVIEW, State.APPROVED)
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,10 @@ class PhotoService:
         return [self._own(photo) for photo in photos]
 
     async def start(self, owner: str) -> NewPhoto:
-        if await self.store.count_kept(owner) >= PHOTOS_MAX:
-            raise Conflict(f"Nobody can have more than {PHOTOS_MAX} photos: delete one first.")
         photo_id = await self.store.create(owner)
+        if await self.store.count(owner) > PHOTOS_MAX:  # counted with this one: many may be begun at once
+            await self.store.remove(photo_id)
+            raise Conflict(f"Nobody can have more than {PHOTOS_MAX} photos: delete one first.")
         url, fields = self.platform.objects.presign_upload(
             upload_key(photo_id), self.platform.settings.upload_bytes_max
         )
@@ -58,14 +59,13 @@ class PhotoService:
         await self._changed(owner)
 
     async def complete(self, photo_id: str, owner: str) -> OwnPhoto:
-        """The upload is there: queue it for the worker. Doing it twice queues it twice, with one effect."""
+        """The upload is there: queue it for the worker, once."""
         photo = await self._of(photo_id, owner)
         if photo["state"] not in _UNPROCESSED:
             return self._own(photo)
         if not await self.platform.objects.exists(upload_key(photo_id)):
             raise Conflict("Upload the file first, with the URL and fields that POST /photos gave.")
-        await self.store.change(photo_id, State.PROCESSING, of=[State.PENDING])
-        await self.platform.queue.send(Job.PROCESS_PHOTO(photo_id=photo_id))
+        await self._move(photo_id, State.PENDING, State.PROCESSING, Job.PROCESS_PHOTO)
         return OwnPhoto(id=photo_id, state=State.PROCESSING)
 
     async def get(self, photo_id: str, owner: str) -> OwnPhoto:
@@ -83,6 +83,17 @@ class PhotoService:
             await self.platform.queue.send(Job.ERASE_PHOTO(photo_id=photo_id))
         except Unavailable as error:
             log.warning("The worker's sweep will remove the files of a photo: %s", error)
+
+    async def _move(self, photo_id: str, of: State, to: State, job: Job) -> bool:
+        """Change the state and leave the worker its part; neither, when the queue is away. False in any other state."""
+        if not await self.store.change(photo_id, to, of=[of]):
+            return False
+        try:
+            await self.platform.queue.send(job(photo_id=photo_id))
+        except Unavailable:
+            await self.store.change(photo_id, of, of=[to])
+            raise
+        return True
 
     # A moderator's part.
 
@@ -102,7 +113,7 @@ class PhotoService:
 
     async def reject(self, photo_id: str) -> bool:
         """Never show it; delete one that was approved. False when it neither waits for review nor is shown."""
-        if await self.store.change(photo_id, State.REJECTED, of=[State.IN_REVIEW]):
+        if await self._move(photo_id, State.IN_REVIEW, State.REJECTED, Job.ERASE_FILES):  # its owner knows their URLs
             return True
         photo = await self.store.get(photo_id)
         if photo is None or photo["state"] != State.APPROVED:
@@ -156,8 +167,12 @@ class PhotoService:
         """Remove the files, from the caches too, then what is known of the photo."""
         if photo := await self.store.get(photo_id):
             await self._hide(photo_id, photo["owner"])  # whoever deleted it may have died before
-        await to_thread.run_sync(self._remove_files, photo_id)
+        await self.erase_files(photo_id)
         await self.store.remove(photo_id)
+
+    async def erase_files(self, photo_id: str) -> None:
+        """Remove the files, from the caches too; its owner still sees what became of it."""
+        await to_thread.run_sync(self._remove_files, photo_id)
 
     def _make_files(self, photo_id: str) -> None:
         objects = self.platform.objects

@@ -12,9 +12,6 @@ from reference_app.platform import Database
 from reference_app.platform.mongo import Document
 from reference_app.platform.objects import UPLOADS
 
-# What counts against the limit of photos.
-_KEPT = [State.PENDING, State.PROCESSING, State.IN_REVIEW, State.APPROVED]
-
 
 def upload_key(photo_id: str) -> str:
     return f"{UPLOADS}{photo_id}"
@@ -38,8 +35,9 @@ class PhotoStore:
     async def get(self, photo_id: str) -> Document | None:
         return await self.db.photos.find_one({"_id": photo_id})
 
-    async def count_kept(self, owner: str) -> int:
-        return await self.db.photos.count_documents({"owner": owner, "state": {"$in": _KEPT}})
+    async def count(self, owner: str) -> int:
+        """All that are not deleted, refused ones too: whoever could upload without end would be tried without end."""
+        return await self.db.photos.count_documents({"owner": owner, "state": {"$ne": State.DELETED}})
 
     async def of(self, owner: str) -> list[Document]:
         """All that the owner may see, oldest first."""

@@ -1,5 +1,6 @@
 """A photo's way from the phone to the CDN."""
 
+import asyncio
 import io
 import struct
 
@@ -44,6 +45,10 @@ async def in_review(person: Somebody) -> str:
     return photo
 
 
+async def status_of(cdn: httpx.AsyncClient, photo: str) -> int:
+    return (await cdn.get(f"/media/{photo}/card")).status_code
+
+
 async def shown_of(viewer: Somebody, person: Somebody) -> list[str]:
     return [p["id"] for p in (await viewer.http.get(f"/profiles/{person.id}")).json()["photos"]]
 
@@ -69,7 +74,7 @@ async def test_a_photo_without_an_avif_is_served_as_webp(anna: Somebody, stack: 
 
 
 async def test_others_see_a_photo_once_a_moderator_has_approved_it(
-    anna: Somebody, ben: Somebody, moderator: Somebody
+    anna: Somebody, ben: Somebody, moderator: Somebody, stack: LocalStack
 ) -> None:
     good, bad = await in_review(anna), await in_review(anna)
     before = await shown_of(ben, anna)
@@ -83,6 +88,11 @@ async def test_others_see_a_photo_once_a_moderator_has_approved_it(
     assert await shown_of(ben, anna) == [*before, good]
     states = {p["id"]: p["state"] for p in (await anna.http.get("/photos")).json()["photos"]}
     assert (states[good], states[bad]) == ("approved", "rejected")
+    # Neither do those see it who know where it was.
+    assert (await anna.http.get(f"/photos/{bad}")).json()["shown"] is None
+    async with httpx.AsyncClient(base_url=stack.host) as cdn:
+        await eventually(lambda: status_of(cdn, bad), 404)
+        assert await status_of(cdn, good) == 200
 
 
 async def test_an_approved_photo_can_be_taken_down(
@@ -95,11 +105,7 @@ async def test_an_approved_photo_can_be_taken_down(
         assert (photo in await shown_of(ben, anna)) is approve
     assert (await anna.http.get(f"/photos/{photo}")).status_code == 404
     async with httpx.AsyncClient(base_url=stack.host) as cdn:
-
-        async def status() -> int:
-            return (await cdn.get(f"/media/{photo}/card")).status_code
-
-        await eventually(status, 404)
+        await eventually(lambda: status_of(cdn, photo), 404)
 
 
 async def test_photos_are_shown_in_the_owners_order(anna: Somebody, ben: Somebody, moderator: Somebody) -> None:
@@ -124,18 +130,20 @@ async def test_a_deleted_photo_is_gone_from_the_profile_the_store_and_the_cache(
         assert (await anna.http.delete(f"/photos/{photo['id']}")).status_code == 204
         assert photo["id"] not in await shown_of(ben, anna)
         assert (await anna.http.get(f"/photos/{photo['id']}")).status_code == 404
-
-        async def status() -> int:
-            return (await cdn.get(photo["card_url"])).status_code
-
-        await eventually(status, 404)
+        await eventually(lambda: status_of(cdn, photo["id"]), 404)
 
 
 async def test_nobody_has_more_than_nine_photos(anna: Somebody) -> None:
     here = len((await anna.http.get("/photos")).json()["photos"])
+    begun = await asyncio.gather(*(anna.http.post("/photos") for _ in range(20)))  # however many at once
+    assert {answer.status_code for answer in begun} <= {201, 409}
     for _ in range(9 - here):
-        assert (await anna.http.post("/photos")).status_code == 201
+        await anna.http.post("/photos")
     assert (await anna.http.post("/photos")).status_code == 409
+    photos = (await anna.http.get("/photos")).json()["photos"]
+    assert len(photos) == 9
+    assert (await anna.http.delete(f"/photos/{photos[0]['id']}")).status_code == 204
+    assert (await anna.http.post("/photos")).status_code == 201
 
 
 async def test_what_is_no_picture_is_refused_by_the_worker(anna: Somebody) -> None:

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from reference_app.photos.images import NotAnImage, variants
+from reference_app.photos.images import JPEG_SCANS_MAX, NotAnImage, variants
 from reference_app.stack import LocalStack
 from tests.reference_app.conftest import Somebody
 from tests.reference_app.test_photos import jpeg, state_of, upload
@@ -103,12 +103,22 @@ def large(kind: str, width: int, height: int) -> bytes:
     return out.getvalue()
 
 
+def scans(count: int) -> bytes:
+    """A progressive JPEG of 40 megapixels whose last scan, of some 5 kB, comes so often."""
+    out = io.BytesIO()
+    Image.new("L", (8_000, 5_000)).save(out, "JPEG", progressive=True)
+    data, last = out.getvalue(), out.getvalue().rindex(b"\xff\xda")
+    return data[:last] + data[last:-2] * count + data[-2:]
+
+
 BOMBS = {
     "pixels": lambda: png(20_000, 20_000),
     "one row": lambda: png(2**31 - 1, 1),
     "text": lambda: png(100, 100, text_bomb()),
     "JPEG": lambda: large("JPEG", 65_000, 1_000),
     "black and white": lambda: large("PNG", 30_000, 30_000),
+    "one column": lambda: large("PNG", 1, 30_000_000),
+    "scans": lambda: scans(1_000),
 }
 
 
@@ -133,6 +143,12 @@ def test_a_small_file_that_becomes_a_large_one_is_refused_before_it_does(bomb: s
     )
     assert done.stdout.startswith("refused"), done.stderr
     assert "MemoryError" not in done.stdout
+
+
+def test_a_progressive_picture_is_taken() -> None:
+    assert variants(scans(1), ["webp"])
+    with pytest.raises(NotAnImage, match="scans"):
+        variants(scans(JPEG_SCANS_MAX), ["webp"])
 
 
 def test_the_largest_picture_that_is_taken_fits_into_memory(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from reference_app.bodies import example
 from reference_app.platform import STORE_AWAY
 
 log = logging.getLogger(__name__)
+PROBLEMS_SHOWN = 5
 
 
 class ApiError(Exception):
@@ -173,5 +174,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
-        problems = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+        problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+        if len(problems) > PROBLEMS_SHOWN:  # a body may have thousands
+            problems[PROBLEMS_SHOWN:] = [f"and {len(problems) - PROBLEMS_SHOWN:,} more"]
         return answer_of(Invalid("; ".join(problems)))

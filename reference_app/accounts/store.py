@@ -14,6 +14,7 @@ class AccountStore:
     async def suspend(self, person: str) -> None:
         await self.db.accounts.update_one({"_id": person}, {"$set": {"suspended_at": datetime.now(UTC)}})
         await self.db.profiles.update_one({"_id": person}, {"$set": {"hidden": "suspended"}})
+        await self.db.devices.delete_many({"person": person})  # or they would hear of what others write to them
 
     async def reinstate(self, person: str) -> bool:
         lifted = await self.db.accounts.update_one(

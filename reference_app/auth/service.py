@@ -100,10 +100,7 @@ class AuthService:
         session = self.session_of(token)
         if self.requests.used_up(session):
             raise TooManyRequests("Too many requests; slow down.", self.requests.left_s)
-        # Where many unknown tokens come from, MongoDB is asked for no more of them; who is known there is in Redis.
-        counted = self._counted(address)
-        guessing = counted is not None and self.strangers.used_up(counted)
-        person_id = await self.store.session(session, cached_only=guessing)
+        person_id = await self.store.session(session)
         if person_id is None:
             raise self._unknown(address, _SIGN_IN_FIRST)
         self.requests.take(session)

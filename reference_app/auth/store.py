@@ -2,13 +2,13 @@
 
 import hashlib
 import hmac
+import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
@@ -97,7 +97,7 @@ class AuthStore:
         try:
             account = await self.db.accounts.find_one_and_update(
                 {"phone_hmac": phone_hmac},
-                {"$setOnInsert": {"_id": str(ObjectId())}},
+                {"$setOnInsert": {"_id": secrets.token_hex(12)}},  # none that counts: others' could be guessed
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
             )
@@ -113,8 +113,8 @@ class AuthStore:
         await self.db.sessions.insert_one(new_session(token_hmac, person_id, ttl_s))
         await self._cache(token_hmac, person_id)
 
-    async def session(self, token_hmac: str, cached_only: bool = False) -> str | None:
-        """Whose session it is: from Redis, or from MongoDB when it is not there; not that, with `cached_only`."""
+    async def session(self, token_hmac: str) -> str | None:
+        """Whose session it is: from Redis, or from MongoDB when it is not there."""
         cached = self.cached
         if cached:
             try:
@@ -123,8 +123,6 @@ class AuthStore:
                     return text(person_id)
             except Unavailable:
                 cached = False
-        if cached_only:
-            return None
         found = await self.db.sessions.find_one({"_id": token_hmac, "ends_at": {"$gt": datetime.now(UTC)}})
         if found is None:
             return None

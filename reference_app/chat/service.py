@@ -81,10 +81,12 @@ class ChatService:
         """After a socket that was dead before anybody knew: what was sent there has reached nobody."""
         if any(await self.presence.online([person])):  # back already, or on another phone
             return
+        news = []
         for match in await self.store.matches_of(person, UNDELIVERED_LOOKED_FOR):
             last, delivered = match.get("last"), match.get("delivered", {}).get(person, 0)
             if last and last["sender"] != person and delivered < match["seq"]:
-                await self.notifier.push(person, _new_message(match["_id"], match["seq"]))
+                news.append(_new_message(match["_id"], match["seq"]))
+        await self.notifier.push_once(person, news)
 
     async def messages(self, match_id: str, person: str, after: int, limit: int) -> list[Message]:
         if await self.store.match_of(match_id, person) is None:
@@ -169,7 +171,7 @@ def chat_service(connection: HTTPConnection) -> ChatService:
         profile_service(connection),
         Presence.on(platform),
         Fanout.on(platform),
-        Notifier(platform.queue),
+        Notifier.on(platform),
         connection.app.state.background,
     )
 

@@ -88,6 +88,12 @@ class MeUpdate(Body):
             raise ValueError("birth_date: people must be 18 or older")
         return self
 
+    @model_validator(mode="after")
+    def _visible(self) -> Self:
+        if self.name is not None and not any(character.isalnum() for character in self.name):
+            raise ValueError("name: it needs a letter or a digit")
+        return self
+
 
 class Profile(BaseModel):
     """What others see: an age but no birth date, a distance but no coordinates."""

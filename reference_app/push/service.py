@@ -1,6 +1,7 @@
 """Notifying people: whoever has no socket anywhere gets a push, through the queue."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from starlette.requests import HTTPConnection
 from reference_app.dependencies import made_by, once_an_app
 from reference_app.errors import NotFound
 from reference_app.jobs import Job
-from reference_app.platform import Platform, Queue, metrics, platform_of
+from reference_app.platform import Platform, Queue, Redis, metrics, platform_of, redis
 from reference_app.platform.aws import Unavailable
 from reference_app.platform.mongo import Document
 from reference_app.push.providers import Gone, PushProvider
@@ -17,6 +18,7 @@ from reference_app.push.schemas import Notification, PhoneSystem
 from reference_app.push.store import PushStore
 
 log = logging.getLogger(__name__)
+TOLD_AGAIN_AFTER_S = 600
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,11 @@ class Notifier:
     """The side that requests use: it leaves a job."""
 
     queue: Queue
+    redis: Redis
+
+    @classmethod
+    def on(cls, platform: Platform) -> "Notifier":
+        return cls(platform.queue, platform.redis)
 
     async def push(self, person: str, notification: Notification) -> None:
         """Best effort: what it tells of is stored already, and shown when the app is opened."""
@@ -31,6 +38,19 @@ class Notifier:
             await self.queue.send(Job.PUSH(person_id=person, notification=notification.model_dump()))
         except Unavailable as error:
             log.warning("Not pushed: %s", error)
+
+    async def push_once(self, person: str, notifications: Sequence[Notification]) -> None:
+        """The same for what may be told again and again: within ten minutes each leaves one job."""
+        try:
+            async with self.redis.pipeline(transaction=False) as pipe:
+                for notification in notifications:
+                    pipe.set(f"pushed:{notification.key}", 1, nx=True, ex=TOLD_AGAIN_AFTER_S)
+                is_new = await pipe.execute()
+        except redis.Unavailable:
+            is_new = [True] * len(notifications)
+        for notification, new in zip(notifications, is_new, strict=True):
+            if new:
+                await self.push(person, notification)
 
 
 @dataclass(frozen=True)

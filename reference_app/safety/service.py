@@ -21,7 +21,7 @@ from reference_app.platform import platform_of
 from reference_app.platform.mongo import Document
 from reference_app.profiles.service import NOBODY, photo_of
 from reference_app.safety.schemas import ModerationQueue, PhotoInReview, Reason, Report
-from reference_app.safety.store import BLOCKED_MAX, SafetyStore
+from reference_app.safety.store import BLOCKED_MAX, REPORTS_OPEN_MAX, SafetyStore
 
 CONVERSATION_SHOWN = 50
 
@@ -59,7 +59,10 @@ class SafetyService:
             raise Conflict("Nobody can report themselves.")
         if await self.decks.profiles.get(other) is None:
             raise NotFound(NOBODY)
-        return await self.store.put_report(person, other, reason, note)
+        report_id = await self.store.put_report(person, other, reason, note)
+        if report_id is None:
+            raise Conflict(f"{REPORTS_OPEN_MAX} reports of yours wait for a moderator already.")
+        return report_id
 
 
 @dataclass(frozen=True)

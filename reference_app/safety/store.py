@@ -11,6 +11,7 @@ from reference_app.platform import Database
 from reference_app.platform.mongo import Document
 
 BLOCKED_MAX = 1000
+REPORTS_OPEN_MAX = 20  # of one reporter: more would hide those of others from the moderators
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,11 @@ class SafetyStore:
     async def unblock(self, person: str, other: str) -> None:
         await self.db.profiles.update_one({"_id": person}, {"$pull": {"blocked": other}})
 
-    async def put_report(self, reporter: str, reported: str, reason: str, note: str) -> str:
-        """Returns the id of the report that waits: this one, or an earlier one of the same two."""
+    async def put_report(self, reporter: str, reported: str, reason: str, note: str) -> str | None:
+        """Returns the id of the report that waits: this one, or an earlier one of the same two. None: too many do."""
+        waiting = await self.db.reports.find({"reporter": reporter, "state": "open"}, {"reported": 1}).to_list(None)
+        if len(waiting) >= REPORTS_OPEN_MAX and reported not in {report["reported"] for report in waiting}:
+            return None
         query = {"reporter": reporter, "reported": reported, "state": "open"}
         new = {"_id": ObjectId(), "reason": reason, "note": note, "at": datetime.now(UTC)}
         while True:

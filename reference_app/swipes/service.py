@@ -66,7 +66,7 @@ class Matchmaker:
 
 
 def matchmaker_on(platform: Platform) -> Matchmaker:
-    return Matchmaker(SwipeStore.on(platform), Fanout.on(platform), Notifier(platform.queue))
+    return Matchmaker(SwipeStore.on(platform), Fanout.on(platform), Notifier.on(platform))
 
 
 def _new_match(match: str) -> Notification:
@@ -140,7 +140,7 @@ class SwipeService:
             raise Conflict("A swipe can be taken back for five minutes only.")
         if not await self.store.take_back(stands):
             raise Conflict("It is a match already: unmatch instead.")
-        await self.allowance.give_back(swiper, kind_of(stands), stands["at"])
+        # What it has used is not given back: liking, looking whether it is a match and undoing would cost nothing.
         await self.decks.forget(swiper)
         if stands.get("super"):
             await self.decks.forget(target)

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -15,9 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from reference_app.app import open_platform
 from reference_app.pairs import match_id
+from reference_app.platform import Queue
 from reference_app.push.providers import LogProvider, message, provider
 from reference_app.push.schemas import Notification, PhoneSystem
-from reference_app.push.service import push_service_on
+from reference_app.push.service import Notifier, push_service_on
+from reference_app.push.store import DEVICES_MAX, PushStore
 from reference_app.settings import Settings
 from reference_app.stack import LocalStack
 from tests.reference_app.conftest import Somebody
@@ -115,6 +117,38 @@ async def test_a_notification_goes_to_every_phone_once(
     assert fcm.sent[0]["notification"] == {"title": "New message", "body": "Hi"}
     # The access token is asked for once, and used until it expires.
     assert (fcm.tokens_given, fcm.authorizations) == (1, {"Bearer access-1"})
+
+
+async def test_somebody_has_ten_phones_at_most(anna: Somebody, stack: LocalStack) -> None:
+    """Each notification goes to all of them."""
+    registered = [
+        (await anna.http.put("/devices", json={"token": f"phone-{number}-of-{anna.id}", "system": "ios"})).json()["id"]
+        for number in range(DEVICES_MAX + 2)
+    ]
+    async with open_platform(stack.settings) as platform:
+        kept = [device["_id"] for device in await PushStore(platform.db).devices_of(anna.id)]
+    assert kept == registered[:1:-1]  # the latest ones, in the order in which they came
+
+
+async def test_news_of_a_lost_socket_leave_one_job_however_often_it_is_lost(anna: Somebody, stack: LocalStack) -> None:
+    async with open_platform(stack.settings) as platform:
+        queue = Told()
+        notifier = Notifier(cast(Queue, queue), platform.redis)
+        other = NEWS.model_copy(update={"key": f"message:m:2:{anna.id}"})
+        news = NEWS.model_copy(update={"key": f"message:m:1:{anna.id}"})
+        for notifications in ([news], [news, other], [news, other]):
+            await notifier.push_once(anna.id, notifications)
+    assert [job["notification"]["key"] for job in queue.jobs] == [news.key, other.key]
+
+
+@dataclass
+class Told:
+    """A queue that remembers."""
+
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+
+    async def send(self, job: dict[str, Any]) -> None:
+        self.jobs.append(job)
 
 
 GONE = [

@@ -2,9 +2,12 @@
 
 import json
 
+from reference_app.safety.store import REPORTS_OPEN_MAX
+from reference_app.stack import LocalStack
 from tests.reference_app.conftest import Somebody, ask_for_session, frame
 from tests.reference_app.test_chat import matched
 from tests.reference_app.test_discovery import alone_together, deck, ids
+from tests.reference_app.test_swipes import people
 
 
 async def test_a_block_hides_both_from_each_other(anna: Somebody, ben: Somebody) -> None:
@@ -47,10 +50,19 @@ async def test_nobody_blocks_or_reports_themselves_or_nobody(anna: Somebody) -> 
         assert (await anna.http.post("/reports", json={"person_id": person, "reason": "spam"})).status_code == status
 
 
+async def test_one_person_does_not_fill_the_moderators_queue(anna: Somebody, stack: LocalStack) -> None:
+    others = await people(stack, anna, REPORTS_OPEN_MAX + 1)
+    reports = [{"person_id": other, "reason": "spam"} for other in others]
+    answers = [(await anna.http.post("/reports", json=report)).status_code for report in reports]
+    assert answers == [201] * REPORTS_OPEN_MAX + [409]
+    assert (await anna.http.post("/reports", json=reports[0])).status_code == 201  # which waits already
+
+
 async def test_a_report_shows_the_conversation_and_closes_the_account(
     anna: Somebody, ben: Somebody, moderator: Somebody
 ) -> None:
     match = await matched(anna, ben)
+    device = (await ben.http.put("/devices", json={"token": f"phone-of-{ben.id}", "system": "ios"})).json()["id"]
     await ben.http.post(f"/matches/{match}/messages", json={"id": "message-1", "text": "Buy my pills!"})
     body = {"person_id": ben.id, "reason": "spam", "note": "Sells pills."}
     reports = {(await anna.http.post("/reports", json=body)).json()["id"] for _ in range(2)}
@@ -74,7 +86,11 @@ async def test_a_report_shows_the_conversation_and_closes_the_account(
     assert (await moderator.http.post(f"/moderation/reports/{report_id}", json=decision)).status_code == 404
     assert (await moderator.http.delete(f"/moderation/suspensions/{ben.id}")).status_code == 204
     assert (await moderator.http.delete(f"/moderation/suspensions/{ben.id}")).status_code == 404
-    assert (await ask_for_session(ben.backend, ben.phone)).status_code == 201
+    again = await ask_for_session(ben.backend, ben.phone)
+    assert again.status_code == 201
+    ben.http.headers["Authorization"] = f"Bearer {again.json()['token']}"
+    # What others wrote meanwhile was not pushed to the phone.
+    assert (await ben.http.delete(f"/devices/{device}")).status_code == 404
     assert (await anna.http.get(f"/profiles/{ben.id}")).status_code == 200
 
 

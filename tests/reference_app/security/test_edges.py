@@ -14,7 +14,7 @@ from reference_app.platform.bodies import BYTES_MAX, Bodies
 from reference_app.settings import Service, Settings
 from reference_app.stack import LocalStack, apps
 from reference_app.stack.process import free_port
-from tests.reference_app.conftest import Somebody
+from tests.reference_app.conftest import Backend, Somebody, sign_in_with
 from tests.reference_app.test_settings import PRODUCTION
 
 DOCUMENT: dict[str, Any] = create_app(Settings(), list(Service)).openapi()
@@ -90,6 +90,24 @@ async def test_what_is_no_http_is_refused_as_the_document_says(stack: LocalStack
     writer.close()
     assert refused.startswith("HTTP/1.1 400 ")
     assert f"content-type: {described};" in refused
+
+
+async def test_a_thousand_mistakes_are_not_told_one_by_one(anna: Somebody) -> None:
+    refused = await anna.http.patch("/me", json={f"no-such-{number}": 1 for number in range(1000)})
+    assert refused.status_code == 422
+    assert refused.json()["error"]["message"].endswith("; and 995 more")
+
+
+@pytest.mark.parametrize("name", ["\u202e\u200b", " ", "..."])
+async def test_a_name_can_be_seen(anna: Somebody, name: str) -> None:
+    assert (await anna.http.patch("/me", json={"name": name})).status_code == 422
+
+
+async def test_ids_of_people_do_not_count(backend: Backend) -> None:
+    """Neither a number nor a time: whoever has one cannot guess the next."""
+    ids = [(await sign_in_with(backend, f"+9996{number:08d}")).id for number in range(8)]
+    for start in range(0, 24, 6):
+        assert len({person[start : start + 6] for person in ids}) == len(ids)
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for() -> None:

@@ -73,14 +73,16 @@ class Fuzzer:
                 http.post("/swipes", json={"target_id": target, "kind": "like"})
             for photo in me.get("/photos").json()["photos"]:
                 me.delete(f"/photos/{photo['id']}")
-            report = {"person_id": other_id, "reason": "other"}
+            # By somebody else: of each reporter so many may wait, and this one begins often.
+            with self._somebody(next(_phones), "male") as reporter:
+                report = reporter.post("/reports", json={"person_id": other_id, "reason": "other"}).json()
             self.there = {
                 "person_id": other_id,
                 "target_id": other_id,
                 "match_id": ":".join(sorted((my_id, other_id))),
                 "photo_id": me.post("/photos").json()["id"],
                 "device_id": me.put("/devices", json={"token": f"phone-of-{my_id}", "system": "ios"}).json()["id"],
-                "report_id": me.post("/reports", json=report).json()["id"],
+                "report_id": report["id"],
             }
             wait_for(lambda: me.get("/matches").json()["matches"], "match")
 

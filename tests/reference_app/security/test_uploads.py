@@ -54,6 +54,28 @@ async def test_an_upload_cannot_be_fetched(anna: Somebody, stack: LocalStack, pa
         assert (await cdn.get(path.format(photo))).status_code == 404
 
 
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "PATCH"])
+async def test_nobody_changes_what_is_shown(anna: Somebody, stack: LocalStack, method: str) -> None:
+    url = (await anna.http.get("/me")).json()["photos"][0]["card_url"]
+    async with httpx.AsyncClient(base_url=stack.host) as cdn:
+        before = await cdn.get(url)
+        refused = await cdn.request(method, url, content=b"<h1>", headers={"Content-Type": "text/html"})
+        assert refused.status_code == 405
+        assert (await cdn.request(method, "/media/of-my-own/card", content=b"<h1>")).status_code == 405
+        after = await cdn.get(url)
+        assert (after.status_code, after.content) == (before.status_code, before.content) == (200, before.content)
+
+
+@pytest.mark.parametrize("query", ["?acl", "?tagging", "?uploads", "?response-content-type=text/html"])
+async def test_what_a_query_asks_the_store_for_is_not_passed_on(anna: Somebody, stack: LocalStack, query: str) -> None:
+    url = (await anna.http.get("/me")).json()["photos"][-1]["card_url"]
+    async with httpx.AsyncClient(base_url=stack.host) as cdn:
+        for asked in (url + query, url):  # in the cache they are the same
+            answer = await cdn.get(asked)
+            assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/webp")
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
 @pytest.mark.parametrize(("size", "status"), [(0, 400), (8 * 2**20, 204), (8 * 2**20 + 1, 400)])
 async def test_the_store_takes_so_many_bytes(anna: Somebody, size: int, status: int) -> None:
     _, stored = await upload(anna, b"x" * size)

@@ -1,6 +1,7 @@
 """How fast the machine will be: shared cores are faster in one minute than in the next, and runs differ by it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from math import sqrt
 from statistics import mean, stdev
 
@@ -11,6 +12,7 @@ from capacity.calibration.demands import ServiceDemands
 from capacity.calibration.file import Calibration, Stretch
 from capacity.calibration.observations import Floats
 from capacity.calibration.regression import enlarged
+from capacity.queueing.network import Moments
 
 _USUAL_MIN = 3
 _CHEAPEST = 0.5  # of what was expected
@@ -36,7 +38,8 @@ def speeds(
     drawn = slow[rng.integers(len(slow))]
     dear = mean(_apart(usual, power)) + _spread(calibration) * float(t.ppf(place, max(1, len(slow) - 1)))
     common = (drawn if slowness is None else slowness) ** power * max(_CHEAPEST, dear)
-    paths = [_path(stretch, demands, calibration.window_s) for stretch in usual]
+    work = cache(lambda action: demands.flow(action).work)  # the same in all stretches
+    paths = [_path(stretch, demands, work, calibration.window_s) for stretch in usual]
     return tuple(float(1 / (common * cost)) for cost in _drawn(paths, windows, rng))
 
 
@@ -61,7 +64,7 @@ def _usual(stretches: Sequence[Stretch]) -> Sequence[Stretch]:
     return usual if len(usual) >= _USUAL_MIN else stretches
 
 
-def _path(stretch: Stretch, demands: ServiceDemands, window_s: float) -> Floats:
+def _path(stretch: Stretch, demands: ServiceDemands, work: Callable[[str], Moments], window_s: float) -> Floats:
     """(W,): what work cost in each window beside the stretch's mean, by the machine's speed alone.
 
     A window's requests are dear or cheap by chance, too, which a simulated run has from its own requests: that part of
@@ -73,7 +76,7 @@ def _path(stretch: Stretch, demands: ServiceDemands, window_s: float) -> Floats:
         return np.ones(len(cost))
     seconds, variance = 0.0, 0.0
     for action, rate in demands.mix(stretch.rates).items():
-        count, each = rate * stretch.people * window_s, demands.flow(action).work
+        count, each = rate * stretch.people * window_s, work(action)
         seconds += count * each.mean_s
         variance += count * each.variance_s2
     seconds += window_s * sum(demands.background_cores(stretch.rates, stretch.people).values())

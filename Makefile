@@ -36,7 +36,7 @@ $(PROMETHEUS)/promtool: ## Debian's Prometheus, unpacked here: no root needed
 	@mkdir -p .tools/prometheus
 	@cd .tools && apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb prometheus
 
-test-long: .venv/.installed ## what `make test` has no time for: both MongoDB drivers, 10,000 fuzzed requests and frames (about 12 minutes)
+test-long: .venv/.installed ## what `make test` has no time for: both MongoDB drivers, 10,000 fuzzed requests and frames (about 20 minutes)
 	@command -v promtool > /dev/null || $(MAKE) --silent $(PROMETHEUS)/promtool || echo "No promtool: its tests are skipped."
 	PATH="$$PATH:$$PWD/$(PROMETHEUS)" $(BIN)/pytest -m slow -s --ignore tests/proof --ignore tests/durability
 

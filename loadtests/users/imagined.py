@@ -27,6 +27,7 @@ DECK = 20
 NEIGHBOURS = 150
 LONG_AGO_S = -1e7
 _SIGNING_IN = ("POST /auth/otp", "POST /auth/session")
+_CONNECTING = ("POST /auth/ticket", "WS connect")
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -130,7 +131,7 @@ class Town:
             self._begin_earlier(person)
         life = self.lives[person] = Life(ImaginedBody(self, person), self.mind, store)
         signs_in = self.mind.signs_in()
-        self.seen.requests.update((*_SIGNING_IN, "WS connect") if signs_in else ("WS connect",))
+        self.seen.requests.update((*_SIGNING_IN, *_CONNECTING) if signs_in else _CONNECTING)
         life.open_app(elapsed_share)
         while self.now_s < store.leaves_s:
             for pause_s in life.do(self.mind.next_deed(store, self.now_s)):

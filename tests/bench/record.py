@@ -34,6 +34,7 @@ PER_SECOND = {
     "STORE photo upload": 1,
     "IMAGE photo": 130,
     "FLOW profile load": 9,
+    "POST /auth/ticket": 3,
     "WS connect": 3,
     "WS match detection": 8,
     "WS message delivery": 40,

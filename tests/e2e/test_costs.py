@@ -72,7 +72,7 @@ def test_a_budget_is_a_gate(shell: Shell) -> None:
     assert json.loads(done.out)["phases"][0]["budget_usd_per_month"] == 1000
     code, text = checked(1000)
     assert code == 1
-    assert "phase-3: need $1,596.76 is $596.76 over" in text
+    assert "phase-3: need $1,604.28 is $604.28 over" in text
     assert "its budget of $1,000. The largest lines" in text
     assert "CDN (CloudFront): $1,000" in text
     assert checked(5000)[0] == 0

@@ -14,7 +14,7 @@ SIDE_MAX = 16_384  # pixels: a picture of one row is resized in seconds, not in 
 # A progressive JPEG is decoded once for each of its scans, which may be 64 bytes long. Encoders write ten or so, and a
 # phone's picture has a small one and a second one inside.
 JPEG_SCANS_MAX = 50
-_START_OF_SCAN = b"\xff\xda"  # appears nowhere else in a JPEG's data
+_START_OF_SCAN = b"\xff\xda"  # which no scan's own data contains
 # What undoes each orientation of EXIF.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -130,25 +130,22 @@ async def test_somebody_has_ten_phones_at_most(anna: Somebody, stack: LocalStack
     assert kept == registered[:1:-1]  # the latest ones, in the order in which they came
 
 
-async def test_news_of_a_lost_socket_leave_one_job_however_often_it_is_lost(anna: Somebody, stack: LocalStack) -> None:
+async def test_news_of_a_lost_socket_leave_one_job_however_often_it_is_lost(
+    anna: Somebody, stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[dict[str, Any]] = []
+
+    async def send(_: Queue, job: dict[str, Any]) -> None:
+        jobs.append(job)
+
+    monkeypatch.setattr(Queue, "send", send)
     async with open_platform(stack.settings) as platform:
-        queue = Told()
-        notifier = Notifier(cast(Queue, queue), platform.redis)
+        notifier = Notifier.on(platform)
         other = NEWS.model_copy(update={"key": f"message:m:2:{anna.id}"})
         news = NEWS.model_copy(update={"key": f"message:m:1:{anna.id}"})
         for notifications in ([news], [news, other], [news, other]):
             await notifier.push_once(anna.id, notifications)
-    assert [job["notification"]["key"] for job in queue.jobs] == [news.key, other.key]
-
-
-@dataclass
-class Told:
-    """A queue that remembers."""
-
-    jobs: list[dict[str, Any]] = field(default_factory=list)
-
-    async def send(self, job: dict[str, Any]) -> None:
-        self.jobs.append(job)
+    assert [job["notification"]["key"] for job in jobs] == [news.key, other.key]
 
 
 GONE = [

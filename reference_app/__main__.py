@@ -7,12 +7,12 @@ import sys
 import uvicorn
 
 from reference_app.app import create_app
-from reference_app.platform import logs
-from reference_app.platform.websockets import CountedFrames
+from reference_app.platform import logs, websockets
 from reference_app.settings import from_environment
 from scenarios.outcome import UsageError
 
 BACKLOG = 2048
+FRAMES_OF_ANY_KIND = 5  # are allowed for each message: pings, pongs, pieces
 
 
 def main() -> None:
@@ -27,7 +27,8 @@ def main() -> None:
         loop="uvloop",
         http="httptools",
         timeout_keep_alive=75,  # above the longest think time, or idle clients meet closed connections
-        ws=CountedFrames,
+        # Whoever sends messages at such a rate was told off long before.
+        ws=websockets.counted(FRAMES_OF_ANY_KIND * settings.frames_per_10_s),
         ws_per_message_deflate=False,  # compressing frames costs 40 KiB a socket
         # Phones ping, too, every 25 s. This finds the dead; each ping wakes both sides up.
         ws_ping_interval=60.0,

@@ -11,10 +11,10 @@ import httpx
 import pytest
 import websockets
 
+from reference_app.__main__ import FRAMES_OF_ANY_KIND
 from reference_app.auth.store import TICKET_TTL_S
 from reference_app.chat.socket import FRAMES_REFUSED_MAX
 from reference_app.platform.redis import connection
-from reference_app.platform.websockets import FRAMES_MAX
 from reference_app.settings import Settings
 from reference_app.stack import LocalStack, apps
 from reference_app.stack.process import free_port
@@ -122,6 +122,7 @@ async def test_who_sends_too_much_is_told_so_and_then_thrown_out(anna: Somebody,
 
 PING, PONG, PIECE = b"\x89\x80\0\0\0\0", b"\x8a\x80\0\0\0\0", b"\x00\x80\0\0\0\0"  # all of them empty
 FIRST_PIECE = b"\x01\x81\0\0\0\0{"
+FRAMES_MAX = FRAMES_OF_ANY_KIND * Settings().frames_per_10_s
 
 
 @asynccontextmanager

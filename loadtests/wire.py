@@ -104,6 +104,8 @@ class Frames:
                 return Matched(frame["match_id"], frame["with_id"])
             case "catch_up":  # the backend was deaf for a while
                 return CatchUp(datetime.fromisoformat(frame["since"]))
+            case "error" if frame["code"] == "not_found" and not frame.get("id"):
+                return None  # a receipt for a match that the other has ended meanwhile: as with REST, no failure
             case "error":
                 return Refusal(frame["code"], frame.get("id"), again=frame["code"] == "unavailable")
         return None

@@ -14,21 +14,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from anyio import to_thread
-from botocore.exceptions import BotoCoreError, ClientError
 from prometheus_client import start_http_server
 
-from reference_app.accounts.service import account_service_on
+from reference_app.accounts.service import AccountService, account_service_on
 from reference_app.app import open_platform
 from reference_app.auth.store import SESSION_CACHE_S
 from reference_app.jobs import Job
 from reference_app.photos.schemas import State
-from reference_app.photos.service import photo_service_on
-from reference_app.platform import STORE_AWAY, Platform, Queue, logs, metrics
+from reference_app.platform import STORE_AWAY, Platform, Queue, aws, logs, metrics
 from reference_app.platform.objects import UPLOADS_KEPT_DAYS
 from reference_app.platform.queue import Received
 from reference_app.push.providers import PushProvider, provider
 from reference_app.push.schemas import Notification
-from reference_app.push.service import push_service_on
+from reference_app.push.service import PushService, push_service_on
 from reference_app.settings import Settings, from_environment
 from reference_app.swipes.service import Matchmaker, matchmaker_on
 from scenarios.outcome import UsageError
@@ -60,9 +58,9 @@ UPLOAD_AGE_MAX = timedelta(days=UPLOADS_KEPT_DAYS)
 Handler = Callable[..., Awaitable[None]]
 
 
-def handlers(platform: Platform, pushes: PushProvider) -> dict[Job, Handler]:
+def handlers(accounts: AccountService, push: PushService, pushes: PushProvider) -> dict[Job, Handler]:
     """What is done for each job. Each may be done twice."""
-    photos, accounts, push = photo_service_on(platform), account_service_on(platform), push_service_on(platform)
+    photos = accounts.photos
 
     async def deliver(person_id: str, notification: dict[str, Any]) -> None:
         await push.deliver(person_id, Notification.model_validate(notification), pushes)
@@ -76,8 +74,7 @@ def handlers(platform: Platform, pushes: PushProvider) -> dict[Job, Handler]:
     }
 
 
-async def _work(platform: Platform, pushes: PushProvider, stop: asyncio.Event) -> None:
-    does, queue = handlers(platform, pushes), platform.queue
+async def _work(does: dict[Job, Handler], queue: Queue, stop: asyncio.Event) -> None:
     at_hand: dict[asyncio.Task[None], Received] = {}
     metrics.QUEUE_AGE_S.set_function(lambda: max((job.waited_s for job in list(at_hand.values())), default=0.0))
     while not stop.is_set():
@@ -87,7 +84,7 @@ async def _work(platform: Platform, pushes: PushProvider, stop: asyncio.Event) -
             continue
         try:
             jobs = await to_thread.run_sync(queue.receive, RECEIVE_WAIT_S, free)
-        except (BotoCoreError, ClientError) as error:
+        except aws.Failed as error:
             log.warning("The queue is away: %s", error)
             await asyncio.sleep(RETRY_S)
             continue
@@ -119,7 +116,7 @@ async def _do(does: dict[Job, Handler], queue: Queue, job: Received) -> None:
             await queue.again_after(job, pauses_s[min(job.tries, len(pauses_s)) - 1])
         else:
             await queue.done(job)
-    except (BotoCoreError, ClientError) as error:
+    except aws.Failed as error:
         log.warning("A job comes back once more, for the queue could not be told of it: %s", error)
 
 
@@ -129,7 +126,7 @@ async def _watch_queue(platform: Platform, stop: asyncio.Event) -> None:
             backlog = await to_thread.run_sync(platform.queue.backlog)
             metrics.QUEUE_BACKLOG.set(backlog.waiting)
             metrics.DEAD_LETTERS.set(backlog.dead)
-        except (BotoCoreError, ClientError) as error:
+        except aws.Failed as error:
             log.warning("The queue does not say how long it is: %s", error)
         await _pause(stop, WATCH_EVERY_S)
 
@@ -164,20 +161,22 @@ async def _swept(matchmaker: Matchmaker, since: datetime, age: timedelta) -> dat
     return until
 
 
-async def _tidy(platform: Platform, stop: asyncio.Event) -> None:
+async def _tidy(accounts: AccountService, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
-            await tidy(platform, datetime.now(UTC))
+            await tidy(accounts, datetime.now(UTC))
         except Exception:
             log.exception("Tidying failed; it is tried again")
         await _pause(stop, TIDY_EVERY_S)
 
 
-async def tidy(platform: Platform, now: datetime) -> None:
+async def tidy(accounts: AccountService, now: datetime) -> None:
     """Do what no job tells of: erase what is marked as deleted or was never completed, process photos that wait."""
-    photos, accounts = photo_service_on(platform), account_service_on(platform)
+    photos = accounts.photos
     deleted = await photos.store.in_state(State.DELETED, TIDY_AT_MOST, before=now - TIDY_AGE_MIN)
     await _each(photos.erase, [photo["_id"] for photo in deleted])
+    rejected = await photos.store.with_files_left(TIDY_AT_MOST, before=now - TIDY_AGE_MIN)
+    await _each(photos.erase_files, [photo["_id"] for photo in rejected])
     stuck = await photos.store.in_state(State.PROCESSING, TIDY_AT_MOST, before=now - PROCESSING_AGE_MIN)
     await _each(photos.process, [photo["_id"] for photo in stuck])
     pending = await photos.store.in_state(State.PENDING, TIDY_AT_MOST, before=now - UPLOAD_AGE_MAX)
@@ -210,11 +209,13 @@ async def run(settings: Settings, metrics_port: int) -> None:
     async with open_platform(settings) as platform, provider(settings) as pushes:
         start_http_server(metrics_port, addr="127.0.0.1")
         log.info("worker is ready")
+        # One of them: pictures are resized one after the other.
+        accounts = account_service_on(platform)
         working: asyncio.Future[Any] = asyncio.gather(
-            _work(platform, pushes, stop),
+            _work(handlers(accounts, push_service_on(platform), pushes), platform.queue, stop),
             _watch_queue(platform, stop),
             _sweep_likes(platform, stop),
-            _tidy(platform, stop),
+            _tidy(accounts, stop),
         )
         stopping: asyncio.Future[Any] = asyncio.create_task(stop.wait())
         await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)

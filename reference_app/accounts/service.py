@@ -18,7 +18,7 @@ from reference_app.jobs import Job
 from reference_app.photos.service import PhotoService, photo_service_on
 from reference_app.platform import Platform, Queue, Redis, platform_of
 from reference_app.platform.aws import Unavailable
-from reference_app.profiles.service import card_key, deck_keys
+from reference_app.profiles.service import forget_card, forget_deck
 from reference_app.swipes.allowance import allowance_keys
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,9 @@ class AccountService:
             await self.photos.erase(photo_id)
         await self.auth.end_sessions(person)
         await self.store.erase_all_else(person)
-        for key in (card_key(person), *deck_keys(person), refilled_key(person), *allowance_keys(person)):
+        await forget_card(self.redis, person)
+        await forget_deck(self.redis, person)
+        for key in (refilled_key(person), *allowance_keys(person)):
             await self.redis.delete(key)
 
     async def erase_finally(self, person: str) -> None:
@@ -79,8 +81,8 @@ class AccountService:
 
     async def _sign_out_everywhere(self, person: str) -> None:
         await self.auth.end_sessions(person)
-        for key in (card_key(person), presence_key(person)):
-            await self.redis.delete(key)
+        await forget_card(self.redis, person)
+        await self.redis.delete(presence_key(person))
         await self.fanout.end_session(person)
 
 

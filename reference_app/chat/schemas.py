@@ -16,7 +16,7 @@ _CLIENT_ID, _SENT_AT = "5f1c2b9e-0d41-4f7c", "2026-11-23T20:15:00.250000Z"
 
 
 class MessageRequest(Body):
-    """`id` is the client's own: sending it again stores nothing new."""
+    """`id` is the client's own, one of its own messages: sending it again stores nothing new."""
 
     model_config = example(id=_CLIENT_ID, text="How was your day?")
 

@@ -72,23 +72,16 @@ class ChatStore:
         match = await self.match_of(match_id, sender)
         if match is None:
             return None
-        seq = match["seq"]
+        same, seq = {"match_id": match_id, "sender": sender, "client_id": client_id}, match["seq"]
         while True:
             seq += 1
-            message = {
-                "match_id": match_id,
-                "client_id": client_id,
-                "seq": seq,
-                "sender": sender,
-                "text": text,
-                "at": now(),
-            }
+            message = {**same, "seq": seq, "text": text, "at": now()}
             try:
                 await self.commits.messages.insert_one(message)
             except DuplicateKeyError as error:
                 if "client_id" not in (error.details or {}).get("keyPattern", {}):
                     continue  # the other side was faster, or the match's own count lags behind
-                stored = await on_majority(self.db.messages, {"match_id": match_id, "client_id": client_id})
+                stored = await on_majority(self.db.messages, same)
                 if stored is None:  # erased with its sender's account
                     return None
                 message = stored

@@ -18,7 +18,7 @@ from reference_app.platform import Grouped, Redis, grouped_reads, metrics
 from reference_app.platform.mongo import Document
 from reference_app.platform.redis import Unavailable, text
 from reference_app.profiles.distance import rounded_distance_km
-from reference_app.profiles.service import deck_key, deck_keys, next_deck_key
+from reference_app.profiles.service import deck_key, deck_keys, forget_deck, next_deck_key, nobody_key
 from reference_app.profiles.store import ProfileStore
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,8 @@ SUPER_LIKES_SHOWN = 20
 # About as long as a session. So long somebody who has changed whom they want, or has moved, may be in others' decks.
 DECK_TTL_S = 600
 REFILL_BELOW = 20  # the cards of one request: five seconds each
-# So long nobody is looked for again when there were no more: they do not move that fast.
-REFILL_AGAIN_AFTER_S = 60
+# So long nobody is looked for again when there were no more, or none at all: they do not move that fast.
+REFILL_AGAIN_AFTER_S, NOBODY_AGAIN_AFTER_S = 60, 10
 # Added to a distance: whoever sent a super-like comes before everybody else.
 FIRST = -100_000
 
@@ -65,11 +65,20 @@ class Decks:
             metrics.cache_hit("decks")
         else:
             metrics.cache_miss("decks")
-            found = await self._filled(person)
+            found = await self._looked_for(person)
             entries, left = found[:limit], len(found)
         if 0 < left <= REFILL_BELOW:
             self.background.start(self._refill(person))
         return entries
+
+    async def _looked_for(self, person: str) -> list[Entry]:
+        """Those of a new deck; none when nobody was found just now: whoever has swiped on everybody costs most."""
+        if await self.redis.exists(nobody_key(person)):
+            return []
+        found = await self._filled(person)
+        if not found:
+            await self.redis.set(nobody_key(person), b"1", ex=NOBODY_AGAIN_AFTER_S)
+        return found
 
     async def take(self, person: str, *others: str) -> None:
         """Take people out of a deck. While Redis is away they stay in it, as long as a deck lasts."""
@@ -92,7 +101,7 @@ class Decks:
     async def forget(self, person: str) -> None:
         """Compute the next deck anew. While Redis is away the old one stays, as long as a deck lasts."""
         with suppress(*Unavailable):
-            await self.redis.delete(*deck_keys(person))
+            await forget_deck(self.redis, person)
 
     async def _kept(self, person: str, limit: int) -> tuple[list[Entry], int]:
         async with self.redis.pipeline(transaction=False) as pipe:

@@ -64,7 +64,7 @@ class DiscoveryService:
     async def _keep(self, cards: dict[str, bytes]) -> None:
         async with self.redis.pipeline(transaction=False) as pipe:
             for person, card in cards.items():
-                pipe.set(card_key(person), card, ex=CARD_TTL_S)
+                pipe.set(card_key(person), card, ex=CARD_TTL_S, nx=True)  # not over one that is forgotten
             await pipe.execute()
 
 

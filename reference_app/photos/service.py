@@ -19,7 +19,7 @@ from reference_app.platform import Platform, metrics, platform_of, redis
 from reference_app.platform.aws import TooManyWait, Unavailable
 from reference_app.platform.mongo import Document
 from reference_app.platform.objects import Missing
-from reference_app.profiles.service import card_key, photo_of
+from reference_app.profiles.service import forget_card, photo_of
 from reference_app.profiles.store import ProfileStore
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,8 @@ class PhotoService:
             return self._own(photo)
         if not await self.platform.objects.exists(upload_key(photo_id)):
             raise Conflict("Upload the file first, with the URL and fields that POST /photos gave.")
-        await self._move(photo_id, State.PENDING, State.PROCESSING, Job.PROCESS_PHOTO)
+        if await self.store.change(photo_id, State.PROCESSING, of=[State.PENDING]):
+            await self._leave(Job.PROCESS_PHOTO, photo_id)
         return OwnPhoto(id=photo_id, state=State.PROCESSING)
 
     async def get(self, photo_id: str, owner: str) -> OwnPhoto:
@@ -79,21 +80,14 @@ class PhotoService:
     async def _delete(self, photo_id: str, owner: str) -> None:
         await self.store.change(photo_id, State.DELETED, of=list(State))
         await self._hide(photo_id, owner)
-        try:
-            await self.platform.queue.send(Job.ERASE_PHOTO(photo_id=photo_id))
-        except Unavailable as error:
-            log.warning("The worker's sweep will remove the files of a photo: %s", error)
+        await self._leave(Job.ERASE_PHOTO, photo_id)
 
-    async def _move(self, photo_id: str, of: State, to: State, job: Job) -> bool:
-        """Change the state and leave the worker its part; neither, when the queue is away. False in any other state."""
-        if not await self.store.change(photo_id, to, of=[of]):
-            return False
+    async def _leave(self, job: Job, photo_id: str) -> None:
+        """Leave the worker its part. Its sweep sees by the photo's state what no job tells of."""
         try:
             await self.platform.queue.send(job(photo_id=photo_id))
-        except Unavailable:
-            await self.store.change(photo_id, of, of=[to])
-            raise
-        return True
+        except Unavailable as error:
+            log.warning("A photo waits for the worker's sweep: %s", error, extra={"job": job})
 
     # A moderator's part.
 
@@ -113,7 +107,8 @@ class PhotoService:
 
     async def reject(self, photo_id: str) -> bool:
         """Never show it; delete one that was approved. False when it neither waits for review nor is shown."""
-        if await self._move(photo_id, State.IN_REVIEW, State.REJECTED, Job.ERASE_FILES):  # its owner knows their URLs
+        if await self.store.reject(photo_id):
+            await self._leave(Job.ERASE_FILES, photo_id)  # its owner knows their URLs
             return True
         photo = await self.store.get(photo_id)
         if photo is None or photo["state"] != State.APPROVED:
@@ -134,6 +129,8 @@ class PhotoService:
             self.resizing.release()
         if photo is None or photo["state"] == State.DELETED:  # while its files were made
             await self.erase(photo_id)
+        elif photo["state"] == State.REJECTED:  # likewise
+            await self.erase_files(photo_id)
         elif photo["state"] not in _UNPROCESSED:
             # With its EXIF: where it was taken. Last, for without it nothing can be made again.
             await to_thread.run_sync(self.platform.objects.delete, [upload_key(photo_id)])
@@ -173,6 +170,7 @@ class PhotoService:
     async def erase_files(self, photo_id: str) -> None:
         """Remove the files, from the caches too; its owner still sees what became of it."""
         await to_thread.run_sync(self._remove_files, photo_id)
+        await self.store.note_erased(photo_id)
 
     def _make_files(self, photo_id: str) -> None:
         objects = self.platform.objects
@@ -190,7 +188,7 @@ class PhotoService:
 
     async def _changed(self, owner: str) -> None:
         with suppress(*redis.Unavailable):  # then the old card lasts ten minutes at most
-            await self.platform.redis.delete(card_key(owner))
+            await forget_card(self.platform.redis, owner)
 
     def _own(self, photo: Document) -> OwnPhoto:
         state = State(photo["state"])

@@ -49,6 +49,20 @@ class PhotoStore:
         query: Document = {"state": state} | ({"at": {"$lt": before}} if before else {})
         return await self.db.photos.find(query).sort("at", 1).limit(limit).to_list(limit)
 
+    async def with_files_left(self, limit: int, before: datetime) -> list[Document]:
+        """The oldest that were rejected before some time, and whose files may still be there."""
+        query: Document = {"files_left": True, "at": {"$lt": before}}
+        return await self.db.photos.find(query).sort("at", 1).limit(limit).to_list(limit)
+
+    async def reject(self, photo_id: str) -> bool:
+        """From review to rejected, with a note that its files are to be removed. False in any other state."""
+        change = {"state": State.REJECTED, "at": datetime.now(UTC), "files_left": True}
+        waiting = {"_id": photo_id, "state": State.IN_REVIEW}
+        return bool((await self.db.photos.update_one(waiting, {"$set": change})).matched_count)
+
+    async def note_erased(self, photo_id: str) -> None:
+        await self.db.photos.update_one({"_id": photo_id}, {"$unset": {"files_left": True}})
+
     async def change(self, photo_id: str, to: State, of: Sequence[State]) -> Document | None:
         """Move a photo on, from one of these states. Returns it; None when it is in another, or gone."""
         return await self.db.photos.find_one_and_update(

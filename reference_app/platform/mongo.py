@@ -10,7 +10,7 @@ from typing import Any, cast
 from pymongo import ASCENDING, GEOSPHERE, AsyncMongoClient, IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, WriteConcernError
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure, WriteConcernError
 from pymongo.monitoring import (
     ConnectionCheckedInEvent,
     ConnectionCheckedOutEvent,
@@ -43,7 +43,11 @@ INDEXES: dict[str, list[IndexModel]] = {
     "accounts": [IndexModel("phone_hmac", unique=True), IndexModel("deleted_at", sparse=True)],
     "sessions": [IndexModel("ends_at", expireAfterSeconds=0), IndexModel("person")],
     "profiles": [_PLACES, IndexModel("blocked", sparse=True)],
-    "photos": [IndexModel("owner"), IndexModel([("state", ASCENDING), ("at", ASCENDING)])],
+    "photos": [
+        IndexModel("owner"),
+        IndexModel([("state", ASCENDING), ("at", ASCENDING)]),
+        IndexModel("files_left", sparse=True),
+    ],
     "devices": [IndexModel("person")],
     "notifications": [IndexModel("at", expireAfterSeconds=7 * 86_400)],  # SQS keeps a job for four days
     "reports": [
@@ -67,9 +71,12 @@ INDEXES: dict[str, list[IndexModel]] = {
     "matches": [IndexModel("people")],
     "messages": [
         IndexModel([("match_id", ASCENDING), ("seq", ASCENDING)], unique=True),
-        IndexModel([("match_id", ASCENDING), ("client_id", ASCENDING)], unique=True),
+        IndexModel([("match_id", ASCENDING), ("sender", ASCENDING), ("client_id", ASCENDING)], unique=True),
     ],
 }
+
+# Of earlier versions: they would refuse what is right now.
+OUTDATED_INDEXES = [("messages", "match_id_1_client_id_1")]
 
 
 class _PoolWatch(ConnectionPoolListener):
@@ -159,9 +166,13 @@ async def aggregate(collection: AsyncCollection[Document], stages: Sequence[Mapp
 
 
 async def ensure_indexes(db: Database, settings: Settings) -> None:
-    """Create what is missing; several apps may do so at once."""
+    """Create what is missing, and drop what is outdated; several apps may do so at once."""
     for collection, indexes in INDEXES.items():
         await db[collection].create_indexes([i for i in indexes if settings.geo_index or i is not _PLACES])
+    for collection, name in OUTDATED_INDEXES:
+        if name in await db[collection].index_information():
+            with suppress(OperationFailure):  # another app was faster
+                await db[collection].drop_index(name)
     await shard(db)
 
 

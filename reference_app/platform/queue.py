@@ -116,7 +116,8 @@ class Queue:
             self.sending.release_on_behalf_of(job)
         problems: list[Exception | None] = [None] * len(texts)
         for failed in answer.get("Failed", ()):
-            problems[int(failed["Id"])] = ClientError({"Error": failed}, what)
+            ours = failed["SenderFault"]
+            problems[int(failed["Id"])] = ClientError({"Error": failed}, what) if ours else aws.Unwell(failed["Code"])
         return problems
 
     def receive(self, wait_s: int, at_most: int) -> list[Received]:

@@ -25,11 +25,17 @@ from reference_app.profiles.schemas import (
 from reference_app.profiles.store import ProfileStore, may_see, point, stored_date
 
 NOBODY = "There is no such person."
+CARD_UNSURE_S = 5  # longer than a card takes from being read to being kept
 
 
 def card_key(person_id: str) -> str:
-    """Redis: the profile that others see, as JSON, ready to be put into a deck."""
+    """Redis: the profile that others see, as JSON, ready to be put into a deck. Empty when it has just changed."""
     return f"card:{person_id}"
+
+
+async def forget_card(redis: Redis, person_id: str) -> None:
+    """Others must not see the old one. Nor does who has read the profile just before this put it back."""
+    await redis.set(card_key(person_id), b"", ex=CARD_UNSURE_S)
 
 
 def deck_key(person_id: str) -> str:
@@ -45,6 +51,15 @@ def next_deck_key(person_id: str) -> str:
 def deck_keys(person_id: str) -> tuple[str, str]:
     """Whoever takes somebody out of a deck does so in the one that is to come, too; and there first."""
     return next_deck_key(person_id), deck_key(person_id)
+
+
+def nobody_key(person_id: str) -> str:
+    """Redis: there when nobody was found for a deck a moment ago."""
+    return f"{deck_key(person_id)}:nobody"
+
+
+async def forget_deck(redis: Redis, person_id: str) -> None:
+    await redis.delete(*deck_keys(person_id), nobody_key(person_id))
 
 
 @dataclass(frozen=True)
@@ -70,28 +85,34 @@ class ProfileService:
 
     async def update(self, person_id: str, update: MeUpdate) -> Me:
         changes = {name: value for name in update.model_fields_set if (value := getattr(update, name)) is not None}
-        if update.preferences:
-            del changes["preferences"]
-            changes |= await self._preferences(person_id, update.preferences)
         if update.birth_date:
             changes["birth_date"] = stored_date(update.birth_date)
-        await self.store.update(person_id, changes)
-        # Others must not see the old card, nor this person a deck of the old preferences.
-        await self.redis.delete(card_key(person_id), *deck_keys(person_id))
+        if wanted := changes.pop("preferences", None):
+            while not await self._prefers(person_id, wanted, changes):
+                pass  # another request has changed them meanwhile
+        else:
+            await self.store.update(person_id, changes)
+        await forget_card(self.redis, person_id)
+        await forget_deck(self.redis, person_id)  # it is of the old preferences
         return await self.me(person_id)
 
-    async def _preferences(self, person_id: str, update: Preferences) -> Document:
-        """Those that are named, by their path; the others stay. Raises Invalid when they do not go together."""
+    async def _prefers(self, person_id: str, update: Preferences, changes: Document) -> bool:
+        """Store the preferences that are named, with other changes; the others stay.
+
+        Raises Invalid when they do not go together. False, with nothing stored, when those others have just changed.
+        """
+        others = (await self._document(person_id))["preferences"]
         named = update.model_dump(mode="json", exclude_unset=True)
         try:
-            Preferences.model_validate((await self._document(person_id))["preferences"] | named)
+            Preferences.model_validate(others | named)
         except ValidationError as error:
             raise Invalid(f"preferences: {error.errors()[0]['msg']}") from error
-        return {f"preferences.{name}": value for name, value in named.items()}
+        changes = changes | {f"preferences.{name}": value for name, value in named.items()}
+        return await self.store.update(person_id, changes, where={"preferences": others})
 
     async def move(self, person_id: str, location: Location) -> None:
         await self.store.update(person_id, {"location": point(location)})
-        await self.redis.delete(*deck_keys(person_id))
+        await forget_deck(self.redis, person_id)
 
     async def profile(self, person_id: str, viewer_id: str) -> ProfileAtDistance:
         """Somebody as `viewer_id` sees them."""

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cached_property
-from typing import Any
 
 from reference_app.platform import Database, Grouped, grouped_reads
 from reference_app.platform.mongo import Document
@@ -80,9 +79,12 @@ class ProfileStore:
         found = {profile["_id"]: profile["blocked"] or () for profile in await cursor.to_list(None)}
         return [person in found and by not in found[person] for person, by in pairs]
 
-    async def update(self, person_id: str, changes: dict[str, Any]) -> None:
-        if changes:
-            await self.db.profiles.update_one({"_id": person_id}, {"$set": changes})
+    async def update(self, person_id: str, changes: Document, where: Document | None = None) -> bool:
+        """False, with nothing changed, where the profile is not as `where` says."""
+        if not changes:
+            return True
+        query = {"_id": person_id, **(where or {})}
+        return bool((await self.db.profiles.update_one(query, {"$set": changes})).matched_count)
 
     async def add_photo(self, person_id: str, photo_id: str) -> None:
         """Append a photo; doing it twice adds it once."""

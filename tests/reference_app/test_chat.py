@@ -12,6 +12,7 @@ from reference_app.auth.store import AuthStore
 from reference_app.chat.connection import NOT_SIGNED_IN
 from reference_app.chat.presence import presence_key
 from reference_app.chat.socket import CHECK_SESSION_EVERY_S
+from reference_app.platform.mongo import ensure_indexes
 from reference_app.push.schemas import PhoneSystem
 from reference_app.push.service import push_service_on
 from reference_app.stack import LocalStack
@@ -85,6 +86,26 @@ async def test_a_retry_stores_the_message_once(anna: Somebody, ben: Somebody) ->
     tries = [(await anna.http.post(f"/matches/{match}/messages", json=body)).json() for _ in range(3)]
     assert {reply["seq"] for reply in tries} == {1}
     assert len((await ben.http.get(f"/matches/{match}/messages")).json()["messages"]) == 1
+
+
+async def test_both_may_call_their_messages_the_same(anna: Somebody, ben: Somebody) -> None:
+    match = await matched(anna, ben)
+    for seq, person in enumerate((anna, ben), start=1):
+        for _ in range(2):
+            body = {"id": "message-1", "text": f"From {person.id}."}
+            answer = (await person.http.post(f"/matches/{match}/messages", json=body)).json()
+            assert (answer["seq"], answer["sender_id"], answer["text"]) == (seq, person.id, body["text"])
+    assert len((await ben.http.get(f"/matches/{match}/messages")).json()["messages"]) == 2
+
+
+async def test_an_index_of_an_earlier_version_is_dropped(anna: Somebody, ben: Somebody, stack: LocalStack) -> None:
+    settings = stack.settings.model_copy(update={"mongo_database": f"of-{anna.id}"})
+    async with open_platform(settings) as platform:
+        await platform.db.messages.create_index([("match_id", 1), ("client_id", 1)], unique=True)
+        await asyncio.gather(*(ensure_indexes(platform.db, settings) for _ in range(3)))
+        there = await platform.db.messages.index_information()
+        await platform.db.client.drop_database(platform.db.name)
+    assert set(there) == {"_id_", "match_id_1_seq_1", "match_id_1_sender_1_client_id_1"}
 
 
 async def test_a_retry_mends_the_list_of_matches(anna: Somebody, ben: Somebody, stack: LocalStack) -> None:

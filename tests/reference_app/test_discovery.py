@@ -1,6 +1,6 @@
 """Decks: whom they show, in which order, and that a swipe takes a card out."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Any
 
@@ -8,12 +8,13 @@ import httpx
 
 from reference_app.app import open_platform
 from reference_app.background import Background
-from reference_app.discovery.decks import Decks
+from reference_app.discovery.decks import NOBODY_AGAIN_AFTER_S, Decks
+from reference_app.discovery.service import DiscoveryService
 from reference_app.discovery.store import DiscoveryStore
 from reference_app.platform import Redis
 from reference_app.platform.mongo import Document
 from reference_app.profiles.schemas import age_on
-from reference_app.profiles.service import deck_key
+from reference_app.profiles.service import ProfileService, deck_key, nobody_key
 from reference_app.profiles.store import ProfileStore
 from reference_app.stack import LocalStack
 from scenarios.people import Sex
@@ -168,6 +169,44 @@ async def test_no_deck_outlives_a_change_of_mind_after_its_check(
 
     _, kept = await computed_by(Slow, anna, stack)
     assert kept == 0
+
+
+async def test_a_card_that_was_read_before_a_change_is_not_kept(
+    anna: Somebody, ben: Somebody, stack: LocalStack
+) -> None:
+    class Slow(ProfileStore):
+        async def get_many(self, person_ids: Iterable[str]) -> list[Document]:
+            found = await super().get_many(person_ids)
+            assert (await ben.http.patch("/me", json={"bio": "New."})).status_code == 200
+            return found
+
+    await alone_together(anna, ben)
+    async with open_platform(stack.settings) as platform:
+        slow = ProfileService(Slow(platform.db), platform.redis, "")
+        decks = Decks(DiscoveryStore.on(platform), slow.store, platform.redis, Background(), kept=True)
+        await DiscoveryService(decks, slow, platform.redis).next_cards(anna.id, 1)
+    assert "New." in (await anna.http.get("/discovery")).text
+
+
+async def test_nobody_is_looked_for_again_and_again(anna: Somebody, ben: Somebody, stack: LocalStack) -> None:
+    """Whoever has swiped on everybody costs most."""
+    looked = []
+
+    class Watched(DiscoveryStore):
+        async def candidates(self, me: Document, today: date, limit: int) -> list[Document]:
+            looked.append(me["_id"])
+            return await super().candidates(me, today, limit)
+
+    await alone_together(anna, ben)
+    await anna.swipe(ben, "pass")
+    async with open_platform(stack.settings) as platform:
+        decks = Decks(Watched.on(platform), ProfileStore(platform.db), platform.redis, Background(), kept=True)
+        assert [await decks.top(anna.id, 10) for _ in range(3)] == [[], [], []]
+        assert len(looked) == 1
+        assert 0 < await platform.redis.ttl(nobody_key(anna.id)) <= NOBODY_AGAIN_AFTER_S
+        await anna.http.patch("/me", json={"preferences": {"distance_km": 50}})  # at once, for whoever looks elsewhere
+        assert await decks.top(anna.id, 10) == []
+        assert len(looked) == 2
 
 
 async def test_decks_are_kept_by_one_redis_and_by_a_cluster(

@@ -1,5 +1,7 @@
 """One's own profile, and what others see of it."""
 
+import asyncio
+
 import pytest
 
 from tests.reference_app.conftest import Somebody
@@ -21,6 +23,18 @@ async def test_a_changed_preference_keeps_the_others(anna: Somebody) -> None:
     refused = await anna.http.patch("/me", json={"preferences": {"age_max": 29}})
     assert (refused.status_code, refused.json()["error"]["code"]) == (422, "invalid")
     assert (await anna.http.get("/me")).json() == after
+
+
+async def test_preferences_that_are_changed_at_once_go_together(anna: Somebody) -> None:
+    """Each goes with what was there, but not with the other."""
+    for _ in range(10):
+        await anna.http.patch("/me", json={"preferences": {"age_min": 18, "age_max": 99}})
+        changes = ({"age_min": 60}, {"age_max": 30}, {"distance_km": 20})
+        answers = await asyncio.gather(*(anna.http.patch("/me", json={"preferences": change}) for change in changes))
+        assert sorted(answer.status_code for answer in answers) == [200, 200, 422]
+        stands = (await anna.http.get("/me")).json()["preferences"]
+        assert (stands["age_min"], stands["age_max"]) in ((60, 99), (18, 30))
+        assert stands["distance_km"] == 20
 
 
 async def test_others_see_an_age_and_a_distance_but_no_birth_date_and_no_place(anna: Somebody, ben: Somebody) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import io
 import socket
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -12,13 +13,16 @@ from anyio import to_thread
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
+from reference_app.accounts.service import account_service_on
 from reference_app.app import open_platform
 from reference_app.jobs import Job
 from reference_app.photos.images import file_names
 from reference_app.photos.schemas import State
-from reference_app.photos.service import photo_service_on
-from reference_app.photos.store import media_key, upload_key
+from reference_app.photos.service import PhotoService, photo_service_on
+from reference_app.photos.store import PhotoStore, media_key, upload_key
 from reference_app.platform import Platform, Queue, aws
+from reference_app.platform.mongo import Document
+from reference_app.profiles.store import ProfileStore
 from reference_app.stack import LocalStack
 from reference_app.worker import tidy
 from tests.reference_app.conftest import Somebody
@@ -95,9 +99,9 @@ async def test_two_approvals_at_once_show_a_photo_once(anna: Somebody, platform:
 
 async def test_what_is_never_completed_does_not_stay(anna: Somebody, platform: Platform) -> None:
     photo_id = (await anna.http.post("/photos")).json()["id"]
-    await tidy(platform, datetime.now(UTC) + timedelta(hours=23))
+    await tidy(account_service_on(platform), datetime.now(UTC) + timedelta(hours=23))
     assert (await anna.http.get(f"/photos/{photo_id}")).status_code == 200
-    await tidy(platform, datetime.now(UTC) + timedelta(hours=25))
+    await tidy(account_service_on(platform), datetime.now(UTC) + timedelta(hours=25))
     assert (await anna.http.get(f"/photos/{photo_id}")).status_code == 404
     # An upload that ends after its photo was deleted is known to nobody but the store.
     s3 = platform.objects.s3
@@ -110,10 +114,56 @@ async def test_a_photo_of_which_no_job_tells_any_more_is_processed(anna: Somebod
     """Its job became a dead letter while the store was away, or its app died before it was queued."""
     there, gone = await uploaded(platform, anna.id), await uploaded(platform, anna.id)
     await to_thread.run_sync(platform.objects.delete, [upload_key(gone)])
-    await tidy(platform, datetime.now(UTC) + timedelta(minutes=1))
+    await tidy(account_service_on(platform), datetime.now(UTC) + timedelta(minutes=1))
     assert {await state(anna, photo) for photo in (there, gone)} == {"processing"}
-    await tidy(platform, datetime.now(UTC) + timedelta(minutes=3))
+    await tidy(account_service_on(platform), datetime.now(UTC) + timedelta(minutes=3))
     assert (await state(anna, there), await state(anna, gone)) == ("in_review", "refused")
+
+
+async def files_of(platform: Platform, photo_id: str) -> list[str]:
+    return [name for name in file_names() if await platform.objects.exists(media_key(photo_id, name))]
+
+
+async def test_files_of_a_rejected_photo_of_which_no_job_tells_are_erased(anna: Somebody, platform: Platform) -> None:
+    """Its owner knows where they are."""
+    photos, photo_id = photo_service_on(platform), await uploaded(platform, anna.id)
+    await photos.process(photo_id)
+    assert await photos.store.reject(photo_id)  # and then the app dies
+    await tidy(account_service_on(platform), datetime.now(UTC))
+    assert set(await files_of(platform, photo_id)) == set(file_names())
+    later = datetime.now(UTC) + timedelta(minutes=2)
+    await tidy(account_service_on(platform), later)
+    assert await files_of(platform, photo_id) == []
+    assert photo_id not in {photo["_id"] for photo in await photos.store.with_files_left(100, before=later)}
+    assert await state(anna, photo_id) == "rejected"
+
+
+async def test_a_job_whose_photo_was_rejected_meanwhile_leaves_no_files(anna: Somebody, platform: Platform) -> None:
+    photo_id = await uploaded(platform, anna.id)
+    slow, quick = Slow(platform, PhotoStore(platform.db), ProfileStore(platform.db)), photo_service_on(platform)
+    late = asyncio.create_task(slow.process(photo_id))
+    await slow.begun.wait()
+    await quick.process(photo_id)
+    assert await quick.reject(photo_id)
+    await eventually(lambda: files_of(platform, photo_id), [])
+    slow.rejected.set()
+    await late
+    assert await files_of(platform, photo_id) == []
+
+
+@dataclass(frozen=True)
+class Slow(PhotoService):
+    """Reads the upload, and makes its files when it is told to."""
+
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    rejected: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def _processed(self, photo_id: str) -> Document | None:
+        upload = await to_thread.run_sync(self.platform.objects.get, upload_key(photo_id))
+        self.begun.set()
+        await self.rejected.wait()
+        await to_thread.run_sync(self.platform.objects.put, upload_key(photo_id), upload)
+        return await super()._processed(photo_id)
 
 
 async def state(person: Somebody, photo_id: str) -> str:
@@ -153,11 +203,7 @@ async def test_a_job_whose_photo_was_deleted_meanwhile_leaves_no_files(anna: Som
     processing = asyncio.create_task(photos.process(photo_id))
     await anna.http.delete(f"/photos/{photo_id}")
     await asyncio.gather(processing, return_exceptions=True)
-
-    async def files() -> list[str]:
-        return [name for name in file_names() if await platform.objects.exists(media_key(photo_id, name))]
-
-    await eventually(files, [])
+    await eventually(lambda: files_of(platform, photo_id), [])
 
 
 async def metric(stack: LocalStack, name: str, **labels: str) -> float:

@@ -21,7 +21,11 @@ async def end(tasks: Collection[asyncio.Task[Any]], again_after_s: float = 0.1) 
 
 
 class Background:
-    """Runs it off the request. Drained before the process ends; what fails is done again by the worker's sweep."""
+    """Runs it off the request. Drained before the process ends.
+
+    What fails is in the log. Matches are looked for again by the worker's sweep; the rest, pushes and decks that are
+    computed ahead, can be done without.
+    """
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
@@ -34,7 +38,7 @@ class Background:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            log.error("Work after a request failed; the worker's sweep does it again", exc_info=error)
+            log.error("Work after a request failed", exc_info=error)
 
     async def drain(self) -> None:
         while self._tasks:

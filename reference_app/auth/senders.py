@@ -42,10 +42,20 @@ class TwilioSender:
             log.warning("No SMS can be sent: %s", type(error).__name__)
             raise StoreAway from error
         if answer.status_code == HTTPStatus.BAD_REQUEST:  # no such number, a landline, a country we do not serve
+            # Or our own number is wrong. Twilio has many codes for each, and asks not to decide by them.
+            log.warning("Twilio refuses an SMS, code %s", _code_of(answer))
             raise Invalid("phone: no SMS can be sent to this number")
         if answer.is_error:
             log.error("Twilio answers %s", answer.status_code)
             raise StoreAway
+
+
+def _code_of(answer: httpx.Response) -> object:
+    """What Twilio says besides names the number."""
+    try:
+        return answer.json()["code"]
+    except (ValueError, KeyError, TypeError):
+        return "unknown"
 
 
 class TestSender:

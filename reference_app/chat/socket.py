@@ -63,14 +63,18 @@ async def socket(websocket: WebSocket) -> None:
         if hub.sockets_of(person) > settings.sockets_per_person:  # counted with this one: many may come at once
             await _refuse(websocket, TooManyRequests("Too many sockets are open: close one first.", retry_after_s=60))
             return
+        await auth.person_in(session)  # from now on its end is heard of
         await websocket.accept(SUBPROTOCOL)
         connection.start()
         await _converse(websocket, connection, person, chat, auth)
         missed = not connection.ended
         if connection.too_slow:
             await connection.close(TRY_LATER, "too slow: reconnect and catch up")
-    except NotSignedIn:
-        await connection.close(NOT_SIGNED_IN, "the session has ended")
+    except NotSignedIn as refusal:
+        if websocket.application_state is WebSocketState.CONNECTING:
+            await _refuse(websocket, refusal)
+        else:
+            await connection.close(NOT_SIGNED_IN, "the session has ended")
     except _Flood:
         await connection.close(TOO_MANY_FRAMES, "too many frames")
     except _AWAY:

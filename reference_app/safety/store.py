@@ -29,9 +29,6 @@ class SafetyStore:
 
     async def put_report(self, reporter: str, reported: str, reason: str, note: str) -> str | None:
         """Returns the id of the report that waits: this one, or an earlier one of the same two. None: too many do."""
-        waiting = await self.db.reports.find({"reporter": reporter, "state": "open"}, {"reported": 1}).to_list(None)
-        if len(waiting) >= REPORTS_OPEN_MAX and reported not in {report["reported"] for report in waiting}:
-            return None
         query = {"reporter": reporter, "reported": reported, "state": "open"}
         new = {"_id": ObjectId(), "reason": reason, "note": note, "at": datetime.now(UTC)}
         while True:
@@ -42,6 +39,11 @@ class SafetyStore:
             except DuplicateKeyError:  # the same report at the same moment
                 continue
             assert report is not None  # an upsert returns what it left
+            waiting = {"reporter": reporter, "state": "open"}
+            # Counted with this one: many may come at once.
+            if report["_id"] == new["_id"] and await self.db.reports.count_documents(waiting) > REPORTS_OPEN_MAX:
+                await self.db.reports.delete_one({"_id": new["_id"]})
+                return None
             return str(report["_id"])
 
     async def open_reports(self, limit: int) -> list[Document]:

@@ -83,7 +83,8 @@ class SwipeStore:
 
     async def settle(self, one: str, other: str) -> bool:
         """From now on neither like can be taken back. False, with nothing changed, when one of them was."""
-        # Not on the majority yet; but when the match is, so is everything that was written before it.
+        # Not on the majority yet; but when the match is, so is everything that its shard has written before it. What
+        # another shard loses the sweep finds: it looks at each like again when that surely is on the majority.
         swipes = self.db.swipes.with_options(write_concern=WriteConcern(1))
         both = {"$or": [{"swiper": one, "target": other}, {"swiper": other, "target": one}], "like": True}
         if (await swipes.update_many(both, {"$set": {"matched": True}})).matched_count == 2:

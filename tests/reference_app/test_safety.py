@@ -1,5 +1,6 @@
 """Blocks hide two people from each other for good; moderators decide on reports, and only they."""
 
+import asyncio
 import json
 
 from reference_app.safety.store import REPORTS_OPEN_MAX
@@ -56,6 +57,17 @@ async def test_one_person_does_not_fill_the_moderators_queue(anna: Somebody, sta
     answers = [(await anna.http.post("/reports", json=report)).status_code for report in reports]
     assert answers == [201] * REPORTS_OPEN_MAX + [409]
     assert (await anna.http.post("/reports", json=reports[0])).status_code == 201  # which waits already
+
+
+async def test_nor_do_their_reports_at_once(anna: Somebody, moderator: Somebody, stack: LocalStack) -> None:
+    others = await people(stack, anna, 2 * REPORTS_OPEN_MAX)
+    reports = [{"person_id": other, "reason": "spam", "note": f"Of {anna.id}."} for other in others]
+    answers = await asyncio.gather(*(anna.http.post("/reports", json=report) for report in reports))
+    taken = {answer.json()["id"] for answer in answers if answer.status_code == 201}
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    waiting = (await moderator.http.get("/moderation/queue?limit=100")).json()["reports"]
+    assert {report["id"] for report in waiting if report["note"] == f"Of {anna.id}."} == taken
+    assert len(taken) <= REPORTS_OPEN_MAX
 
 
 async def test_a_report_shows_the_conversation_and_closes_the_account(

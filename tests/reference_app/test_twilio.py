@@ -14,7 +14,7 @@ from reference_app.settings import Settings
 
 
 class Recording(BaseHTTPRequestHandler):
-    status = 201
+    status, answer = 201, b""
     got: dict[str, str]
 
     def do_POST(self) -> None:
@@ -23,8 +23,9 @@ class Recording(BaseHTTPRequestHandler):
             key: values[0] for key, values in parse_qs(body).items()
         }
         self.send_response(self.status)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(self.answer)))
         self.end_headers()
+        self.wfile.write(self.answer)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -62,6 +63,19 @@ async def test_what_twilio_refuses_is_said(twilio: str, status: int, refusal: ty
     Recording.status = status
     with pytest.raises(refusal):
         await sender(twilio).send("+15550002", "123456")
+
+
+@pytest.mark.parametrize(("answer", "code"), [(b'{"code": 21606, "message": "+15550002"}', "21606"), (b"", "unknown")])
+async def test_a_refusal_is_in_the_log_by_its_code(
+    twilio: str, answer: bytes, code: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Our own number may be wrong. Twilio's message has the other's number in it."""
+    monkeypatch.setattr(Recording, "status", 400)
+    monkeypatch.setattr(Recording, "answer", answer)
+    with pytest.raises(Invalid):
+        await sender(twilio).send("+15550002", "123456")
+    assert code in caplog.text
+    assert "+15550002" not in caplog.text
 
 
 async def test_twilio_may_be_away() -> None:

@@ -155,6 +155,7 @@ def cases(draw: st.DrawFn, label: str, fuzzer: Fuzzer) -> Case:
 @pytest.mark.parametrize("most", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_no_case_is_answered_otherwise_than_described(label: str, most: int, fuzzer: Fuzzer) -> None:
+    # Those checks are for tests of a pure function: here each case is a request, to the same server.
     @settings(max_examples=most, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(case=cases(label, fuzzer))
     def run(case: Case) -> None:

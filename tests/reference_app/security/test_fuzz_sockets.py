@@ -96,7 +96,7 @@ def frames(stage: Stage, count: int) -> list[str | bytes]:
         derandomize=True,
         phases=[Phase.generate],
         deadline=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=list(HealthCheck),  # frames are large on purpose, and only collected here
     )
     @given(any_frame)
     def collect(one: str | bytes) -> None:

@@ -147,6 +147,8 @@ async def test_no_attack_finds_more_than_a_square(backend: Backend) -> None:
     by_distance, by_deck = [], []
     for home in HOMES:
         await move(victim, home)
+        assert await shown(roughly(*home))
+        assert not await shown(beyond(roughly(*home), 2 * SQUARE_KM, 0))
         by_distance.append(await trilaterate(distance, START))
         by_deck.append(await leave_the_deck(shown, roughly(*HOMES[0]), 1))
     # The answers are those of the square, whoever of it is asked for.

@@ -24,7 +24,9 @@ async def everything_stored(stack: LocalStack) -> str:
         for name in await platform.db.list_collection_names():
             found += [json_util.dumps(document) async for document in platform.db[name].find()]
         async for key in platform.redis.scan_iter():
-            found += [key, await platform.redis.dump(key)]
+            # Short numbers are not in a dump as they are read.
+            is_text = await platform.redis.type(key) == b"string"
+            found += [key, await (platform.redis.get(key) if is_text else platform.redis.dump(key))]
     return "\n".join(map(str, found))
 
 
@@ -35,7 +37,7 @@ async def test_secrets_are_stored_only_as_their_hmac(anna: Somebody, stack: Loca
     stored = await everything_stored(stack)
     assert anna.id in stored
     token = anna.http.headers["Authorization"].removeprefix("Bearer ")
-    for secret in (anna.phone, anna.phone.removeprefix("+"), token, ticket, f"'{code}'", f'"{code}"'):
+    for secret in (anna.phone, anna.phone.removeprefix("+"), token, ticket, f"b'{code}'"):
         assert secret not in stored
 
 

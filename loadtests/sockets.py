@@ -85,6 +85,7 @@ class Socket:
         self._matches: dict[str, tuple[Event, dict[str, str]]] = {}
         self._inboxes: dict[str, Queue[Header]] = {}
         self._seen: dict[str, int] = {}  # match -> the backend's number of the last message
+        self._listed: dict[str, int] = {}  # the same of matches that nothing was heard of since
         self._pinged_s = self._clock.monotonic_s()
 
     @property
@@ -149,12 +150,16 @@ class Socket:
         """What comes in a conversation, each message once, in the order in which it came."""
         return self._inboxes.setdefault(match_id, Queue())
 
-    def knows(self, match_id: str, seq: int = 0) -> None:
-        """When the socket is lost, what was written in this match above the number `seq` will be caught up with.
+    def has_listed(self, match: Match) -> None:
+        """REST tells of it, with all that was written before: an earlier session's, or an earlier run's."""
+        self._listed.setdefault(match.id, match.last_seq)
+
+    def knows(self, match_id: str) -> None:
+        """When the socket is lost, what was written in this match after it was listed will be caught up with.
 
         From the moment that a match is known: its first message may be the one that comes while the socket is away.
         """
-        self._seen.setdefault(match_id, seq)
+        self._seen.setdefault(match_id, self._listed.get(match_id, 0))
 
     def _connected(self, address: tuple[str, list[str]]) -> WebSocket:
         url, headers = address
@@ -220,6 +225,8 @@ class Socket:
             if match.matched_at >= since:
                 self._heard_of(match.id, match.other_id)
                 seen.setdefault(match.id, 0)
+            elif match.last_seq > self._listed.get(match.id, match.last_seq):
+                seen.setdefault(match.id, self._listed[match.id])
         for match_id, after in seen.items():
             if not self._wanted:
                 return

@@ -133,6 +133,7 @@ class Chatter(Person):
         for match in self.api.matches():
             if match.other_id == other_id:
                 assert self.socket
-                self.socket.knows(match.id, match.last_seq)  # an earlier run's messages are none of this run's
+                self.socket.has_listed(match)
+                self.socket.knows(match.id)
                 return match.id, match.matched_at
         return None, datetime.max.replace(tzinfo=UTC)

@@ -10,7 +10,7 @@ from gevent.pool import Group
 from gevent.timeout import Timeout
 from locust import TaskSet, tag, task
 
-from loadtests.client import Card, Refused
+from loadtests.client import Card, Match, Refused
 from loadtests.recording.intended import hand_over, started_late
 from loadtests.sockets import PING_EVERY_S, Ears
 from loadtests.users.life import Life
@@ -158,6 +158,10 @@ class Dater(Person):
                 context={},
             )
         return card
+
+    def has_listed(self, match: Match) -> None:
+        if self.socket:
+            self.socket.has_listed(match)
 
     def swipe_on(self, other_id: str, like: bool) -> None:
         if like:

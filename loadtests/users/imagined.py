@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from loadtests.client import Api, Card
+from loadtests.client import Api, Card, Match
 from loadtests.users.life import Life
 from loadtests.users.mind import Mind
 from loadtests.users.store import Store
@@ -266,6 +266,9 @@ class ImaginedBody:
         card = self.api.profile(person_id)
         self.load_images(card.photo_urls)
         return card
+
+    def has_listed(self, match: Match) -> None:
+        pass  # nobody's socket is ever lost
 
     def swipe_on(self, other_id: str, like: bool) -> None:
         self.api.swipe(other_id, like)

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import cycle
 from typing import Protocol
 
-from loadtests.client import Api, Card
+from loadtests.client import Api, Card, Match
 from loadtests.users.mind import Deed, Mind
 from loadtests.users.pictures import SMALLEST_JPEG
 from loadtests.users.store import Store, Turn
@@ -43,6 +43,9 @@ class Body(Protocol):
     def open_page(self, person_id: str) -> Card:
         """A profile with all its photos: a sample of "FLOW profile load"."""
 
+    def has_listed(self, match: Match) -> None:
+        """What was written in it before is history."""
+
     def swipe_on(self, other_id: str, like: bool) -> None: ...
 
     def write(self, match_id: str, other_id: str, text: str, turns_left: int) -> Callable[[], bool] | None:
@@ -64,6 +67,7 @@ class Life:
         self.store.place = self.body.api.place()
         opened_s, stays_s = self.store.opened_s, self.store.leaves_s - self.store.opened_s
         for match in self.body.api.matches():
+            self.body.has_listed(match)
             due_s = opened_s + self.mind.rng.random() * stays_s
             if due_s < opened_s + elapsed_share * stays_s:
                 continue

@@ -75,6 +75,9 @@ def main(host: str, pairs: int, messages: int, hang_ups: int) -> None:
             Socket(PersonFrames(host, person), person, post, fire, clock, Rest(person)) for person in (one, other)
         ]
         assert all(socket.connect() for socket in sockets)
+        for socket in sockets:
+            for match in Rest(socket.person).matches():
+                socket.has_listed(match)
         for turn in range(messages):
             text = "last" if turn == messages - 1 else "Hi!"
             if hang_ups and turn % hang_ups == 0:

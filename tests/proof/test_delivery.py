@@ -49,7 +49,8 @@ def test_every_fault_on_the_wire_is_counted_and_none_is_invented(fault_share: fl
 def test_who_is_thrown_out_comes_back_and_misses_nothing() -> None:
     """Every 40th message throws its receiver out and is not passed on: only history has it.
 
-    The first one of a conversation among them, between two of whom every other pair was not told of the match.
+    The first one of a conversation among them, between two of whom every other pair was not told of the match. Every
+    third had matched before: what they wrote then is no delivery of now.
     """
     did, counted = chatted(0.0, messages=120, hang_ups=40)
     hang_ups = 3 * PAIRS

@@ -12,6 +12,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from loadtests.launch import Launch
+from loadtests.post import LOST_AFTER_S
 from loadtests.record import Record
 from reference_app.stack import LocalStack
 from reference_app.stack.process import ServerProcess
@@ -72,6 +73,9 @@ class Drill:
         assert not (found := self.secrets_in_logs()), "\n".join(found)
         assert min(kept.checked[kind] for kind in ("swipe", "match", "message")) > 0
         assert twice == 0
+        # Messages of the drills before are none of this one's, whoever catches up with what.
+        slowest_s = record.latency(["WS message delivery"]).get_max_value() / 1e6
+        assert slowest_s <= record.run.stopping_from - record.run.started_at.timestamp() + LOST_AFTER_S
         return kept, record
 
     def settle(self) -> None:

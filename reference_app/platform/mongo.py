@@ -77,6 +77,7 @@ INDEXES: dict[str, list[IndexModel]] = {
 
 # Of earlier versions: they would refuse what is right now.
 OUTDATED_INDEXES = [("messages", "match_id_1_client_id_1")]
+_NO_SUCH_INDEX = 27
 
 
 class _PoolWatch(ConnectionPoolListener):
@@ -171,8 +172,11 @@ async def ensure_indexes(db: Database, settings: Settings) -> None:
         await db[collection].create_indexes([i for i in indexes if settings.geo_index or i is not _PLACES])
     for collection, name in OUTDATED_INDEXES:
         if name in await db[collection].index_information():
-            with suppress(OperationFailure):  # another app was faster
+            try:
                 await db[collection].drop_index(name)
+            except OperationFailure as error:
+                if error.code != _NO_SUCH_INDEX:  # another app was faster
+                    raise
     await shard(db)
 
 

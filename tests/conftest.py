@@ -11,7 +11,7 @@ from scenarios.schema import Scenario
 from scenarios.stack_info import StackInfo
 
 # Small enough to be made in a few seconds; the women of one city still fill a deck.
-PEOPLE = 400
+PEOPLE = 600
 # The first of them are played by load tests, in any order: who likes whom among them is not known. The others
 # belong to the tests of the backend, each test its own.
 PLAYED = 120

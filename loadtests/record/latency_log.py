@@ -23,6 +23,10 @@ from scenarios.texts import visible
 LATENCY_FILE = "latency.hlog"
 LOG_BYTES_MAX = 1024 * MB  # an hour of phase 3 has 14 MB
 NAMES_MAX, NAME_LETTERS_MAX = 2_000, 300
+NAMES_ALLOWED = (
+    f"requests have names of at most {NAME_LETTERS_MAX} letters, and there are at most {NAMES_MAX:,} of them: "
+    "name them by their route, without ids"
+)
 # A histogram of ours, unpacked: its head, and the most that its 18,432 counts can take.
 _HEAD = struct.Struct(">iiiiqqd")
 _UNPACKED_BYTES_MAX = _HEAD.size + 9 * 18_432
@@ -106,6 +110,21 @@ def line(tag: str, offset_s: int, highest_us: int, encoded: bytes) -> str:
     return f"Tag={tag},{offset_s}.000,1.000,{highest_us / 1000:.3f},{encoded.decode()}\n"
 
 
+def name_in(tag: str) -> tuple[str, bool]:
+    """(name as it is shown, failed) of a tag."""
+    name, failed = name_of(tag)
+    return visible(name.replace("\n", " ")), failed
+
+
+def allowed(name: str, names: set[str]) -> bool:
+    """Whether a log with these names may have this one, too; adds it then."""
+    if name not in names:
+        if len(name) > NAME_LETTERS_MAX or len(names) >= NAMES_MAX:
+            return False
+        names.add(name)
+    return True
+
+
 def read_log(path: Path, intervals: int | None = None) -> Iterator[Interval]:
     """The intervals of a log, in the file's order. The torn last line of a killed run is left out.
 
@@ -127,14 +146,9 @@ def read_log(path: Path, intervals: int | None = None) -> Iterator[Interval]:
             if text.startswith((b"#", b'"')) or not text:
                 continue
             tag, start, _, _, encoded = text.removeprefix(b"Tag=").split(b",")
-            name, failed = name_of(tag.decode())
-            name = visible(name.replace("\n", " "))
-            names.add(name)
-            if len(name) > NAME_LETTERS_MAX or len(names) > NAMES_MAX:
-                raise RecordError(
-                    f"{path}, line {number}: requests have names of at most {NAME_LETTERS_MAX} letters, and there are "
-                    f"at most {NAMES_MAX:,} of them: name them by their route, without ids."
-                )
+            name, failed = name_in(tag.decode())
+            if not allowed(name, names):
+                raise RecordError(f"{path}, line {number}: {NAMES_ALLOWED}.")
             yield Interval(int(base + float(start)), name, failed, encoded, f"{path}, line {number},")
         except ValueError as error:
             raise RecordError(f"{path}, line {number}, is no interval of an HdrHistogram log.") from error

@@ -229,6 +229,9 @@ class Recorder:
             except OSError as error:
                 self._end(f"the record could not be written any more: {error.strerror}")
                 return
+            if writer.left_out:
+                self._end(writer.left_out)
+                return
 
     def _take(self, writer: RecordWriter, window: Window) -> None:
         writer.add(window)

@@ -84,6 +84,8 @@ class RecordWriter:
         self._rows: defaultdict[int, _Row] = defaultdict(_Row)
         self._late: defaultdict[int, _Row] = defaultdict(_Row)
         self._intervals = 0
+        self._names: set[str] = set()
+        self.left_out = ""  # why samples are not in the log
         self._log.append(latency_log.header(run.started_at))
         self._series.append(_csv([self._columns]))
         self._save(run)
@@ -104,7 +106,10 @@ class RecordWriter:
         self._save(self.run.model_copy(update={"steady_from": since}))
 
     def flush(self, now: float) -> None:
-        """Append every histogram that has come, and the rows of the seconds that ended ROW_AFTER_S before `now`."""
+        """Append every histogram that has come, and the rows of the seconds that ended ROW_AFTER_S before `now`.
+
+        Names that no log may have are not in it, and `left_out` says so.
+        """
         unlogged, self._unlogged = self._unlogged, []
         lines = self._lines(unlogged)
         self._log.append("".join(lines))
@@ -126,6 +131,8 @@ class RecordWriter:
             self._put_right()
         except OSError as error:
             status, reason = "interrupted", reason or f"the record could not be written: {error.strerror}"
+        if self.left_out:
+            status, reason = "interrupted", reason or self.left_out
         self.close()
         closed = self.run.model_copy(
             update={
@@ -139,7 +146,11 @@ class RecordWriter:
             }
         )
         # In one step: a record that is closed says how far it can be trusted.
-        self._save(summarised(Record(self.folder, closed)))
+        whole = summarised(Record(self.folder, closed))
+        try:
+            self._save(whole)
+        except OSError:  # thousands of names do not fit into the reserve; the log has their latencies, too
+            self._save(whole.model_copy(update={"latency_ms": None}))
 
     def close(self) -> None:
         """Close the files; the record stays as it is."""
@@ -154,7 +165,10 @@ class RecordWriter:
         parts: defaultdict[tuple[int, str], list[tuple[bytes, int, int]]] = defaultdict(list)
         for window in windows:
             for tag, part in window.histograms.items():
-                parts[window.second, tag].append(part)
+                if latency_log.allowed(latency_log.name_in(tag)[0], self._names):
+                    parts[window.second, tag].append(part)
+                else:
+                    self.left_out = latency_log.NAMES_ALLOWED
         return [
             latency_log.line(tag, second - self._base, max(part[1] for part in found), _merged([p[0] for p in found]))
             for (second, tag), found in sorted(parts.items())

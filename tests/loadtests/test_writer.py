@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from loadtests.record import Record
 from loadtests.record.histograms import percentile_ms
+from loadtests.record.latency_log import NAME_LETTERS_MAX, NAMES_ALLOWED, NAMES_MAX
 from loadtests.recording import writer
 from loadtests.recording.collector import Collector
 from loadtests.recording.machine import machine_identity
@@ -113,6 +114,25 @@ def test_foreign_cpu_is_what_neither_stations_nor_any_generator_process_used(tmp
     assert series["generator_cpu_cores"] == [pytest.approx(0.6)]
 
 
+def test_names_that_no_record_may_have_are_left_out(tmp_path: Path) -> None:
+    clock = Clock()
+    collector = Collector(clock)
+    for number in range(NAMES_MAX + 1):
+        collector.record(f"GET /people/{number}", 5.0)
+    collector.record(f"GET /{'long' * NAME_LETTERS_MAX}", 5.0)
+    clock.now += 1
+    book = RecordWriter(tmp_path / "run", run_info())
+    for window in collector.take():
+        book.add(window)
+    book.flush(START + 10)
+    assert book.left_out == NAMES_ALLOWED
+    book.finish("finished", "", None)
+    record = Record.read(tmp_path / "run")
+    assert (record.run.status, record.run.status_reason) == ("interrupted", NAMES_ALLOWED)
+    assert len({interval.name for interval in record.intervals}) == NAMES_MAX
+    assert record.run.latency_ms is not None
+
+
 def test_a_disk_that_becomes_full_leaves_a_readable_record(tmp_path: Path) -> None:
     child = subprocess.run([sys.executable, "-c", _UNTIL_FULL, str(tmp_path / "run")], capture_output=True, text=True)
     assert child.returncode == 0, child.stderr
@@ -144,6 +164,37 @@ try:
 except OSError as error:
     print(error.strerror)
     book.finish("interrupted", f"the record could not be written: {error.strerror}", None)
+"""
+
+
+def test_latencies_of_many_names_that_fit_no_more_are_still_in_the_log(tmp_path: Path) -> None:
+    child = subprocess.run([sys.executable, "-c", _MANY_NAMES, str(tmp_path / "run")], capture_output=True, text=True)
+    assert child.returncode == 0, child.stderr
+    record = Record.read(tmp_path / "run")
+    assert (record.run.status, record.run.latency_ms) == ("finished", None)
+    assert record.run.validity is not None
+    assert len(record.latencies()) == 1_000
+
+
+_MANY_NAMES = """
+import resource, sys
+from pathlib import Path
+from loadtests.recording.collector import Collector
+from loadtests.recording.writer import RecordWriter
+from tests.loadtests.making import START, Clock, run_info
+
+clock = Clock()
+collector = Collector(clock)
+for number in range(1_000):
+    collector.record(f"GET /people/{number}", 5.0)
+clock.now += 1
+book = RecordWriter(Path(sys.argv[1]), run_info())
+book.steady(START - 10)
+for window in collector.take():
+    book.add(window)
+book.flush(START + 10)
+resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+book.finish("finished", "", None)
 """
 
 

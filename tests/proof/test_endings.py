@@ -104,6 +104,18 @@ def test_a_signal_loses_no_sample_of_several_workers(tmp_path: Path, number: sig
     assert everything(record, "GET /law/constant").get_total_count() == len(done)
 
 
+def test_names_without_end_end_the_test_with_a_sentence(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with server() as backend, locust(folder, "Numbered", backend.host, 5, 600) as process:
+        _, log = process.communicate(timeout=60)
+    assert "Requests have names of at most 300 letters, and there are at most 2,000 of them" in log
+    assert "Traceback" not in log
+    record = Record.read(folder)
+    assert record.run.status == "interrupted"
+    assert "name them by their route, without ids" in record.run.status_reason
+    assert len({interval.name for interval in record.intervals}) == 2_000
+
+
 def test_a_disk_that_becomes_full_ends_the_test_with_a_sentence(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with server() as backend, locust(folder, "Many", backend.host, 5, 600) as process:

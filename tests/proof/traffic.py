@@ -146,10 +146,18 @@ class Burner(FastHttpUser):
 
 
 class Many(FastHttpUser):
-    """A name of its own for every request: a record that grows fast."""
+    """Almost as many names as there may be: a record that grows fast."""
+
+    names = 1_900
 
     wait_time = constant(0)
 
     @task
     def ask(self) -> None:
-        self.client.get("/stalling", name=f"/stalling/{random.randrange(10**6)}")
+        self.client.get("/stalling", name=f"/stalling/{random.randrange(self.names)}")
+
+
+class Numbered(Many):
+    """A name of its own for every request, as where an id is a part of it."""
+
+    names = 10**9

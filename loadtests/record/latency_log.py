@@ -116,8 +116,8 @@ def name_in(tag: str) -> tuple[str, bool]:
     return visible(name.replace("\n", " ")), failed
 
 
-def allowed(name: str, names: set[str]) -> bool:
-    """Whether a log with these names may have this one, too; adds it then."""
+def admit(name: str, names: set[str]) -> bool:
+    """Add a name to those of a log. False when no log may have it."""
     if name not in names:
         if len(name) > NAME_LETTERS_MAX or len(names) >= NAMES_MAX:
             return False
@@ -147,7 +147,7 @@ def read_log(path: Path, intervals: int | None = None) -> Iterator[Interval]:
                 continue
             tag, start, _, _, encoded = text.removeprefix(b"Tag=").split(b",")
             name, failed = name_in(tag.decode())
-            if not allowed(name, names):
+            if not admit(name, names):
                 raise RecordError(f"{path}, line {number}: {NAMES_ALLOWED}.")
             yield Interval(int(base + float(start)), name, failed, encoded, f"{path}, line {number},")
         except ValueError as error:

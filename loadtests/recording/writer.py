@@ -165,7 +165,7 @@ class RecordWriter:
         parts: defaultdict[tuple[int, str], list[tuple[bytes, int, int]]] = defaultdict(list)
         for window in windows:
             for tag, part in window.histograms.items():
-                if latency_log.allowed(latency_log.name_in(tag)[0], self._names):
+                if latency_log.admit(latency_log.name_in(tag)[0], self._names):
                     parts[window.second, tag].append(part)
                 else:
                     self.left_out = latency_log.NAMES_ALLOWED
